@@ -1,0 +1,56 @@
+//! `POST /api/auth/refresh`: trades a refresh token for the next one and an access token.
+
+use http::StatusCode;
+use jiff::Timestamp;
+use shared::answers::tokens;
+use shared::app::App;
+use shared::domain::{Mail, RefreshToken, Session, Status, User};
+use shared::error::ApiError;
+use shared::http::{self as web, Request, Response};
+use shared::store::Refreshed;
+
+/// 200 with the session's current tokens; one and the same 401 for every token that is not good.
+pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
+    let mut fields = web::fields(&request)?;
+    let token = fields.required("refreshToken", |text| Ok(text.to_owned()));
+    let token = fields.finish(|| token)?;
+
+    let now = app.clock.now();
+    let keys = app.signing_keys.current(now).await?;
+    let claim = RefreshToken::open(&token, |id| keys.refresh_key_by_id(id, now))
+        .ok_or(ApiError::InvalidToken("not authentic"))?;
+
+    let (refreshed, user) =
+        tokio::join!(app.sessions.refresh(&claim, app.config.refresh_grace, now), app.users.find(claim.user));
+    let session = match refreshed? {
+        Refreshed::Current(session) => session,
+        Refreshed::Reused(session) => return Err(end_for_reuse(app, &session, now).await),
+        Refreshed::Refused(reason) => return Err(ApiError::InvalidToken(reason)),
+    };
+    if let Err(reason) = may_continue(&session, user?.as_ref()) {
+        app.sessions.end(session.user, session.id, now).await?;
+        return Err(ApiError::InvalidToken(reason));
+    }
+    web::json(StatusCode::OK, &tokens(app, &keys, &request, &session, now)?)
+}
+
+/// Whether the session's user is as the session found it.
+fn may_continue(session: &Session, user: Option<&User>) -> Result<(), &'static str> {
+    match user {
+        None => Err("no such user"),
+        Some(user) if user.status != Status::Active => Err("disabled user"),
+        Some(user) if user.epoch != session.epoch => Err("signed out everywhere"),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Ends a session whose token two hold, before the answer leaves, and tells its user; then the usual refusal.
+async fn end_for_reuse(app: &App, session: &Session, now: Timestamp) -> ApiError {
+    let mail = Mail::session_reuse(session.user, session.id, now);
+    if let Err(error) = app.sessions.end_for_reuse(session, &mail, now).await {
+        return error.into();
+    }
+    tracing::warn!(event = "authn_token_reuse", user = %session.user, session = %session.id);
+    app.mail_queue.announce(mail.key).await;
+    ApiError::InvalidToken("reused")
+}

@@ -1,0 +1,165 @@
+//! The consumer of the mail queue: claims each mail's row, hands the mail to SES once, and settles the row by what SES said.
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use futures_util::FutureExt;
+use jiff::SignedDuration;
+use lambda_runtime::{Error, LambdaEvent};
+use serde_json::Value;
+use shared::app::App;
+use shared::clock::time_left;
+use shared::domain::{Lease, Mail, MailState, retry_delay};
+use shared::mail_queue::MailMessage;
+use shared::mailer::{Delivery, Refusal};
+use shared::store::Claimed;
+
+/// How many retries follow each other in the queue, before the sweeper takes over.
+const RETRIES_IN_QUEUE: u32 = 3;
+/// What one record may take: a claim, a call of SES and a write, each at its slowest.
+const TIME_FOR_A_RECORD: Duration = Duration::from_secs(20);
+
+/// What becomes of a message.
+#[derive(Debug, PartialEq, Eq)]
+enum Message {
+    /// It has done its work.
+    Done,
+    /// It is wanted again, after so long.
+    Again(SignedDuration),
+    /// It is left to the queue: it comes back at the end of its visibility, and after ten times goes to a person.
+    Left,
+}
+
+/// The messages that are not done, by id; the others are deleted.
+pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<SqsBatchResponse, Error> {
+    let batch: SqsEvent = serde_json::from_value(event.payload)?;
+    let mut failures = BTreeSet::new();
+    for record in batch.records {
+        let message = if time_left(event.context.deadline) < TIME_FOR_A_RECORD {
+            Message::Left
+        } else {
+            // A panic must neither lose this record nor repeat the others.
+            AssertUnwindSafe(process(app, &record)).catch_unwind().await.unwrap_or(Message::Left)
+        };
+        if message != Message::Done {
+            failures.extend(record.message_id);
+        }
+    }
+    let mut response = SqsBatchResponse::default();
+    response.batch_item_failures = failures
+        .into_iter()
+        .map(|id| {
+            let mut failure = BatchItemFailure::default();
+            failure.item_identifier = id;
+            failure
+        })
+        .collect();
+    Ok(response)
+}
+
+async fn process(app: &App, record: &SqsMessage) -> Message {
+    let Some(message) = record.body.as_deref().and_then(MailMessage::parse) else {
+        tracing::error!(event = "mail_message_unreadable", message_id = record.message_id);
+        return Message::Left;
+    };
+    let outcome = match app.outbox.claim(&message, app.clock.now()).await {
+        Ok(Claimed::Taken { mail, again }) => {
+            if again {
+                tracing::warn!(event = "mail_sent_again", mail = %mail.key, attempt = mail.attempt);
+            }
+            send(app, &mail).await
+        }
+        Ok(Claimed::Held(lease)) => until(app, lease),
+        Ok(Claimed::Finished) => Message::Done,
+        Err(error) => {
+            tracing::error!(event = "mail_not_claimed", mail = %message.key, reason = %error);
+            Message::Left
+        }
+    };
+    if let (Message::Again(delay), Some(receipt)) = (&outcome, &record.receipt_handle)
+        && let Err(error) = app.mail_queue.come_back(receipt, *delay).await
+    {
+        tracing::warn!(event = "mail_message_not_delayed", mail = %message.key, reason = %error);
+    }
+    outcome
+}
+
+/// Sends a claimed mail and settles its row.
+async fn send(app: &App, mail: &Mail) -> Message {
+    let user = match app.users.find(mail.key.user).await {
+        Ok(Some(user)) => user,
+        Ok(None) => return give_up(app, mail).await,
+        Err(error) => return postpone(app, mail, &error.to_string()).await,
+    };
+    let delivery = match app.mailer.send(mail, &user).await {
+        Ok(delivery) => delivery,
+        Err(error) => Delivery::Refused(Refusal::Operator, error.to_string()),
+    };
+    match delivery {
+        Delivery::Accepted(id) => match app.outbox.sent(mail, &id, app.clock.now()).await {
+            Ok(()) => {
+                tracing::info!(event = "mail_sent", mail = %mail.key, attempt = mail.attempt);
+                Message::Done
+            }
+            Err(error) => unsettled(app, mail, &error.to_string()),
+        },
+        Delivery::Refused(Refusal::Passing, reason) => postpone(app, mail, &reason).await,
+        Delivery::Refused(Refusal::Operator, reason) => {
+            tracing::error!(event = "mail_needs_operator", mail = %mail.key, reason);
+            postpone(app, mail, &reason).await
+        }
+        Delivery::Rejected(reason) => dead_letter(app, mail, &reason).await,
+        Delivery::Unknown(reason) => unsettled(app, mail, &reason),
+    }
+}
+
+/// SES, or what comes before it, refused for now. The first retries come from the queue, the later ones from the sweeper.
+async fn postpone(app: &App, mail: &Mail, reason: &str) -> Message {
+    let delay = retry_delay(mail.attempt);
+    let now = app.clock.now();
+    let stays_in_queue = mail.attempt <= RETRIES_IN_QUEUE;
+    let due = if stays_in_queue { Mail::due_after(now, delay) } else { now + delay };
+    tracing::warn!(event = "mail_postponed", mail = %mail.key, attempt = mail.attempt, reason);
+    match app.outbox.postpone(mail, due).await {
+        Ok(()) if stays_in_queue => Message::Again(jittered(delay)),
+        Ok(()) => Message::Done,
+        Err(error) => unsettled(app, mail, &error.to_string()),
+    }
+}
+
+/// SES will never take it: a copy to the dead-letter queue, then the row, then the message, so that a crash between any two
+/// loses nothing.
+async fn dead_letter(app: &App, mail: &Mail, reason: &str) -> Message {
+    tracing::error!(event = "mail_rejected", mail = %mail.key, attempt = mail.attempt, reason);
+    if let Err(error) = app.mail_queue.dead_letter(mail.key, mail.attempt, reason).await {
+        return postpone(app, mail, &error.to_string()).await;
+    }
+    give_up(app, mail).await
+}
+
+async fn give_up(app: &App, mail: &Mail) -> Message {
+    match app.outbox.fail(mail, app.clock.now()).await {
+        Ok(()) => Message::Done,
+        Err(error) => unsettled(app, mail, &error.to_string()),
+    }
+}
+
+/// Nobody knows whether SES has it, or the row cannot say so: no other attempt before the lease ends.
+fn unsettled(app: &App, mail: &Mail, reason: &str) -> Message {
+    tracing::error!(event = "mail_unsettled", mail = %mail.key, attempt = mail.attempt, reason);
+    match mail.state {
+        MailState::Sending(lease) => until(app, lease),
+        MailState::Pending | MailState::Sent | MailState::Failed => Message::Left,
+    }
+}
+
+fn until(app: &App, lease: Lease) -> Message {
+    Message::Again(lease.until.duration_since(app.clock.now()))
+}
+
+/// Up to a quarter more, so that what failed together does not come back together.
+fn jittered(delay: SignedDuration) -> SignedDuration {
+    delay + delay * i32::from(uuid::Uuid::new_v4().as_bytes()[0]) / (4 * 255)
+}

@@ -1,0 +1,112 @@
+//! The SDK's clients, made by hand.
+//!
+//! `aws-config` would look for credentials, profiles and regions in places that Lambda does not have; here the environment
+//! says it all. One HTTP client serves them, so that one TLS stack and one pool are initialised.
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use secrecy::ExposeSecret;
+
+use crate::config::AwsConfig;
+
+/// The clients.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// DynamoDB: an attempt has 2 s, an operation with its retries 5 s.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// SQS: an operation has 2 s. A message that is not sent is found by the sweeper; a client that waits is not.
+    pub sqs: aws_sdk_sqs::Client,
+    /// SES: one attempt of 10 s. A retry could send a mail twice.
+    pub ses: aws_sdk_ses::Client,
+    /// Secrets Manager: as DynamoDB.
+    pub secrets_manager: aws_sdk_secretsmanager::Client,
+}
+
+const CONNECT: Duration = Duration::from_secs(1);
+const ATTEMPT: Duration = Duration::from_secs(2);
+const OPERATION: Duration = Duration::from_secs(5);
+const SES_ATTEMPT: Duration = Duration::from_secs(10);
+
+impl Clients {
+    /// The clients that `config` describes, over `http`. Nothing is connected yet.
+    #[must_use]
+    pub fn new(config: &AwsConfig, http: &SharedHttpClient) -> Self {
+        let region = || aws_sdk_dynamodb::config::Region::new(config.region.clone());
+        let credentials = SharedCredentialsProvider::new(Credentials::new(
+            &config.access_key_id,
+            config.secret_access_key.expose_secret(),
+            config.session_token.as_ref().map(|token| token.expose_secret().to_owned()),
+            None,
+            "environment",
+        ));
+        let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50));
+        let timeouts = |attempt, operation| {
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT)
+                .operation_attempt_timeout(attempt)
+                .operation_timeout(operation)
+                .build()
+        };
+        macro_rules! client {
+            ($service:ident, $endpoint:expr, $retries:expr, $timeouts:expr) => {{
+                let builder = $service::Config::builder()
+                    .behavior_version(BehaviorVersion::latest())
+                    .region(region())
+                    .credentials_provider(credentials.clone())
+                    .http_client(http.clone())
+                    .retry_config($retries)
+                    .timeout_config($timeouts);
+                let mut builder = builder;
+                builder.set_endpoint_url($endpoint.clone());
+                $service::Client::from_conf(builder.build())
+            }};
+        }
+        Self {
+            dynamodb: client!(
+                aws_sdk_dynamodb,
+                config.dynamodb_endpoint,
+                retries.clone(),
+                timeouts(ATTEMPT, OPERATION)
+            ),
+            sqs: client!(aws_sdk_sqs, config.sqs_endpoint, retries.clone(), timeouts(CONNECT, ATTEMPT)),
+            ses: client!(aws_sdk_ses, config.ses_endpoint, RetryConfig::disabled(), timeouts(SES_ATTEMPT, SES_ATTEMPT)),
+            secrets_manager: client!(
+                aws_sdk_secretsmanager,
+                config.secrets_manager_endpoint,
+                retries.clone(),
+                timeouts(ATTEMPT, OPERATION)
+            ),
+        }
+    }
+}
+
+/// The HTTP client of production: TLS by aws-lc, trusting what `SSL_CERT_FILE` or the system says.
+#[must_use]
+pub fn https() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https()
+}
+
+/// What went wrong with a call, for the log: the service's code and words, or which part of the way failed. Never what was
+/// sent or received, which the SDK's own display could include.
+pub fn describe<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> String {
+    match error {
+        SdkError::ServiceError(context) => {
+            let code = context.err().code().unwrap_or("unknown error");
+            format!("{operation}: {code}")
+        }
+        SdkError::TimeoutError(_) => format!("{operation}: timed out"),
+        SdkError::DispatchFailure(_) => format!("{operation}: not connected"),
+        SdkError::ResponseError(_) => format!("{operation}: unreadable answer"),
+        SdkError::ConstructionFailure(_) => format!("{operation}: not sent"),
+        _ => format!("{operation}: failed"),
+    }
+}

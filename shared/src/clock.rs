@@ -1,0 +1,54 @@
+//! Time as a value: a handler asks once and passes the answer down.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Where "now" comes from.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The machine's clock.
+    System,
+    /// Milliseconds since the Unix epoch; stands still until it is moved. For tests.
+    Fixed(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock that stands at `at`, to the millisecond.
+    #[must_use]
+    pub fn fixed(at: Timestamp) -> Self {
+        Self::Fixed(Arc::new(AtomicI64::new(at.as_millisecond())))
+    }
+
+    /// The time, to the millisecond: what the tables keep.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let milliseconds = match self {
+            Self::System => system_now().as_millisecond(),
+            Self::Fixed(at) => at.load(Ordering::SeqCst),
+        };
+        Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Moves a fixed clock, forwards or back; the machine's is not ours to move.
+    pub fn advance(&self, by: SignedDuration) {
+        if let Self::Fixed(at) = self {
+            at.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+fn system_now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// What an invocation may still use of its time, `deadline` being in milliseconds since the Unix epoch: all but the second
+/// in which its answer must be on the way. By the machine's clock, which is what Lambda goes by.
+#[must_use]
+pub fn time_left(deadline: u64) -> Duration {
+    let now = u64::try_from(system_now().as_millisecond()).unwrap_or_default();
+    Duration::from_millis(deadline.saturating_sub(now)).saturating_sub(Duration::from_secs(1))
+}

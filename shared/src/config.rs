@@ -1,0 +1,336 @@
+//! The settings: read from the environment here, once, and nowhere else.
+//!
+//! Every function gets the same variables. They are names, not secrets: what a function may do with a name is its role's
+//! affair. To add one: a field with its doc, a line in [`Config::read`], the template's `Globals` and the README's table.
+
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use jiff::SignedDuration;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Email;
+
+/// All settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `CREDENTIALS_TABLE`: the table of addresses and password hashes.
+    pub credentials_table: String,
+    /// `ACCOUNTS_TABLE`: the table of everything else.
+    pub accounts_table: String,
+    /// `MAIL_QUEUE_URL`: the queue of mails to send.
+    pub mail_queue_url: String,
+    /// `MAIL_DEAD_LETTER_QUEUE_URL`: the queue of mails that need a person.
+    pub mail_dead_letter_queue_url: String,
+    /// `SIGNING_KEYS_SECRET`: name or ARN of the secret with the keys.
+    pub signing_keys_secret: String,
+    /// `SIGNING_ALGORITHM`: that of the keys still to be made.
+    pub signing_algorithm: Algorithm,
+    /// `ISSUER`: the `iss` of access tokens; where it is empty, `https://` and the API's domain name.
+    pub issuer: Option<String>,
+    /// `AUDIENCE`: the `aud` of access tokens.
+    pub audience: String,
+    /// `MAIL_SENDER`: the mails' `From`, as `address` or `Name <address>`.
+    pub mail_sender: String,
+    /// `SERVICE_NAME`: what the mails call the service.
+    pub service_name: String,
+    /// `WELCOME_SUBJECT`: the subject of the welcome mail.
+    pub welcome_subject: String,
+    /// `MIN_PASSWORD_LENGTH`: code points of a new password, 8 to 64.
+    pub min_password_length: usize,
+    /// `REFRESH_GRACE_SECONDS`: for how long a retired refresh token is still answered with its successor, 0 to 60.
+    pub refresh_grace: SignedDuration,
+    /// `HASH_CONCURRENCY`: how many passwords are hashed at once, each in 19 MiB. Lambda sends one request at a time.
+    pub hash_concurrency: NonZeroUsize,
+    /// `LOG_LEVEL`: INFO, WARN or ERROR.
+    pub log_level: LogLevel,
+    /// Where and as whom AWS is called.
+    pub aws: AwsConfig,
+}
+
+/// The SDK's own variables.
+#[derive(Clone, Debug)]
+pub struct AwsConfig {
+    /// `AWS_REGION`.
+    pub region: String,
+    /// `AWS_ACCESS_KEY_ID`.
+    pub access_key_id: String,
+    /// `AWS_SECRET_ACCESS_KEY`.
+    pub secret_access_key: SecretString,
+    /// `AWS_SESSION_TOKEN`.
+    pub session_token: Option<SecretString>,
+    /// `AWS_ENDPOINT_URL_DYNAMODB`, or `AWS_ENDPOINT_URL`.
+    pub dynamodb_endpoint: Option<String>,
+    /// `AWS_ENDPOINT_URL_SQS`, or `AWS_ENDPOINT_URL`.
+    pub sqs_endpoint: Option<String>,
+    /// `AWS_ENDPOINT_URL_SES`, or `AWS_ENDPOINT_URL`.
+    pub ses_endpoint: Option<String>,
+    /// `AWS_ENDPOINT_URL_SECRETS_MANAGER`, or `AWS_ENDPOINT_URL`.
+    pub secrets_manager_endpoint: Option<String>,
+}
+
+/// How access tokens are signed (RFC 7518, 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Algorithm {
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// RSASSA-PKCS1-v1_5 with SHA-256, 2048 bits.
+    Rs256,
+}
+
+/// From which level on events are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Everything that release builds have.
+    Info,
+    /// What somebody should look at.
+    Warn,
+    /// What somebody must look at.
+    Error,
+}
+
+/// A variable that is missing or cannot be used. Its display names the variable and what it wants, and never its value.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable} {problem}; it wants {wants}")]
+pub struct ConfigError {
+    variable: &'static str,
+    problem: &'static str,
+    wants: &'static str,
+}
+
+impl Config {
+    /// The settings of this process.
+    ///
+    /// # Errors
+    /// The first variable that is missing or wrong.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(|variable| std::env::var(variable).ok())
+    }
+
+    /// The settings that `lookup` gives, variable by variable. An empty one counts as absent.
+    ///
+    /// # Errors
+    /// The first variable that is missing or wrong.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let env = Variables(|variable: &str| lookup(variable).filter(|value| !value.is_empty()));
+        Ok(Self {
+            credentials_table: env.required("CREDENTIALS_TABLE", "the name of the credentials table")?,
+            accounts_table: env.required("ACCOUNTS_TABLE", "the name of the accounts table")?,
+            mail_queue_url: env.required("MAIL_QUEUE_URL", "the URL of the mail queue")?,
+            mail_dead_letter_queue_url: env
+                .required("MAIL_DEAD_LETTER_QUEUE_URL", "the URL of the mail queue's dead-letter queue")?,
+            signing_keys_secret: env.required("SIGNING_KEYS_SECRET", "the ARN of the secret with the signing keys")?,
+            signing_algorithm: env.parsed("SIGNING_ALGORITHM", "ES256 or RS256")?.unwrap_or(Algorithm::Es256),
+            issuer: env.checked("ISSUER", "an https:// URL without a slash at its end, or nothing", is_issuer)?,
+            audience: env.or("AUDIENCE", "latchkey"),
+            mail_sender: env
+                .checked("MAIL_SENDER", "`address` or `Name <address>`, on one line", is_sender)?
+                .ok_or_else(|| missing("MAIL_SENDER", "`address` or `Name <address>`"))?,
+            service_name: env.checked("SERVICE_NAME", "one line of text", is_line)?.unwrap_or("our platform".into()),
+            welcome_subject: env.checked("WELCOME_SUBJECT", "one line of text", is_line)?.unwrap_or("Welcome!".into()),
+            min_password_length: env.within("MIN_PASSWORD_LENGTH", "a number from 8 to 64", 8..=64)?.unwrap_or(8),
+            refresh_grace: SignedDuration::from_secs(
+                env.within("REFRESH_GRACE_SECONDS", "a number of seconds from 0 to 60", 0..=60)?.unwrap_or(10),
+            ),
+            hash_concurrency: env.parsed("HASH_CONCURRENCY", "a number from 1 on")?.unwrap_or(NonZeroUsize::MIN),
+            log_level: env.parsed("LOG_LEVEL", "INFO, WARN or ERROR")?.unwrap_or(LogLevel::Info),
+            aws: AwsConfig {
+                region: env.required("AWS_REGION", "a region, such as eu-central-1")?,
+                access_key_id: env.required("AWS_ACCESS_KEY_ID", "an access key (Lambda sets it)")?,
+                secret_access_key: env.required("AWS_SECRET_ACCESS_KEY", "a secret key (Lambda sets it)")?.into(),
+                session_token: env.get("AWS_SESSION_TOKEN").map(SecretString::from),
+                dynamodb_endpoint: env.endpoint("AWS_ENDPOINT_URL_DYNAMODB")?,
+                sqs_endpoint: env.endpoint("AWS_ENDPOINT_URL_SQS")?,
+                ses_endpoint: env.endpoint("AWS_ENDPOINT_URL_SES")?,
+                secrets_manager_endpoint: env.endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER")?,
+            },
+        })
+    }
+}
+
+struct Variables<F>(F);
+
+impl<F: Fn(&str) -> Option<String>> Variables<F> {
+    fn get(&self, variable: &str) -> Option<String> {
+        (self.0)(variable)
+    }
+
+    fn or(&self, variable: &str, default: &str) -> String {
+        self.get(variable).unwrap_or_else(|| default.to_owned())
+    }
+
+    fn required(&self, variable: &'static str, wants: &'static str) -> Result<String, ConfigError> {
+        self.get(variable).ok_or_else(|| missing(variable, wants))
+    }
+
+    fn checked(
+        &self,
+        variable: &'static str,
+        wants: &'static str,
+        check: fn(&str) -> bool,
+    ) -> Result<Option<String>, ConfigError> {
+        match self.get(variable) {
+            Some(value) if !check(&value) => Err(wrong(variable, wants)),
+            value => Ok(value),
+        }
+    }
+
+    fn parsed<T: FromStr>(&self, variable: &'static str, wants: &'static str) -> Result<Option<T>, ConfigError> {
+        self.get(variable).map(|value| value.parse().map_err(|_| wrong(variable, wants))).transpose()
+    }
+
+    fn within<T: FromStr + PartialOrd>(
+        &self,
+        variable: &'static str,
+        wants: &'static str,
+        range: RangeInclusive<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        match self.parsed::<T>(variable, wants)? {
+            Some(value) if !range.contains(&value) => Err(wrong(variable, wants)),
+            value => Ok(value),
+        }
+    }
+
+    fn endpoint(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {
+        const WANTS: &str = "a URL, such as http://127.0.0.1:4566";
+        let specific = self.checked(variable, WANTS, is_url)?;
+        let general = self.checked("AWS_ENDPOINT_URL", WANTS, is_url)?;
+        Ok(specific.or(general))
+    }
+}
+
+const fn missing(variable: &'static str, wants: &'static str) -> ConfigError {
+    ConfigError { variable, problem: "is not set", wants }
+}
+
+const fn wrong(variable: &'static str, wants: &'static str) -> ConfigError {
+    ConfigError { variable, problem: "cannot be used as it is set", wants }
+}
+
+fn is_url(text: &str) -> bool {
+    text.parse::<http::Uri>().is_ok_and(|uri| uri.scheme().is_some() && uri.host().is_some())
+}
+
+/// HTTPS, as discovery demands (OpenID Connect Discovery 1.0, 3), but for the loopback of development.
+fn is_issuer(text: &str) -> bool {
+    let loopback = ["http://localhost", "http://127.0.0.1"].iter().any(|start| text.starts_with(start));
+    is_url(text) && (text.starts_with("https://") || loopback) && !text.ends_with('/') && !text.contains(['?', '#'])
+}
+
+fn is_line(text: &str) -> bool {
+    !text.trim().is_empty() && !text.chars().any(char::is_control)
+}
+
+fn is_sender(text: &str) -> bool {
+    let address = match text.split_once('<') {
+        Some((_, rest)) => rest.strip_suffix('>').unwrap_or_default(),
+        None => text,
+    };
+    is_line(text) && text.is_ascii() && Email::parse(address).is_ok()
+}
+
+impl FromStr for Algorithm {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "ES256" => Ok(Self::Es256),
+            "RS256" => Ok(Self::Rs256),
+            _ => Err(()),
+        }
+    }
+}
+
+impl FromStr for LogLevel {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "INFO" => Ok(Self::Info),
+            "WARN" => Ok(Self::Warn),
+            "ERROR" => Ok(Self::Error),
+            _ => Err(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUIRED: [(&str, &str); 9] = [
+        ("CREDENTIALS_TABLE", "credentials"),
+        ("ACCOUNTS_TABLE", "accounts"),
+        ("MAIL_QUEUE_URL", "http://localhost/mail"),
+        ("MAIL_DEAD_LETTER_QUEUE_URL", "http://localhost/dead"),
+        ("SIGNING_KEYS_SECRET", "keys"),
+        ("MAIL_SENDER", "Latchkey <no-reply@example.com>"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "key"),
+    ];
+
+    fn read(changes: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::read(|variable| {
+            let of = |pairs: &[(&str, &str)]| {
+                pairs.iter().find(|(name, _)| *name == variable).map(|(_, value)| (*value).to_owned())
+            };
+            of(changes).or_else(|| of(&REQUIRED))
+        })
+    }
+
+    #[test]
+    fn the_rest_has_defaults() {
+        let config = read(&[]).unwrap();
+        assert_eq!(config.min_password_length, 8);
+        assert_eq!(config.refresh_grace, SignedDuration::from_secs(10));
+        assert_eq!((config.welcome_subject.as_str(), config.service_name.as_str()), ("Welcome!", "our platform"));
+        assert_eq!(config.signing_algorithm, Algorithm::Es256);
+        assert_eq!((config.issuer, config.audience.as_str()), (None, "latchkey"));
+    }
+
+    #[test]
+    fn a_missing_variable_is_named() {
+        // LAM-03
+        for (variable, _) in REQUIRED {
+            let error = read(&[(variable, "")]).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{variable} is not set; it wants ")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named_and_its_value_is_not_shown() {
+        // LAM-03
+        for (variable, value) in [
+            ("MIN_PASSWORD_LENGTH", "7"),
+            ("MIN_PASSWORD_LENGTH", "65"),
+            ("REFRESH_GRACE_SECONDS", "-1"),
+            ("HASH_CONCURRENCY", "0"),
+            ("SIGNING_ALGORITHM", "HS256"),
+            ("LOG_LEVEL", "TRACE"),
+            ("ISSUER", "http://example.com"),
+            ("ISSUER", "https://example.com/"),
+            ("MAIL_SENDER", "nobody"),
+            ("MAIL_SENDER", "A <a@example.com>\r\nBcc: b@example.com"),
+            ("WELCOME_SUBJECT", "Hello\nworld"),
+            ("AWS_ENDPOINT_URL", "localhost"),
+        ] {
+            let error = read(&[(variable, value)]).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{variable} cannot be used as it is set; it wants ")), "{error}");
+            assert!(!error.contains(value) || value.len() < 3, "{error}");
+        }
+    }
+
+    #[test]
+    fn one_endpoint_serves_all_unless_a_service_has_its_own() {
+        let config =
+            read(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:1"), ("AWS_ENDPOINT_URL_SES", "http://127.0.0.1:2")])
+                .unwrap();
+        assert_eq!(config.aws.sqs_endpoint.as_deref(), Some("http://127.0.0.1:1"));
+        assert_eq!(config.aws.ses_endpoint.as_deref(), Some("http://127.0.0.1:2"));
+    }
+}

@@ -1,0 +1,73 @@
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::{NoContext, Uuid};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new UUID of version 7 (RFC 9562, 5.7): ordered by `now`, 74 bits of it random.
+            #[must_use]
+            pub fn new(now: Timestamp) -> Self {
+                let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or_default();
+                let (seconds, nanoseconds) = (milliseconds / 1000, milliseconds % 1000 * 1_000_000);
+                let nanoseconds = u32::try_from(nanoseconds).unwrap_or_default();
+                Self(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds)))
+            }
+
+            /// The id that these 16 bytes are.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// Its 16 bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, uuid::Error> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
+id!(
+    /// A user, for as long as the account lives.
+    UserId
+);
+id!(
+    /// A session of a user.
+    SessionId
+);
+id!(
+    /// A mail to a user.
+    MailId
+);
+
+impl MailId {
+    /// The id of the mail that tells of a session's reuse: made from the session's, so that there is one at the most.
+    #[must_use]
+    pub fn about_reuse_of(session: SessionId) -> Self {
+        const NAMESPACE: Uuid = Uuid::from_u128(0x8b1c_5d0e_6f57_4d0c_9a3e_52f1_5e55_10ff);
+        Self(Uuid::new_v5(&NAMESPACE, session.as_bytes()))
+    }
+}

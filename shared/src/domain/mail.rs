@@ -1,0 +1,212 @@
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{MailId, SessionId, UserId};
+
+/// How long an unsent mail is tried before it is given up.
+pub const MAIL_LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// How long a claim holds: longer than any call of SES, so that no other attempt starts while one is under way.
+const LEASE: SignedDuration = SignedDuration::from_mins(10);
+/// How long the queue alone is trusted to deliver what was just put into it.
+const HEAD_START: SignedDuration = SignedDuration::from_mins(1);
+const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
+
+/// The address of a mail's row, and all that a queue message says: `<user id>/<mail id>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MailKey {
+    /// To whom.
+    pub user: UserId,
+    /// Which.
+    pub mail: MailId,
+}
+
+impl fmt::Display for MailKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.user, self.mail)
+    }
+}
+
+impl FromStr for MailKey {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        let (user, mail) = text.split_once('/').unwrap_or((text, ""));
+        Ok(Self { user: user.parse()?, mail: mail.parse()? })
+    }
+}
+
+/// A mail that is owed to a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// Where its row is.
+    pub key: MailKey,
+    /// What it says.
+    pub kind: MailKind,
+    /// How far it has come.
+    pub state: MailState,
+    /// How many times it was claimed.
+    pub attempt: u32,
+    /// When it became owed.
+    pub created_at: Timestamp,
+    /// When the sweeper shall look after it; nothing once it is finished.
+    pub due: Option<Timestamp>,
+}
+
+/// What a mail says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailKind {
+    /// The account was opened.
+    Welcome,
+    /// A refresh token was used twice and its session ended.
+    SessionReuse,
+}
+
+/// How far a mail has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailState {
+    /// Nobody is sending it.
+    Pending,
+    /// Somebody is, or died over it.
+    Sending(Lease),
+    /// SES accepted it.
+    Sent,
+    /// SES refused it for good, or [`MAIL_LIFETIME`] has passed.
+    Failed,
+}
+
+/// The time in which nobody else may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// When it ends.
+    pub until: Timestamp,
+}
+
+/// What a message that names a row may do with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Send it, as the next attempt.
+    Take(Lease),
+    /// Come back when the running attempt's lease has ended.
+    Wait(Lease),
+    /// Nothing is left to do.
+    Drop,
+}
+
+impl Lease {
+    /// The lease of a claim at `now`.
+    #[must_use]
+    pub fn starting(now: Timestamp) -> Self {
+        Self { until: now + LEASE }
+    }
+}
+
+impl Mail {
+    /// The mail that greets a new user.
+    #[must_use]
+    pub fn welcome(user: UserId, now: Timestamp) -> Self {
+        Self::new(user, MailId::new(now), MailKind::Welcome, now)
+    }
+
+    /// The mail that tells a user of a session's reuse; the same one however often the reuse is found.
+    #[must_use]
+    pub fn session_reuse(user: UserId, session: SessionId, now: Timestamp) -> Self {
+        Self::new(user, MailId::about_reuse_of(session), MailKind::SessionReuse, now)
+    }
+
+    fn new(user: UserId, mail: MailId, kind: MailKind, now: Timestamp) -> Self {
+        Self {
+            key: MailKey { user, mail },
+            kind,
+            state: MailState::Pending,
+            attempt: 0,
+            created_at: now,
+            due: Some(Self::due_after(now, SignedDuration::ZERO)),
+        }
+    }
+
+    /// What a message may do with this row at `now`. `retry` is the attempt that a dead-lettered copy names: put back into the
+    /// queue, it claims the failed row once more, and only once, because the attempt then moves on.
+    #[must_use]
+    pub fn claim(&self, retry: Option<u32>, now: Timestamp) -> Claim {
+        let take = Claim::Take(Lease::starting(now));
+        match self.state {
+            MailState::Sending(lease) if now < lease.until => Claim::Wait(lease),
+            MailState::Pending | MailState::Sending(_) => take,
+            MailState::Failed if retry == Some(self.attempt) => take,
+            MailState::Failed | MailState::Sent => Claim::Drop,
+        }
+    }
+
+    /// When the sweeper shall look again, if whatever else drives the mail comes back after `delay`: a while later than that.
+    #[must_use]
+    pub fn due_after(now: Timestamp, delay: SignedDuration) -> Timestamp {
+        now + delay + HEAD_START
+    }
+
+    /// Whether it has been owed for so long that it is given up.
+    #[must_use]
+    pub fn is_given_up(&self, now: Timestamp) -> bool {
+        now.duration_since(self.created_at) >= MAIL_LIFETIME
+    }
+}
+
+/// How long to wait after the attempt with this number, from 1, was refused for now: 2, 4, 8 seconds and so on, to 15
+/// minutes.
+#[must_use]
+pub fn retry_delay(attempt: u32) -> SignedDuration {
+    let seconds = 1_i64.checked_shl(attempt.min(32)).unwrap_or(i64::MAX);
+    SignedDuration::from_secs(seconds).min(LONGEST_DELAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_800_000_000).unwrap()
+    }
+
+    fn mail(state: MailState, attempt: u32) -> Mail {
+        Mail { state, attempt, ..Mail::welcome(UserId::new(now()), now()) }
+    }
+
+    #[test]
+    fn who_may_send_a_row() {
+        // OUT-04
+        let lease = Lease { until: now() + SignedDuration::from_secs(1) };
+        let take = Claim::Take(Lease::starting(now()));
+        let cases = [
+            (MailState::Pending, None, take),
+            (MailState::Sending(lease), None, Claim::Wait(lease)),
+            (MailState::Sending(Lease { until: now() }), None, take),
+            (MailState::Sent, None, Claim::Drop),
+            (MailState::Sent, Some(3), Claim::Drop),
+            (MailState::Failed, None, Claim::Drop),
+            (MailState::Failed, Some(2), Claim::Drop),
+            (MailState::Failed, Some(3), take),
+        ];
+        for (state, retry, claim) in cases {
+            assert_eq!(mail(state, 3).claim(retry, now()), claim, "{state:?} {retry:?}");
+        }
+    }
+
+    #[test]
+    fn the_waits_double_to_a_quarter_of_an_hour() {
+        // SQS-03
+        let seconds: Vec<_> = (1..=11).map(|attempt| retry_delay(attempt).as_secs()).collect();
+        assert_eq!(seconds, [2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]);
+        assert_eq!(retry_delay(u32::MAX).as_secs(), 900);
+    }
+
+    #[test]
+    fn a_key_reads_as_it_is_written() {
+        let key = mail(MailState::Pending, 0).key;
+        assert_eq!(key.to_string().parse(), Ok(key));
+        for wrong in ["", "/", "a/b", &key.user.to_string()] {
+            assert!(wrong.parse::<MailKey>().is_err(), "{wrong}");
+        }
+    }
+}

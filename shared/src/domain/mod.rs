@@ -1,0 +1,24 @@
+//! What Latchkey knows without asking anyone: values, rules, decisions.
+//!
+//! Nothing here reads a clock, a table, a header or the environment. A new rule comes as a constructor that refuses
+//! with a [`Rejected`], or as a function from state and time to a decision.
+
+mod email;
+mod id;
+mod mail;
+mod name;
+mod password;
+mod refresh_token;
+mod rejected;
+mod session;
+mod user;
+
+pub use email::Email;
+pub use id::{MailId, SessionId, UserId};
+pub use mail::{Claim, Lease, MAIL_LIFETIME, Mail, MailKey, MailKind, MailState, retry_delay};
+pub use name::Name;
+pub use password::{NewPassword, Password};
+pub use refresh_token::{MacKey, RefreshClaim, RefreshToken};
+pub use rejected::{Code, Rejected};
+pub use session::{ABSOLUTE_LIFETIME, Decision, IDLE_LIFETIME, MAX_LIVE_SESSIONS, Session, surplus};
+pub use user::{Status, User};

@@ -1,0 +1,223 @@
+use jiff::{SignedDuration, Timestamp};
+
+use super::{SessionId, User, UserId};
+
+/// A session that is not refreshed for this long has ended.
+pub const IDLE_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// A session ends this long after its login, however busy it is.
+pub const ABSOLUTE_LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How many live sessions a user may have.
+pub const MAX_LIVE_SESSIONS: usize = 10;
+
+/// One sign-in on one device, and where its refresh tokens stand.
+///
+/// The tokens themselves are nowhere: each is made from the session's ids and a counter (see [`super::RefreshToken`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Random.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The counter of the current token. Each rotation adds one.
+    pub counter: u64,
+    /// When the current token was made, and the one before it retired.
+    pub rotated_at: Timestamp,
+    /// When the token before the current one was made, and the one before that retired.
+    pub previous_rotated_at: Option<Timestamp>,
+    /// The counter that was current when a lost answer was last given again, after the grace.
+    pub reissued: Option<u64>,
+    /// The user's epoch at login.
+    pub epoch: u64,
+    /// The login.
+    pub created_at: Timestamp,
+    /// [`IDLE_LIFETIME`] after the last rotation.
+    pub idle_expires_at: Timestamp,
+    /// [`ABSOLUTE_LIFETIME`] after the login.
+    pub expires_at: Timestamp,
+    /// When it was ended, by a logout, a revocation or a reuse.
+    pub revoked_at: Option<Timestamp>,
+    /// What the client called itself at login, shortened.
+    pub user_agent: Option<String>,
+    /// Where the login came from: an IPv4 address or the /64 of an IPv6 address.
+    pub network: Option<String>,
+}
+
+/// What a presented refresh token is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It is the current one: make the next.
+    Rotate,
+    /// Its successor is still fresh, and so this is a race, a reload or a quick retry: give the current token again.
+    Repeat,
+    /// Its successor was never used: its answer was lost. Give the current token again, and remember that.
+    Reissue,
+    /// Two holders have it.
+    Reuse,
+    /// It is newer than the table: the table was restored from a backup. Refused, and nobody is accused.
+    Ahead,
+    /// The session has been idle for too long, or has reached its end.
+    Expired,
+    /// The session was ended.
+    Ended,
+}
+
+impl Session {
+    /// The session that a login at `now` opens.
+    #[must_use]
+    pub fn new(user: &User, user_agent: Option<String>, network: Option<String>, now: Timestamp) -> Self {
+        Self {
+            id: SessionId::new(now),
+            user: user.id,
+            counter: 0,
+            rotated_at: now,
+            previous_rotated_at: None,
+            reissued: None,
+            epoch: user.epoch,
+            created_at: now,
+            idle_expires_at: now + IDLE_LIFETIME,
+            expires_at: now + ABSOLUTE_LIFETIME,
+            revoked_at: None,
+            user_agent,
+            network,
+        }
+    }
+
+    /// What the token with the counter `presented` is worth at `now`.
+    ///
+    /// | presented | when | decision |
+    /// |---|---|---|
+    /// | any | the session was ended | `Ended` |
+    /// | any | at or past either expiry | `Expired` |
+    /// | ahead of the current | always | `Ahead` |
+    /// | the current | always | `Rotate` |
+    /// | one behind | within `grace` of its own retirement | `Repeat` |
+    /// | one behind | later, if nothing was reissued, or this very answer was, or one before the last token | `Reissue` |
+    /// | two behind | within `grace` of its own retirement | `Repeat` |
+    /// | otherwise | | `Reuse` |
+    ///
+    /// A clock that stepped back makes a retirement look fresh, which errs on the side of the client.
+    #[must_use]
+    pub fn decide(&self, presented: u64, now: Timestamp, grace: SignedDuration) -> Decision {
+        if self.revoked_at.is_some() {
+            return Decision::Ended;
+        }
+        if self.is_expired(now) {
+            return Decision::Expired;
+        }
+        let Some(behind) = self.counter.checked_sub(presented) else {
+            return Decision::Ahead;
+        };
+        let fresh = |retired_at: Timestamp| now.duration_since(retired_at) <= grace;
+        match behind {
+            0 => Decision::Rotate,
+            1 if fresh(self.rotated_at) => Decision::Repeat,
+            1 if self.may_reissue() => Decision::Reissue,
+            2 if self.previous_rotated_at.is_some_and(fresh) => Decision::Repeat,
+            _ => Decision::Reuse,
+        }
+    }
+
+    /// Never at the very next token after a reissue: else a thief and a victim could each call the other's turn a lost
+    /// answer, for ever.
+    fn may_reissue(&self) -> bool {
+        self.reissued.is_none_or(|at| at == self.counter || at + 1 < self.counter)
+    }
+
+    /// Whether either expiry has been reached.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.idle_expires_at || now >= self.expires_at
+    }
+
+    /// Whether it can still be refreshed, as far as the session itself tells.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && !self.is_expired(now)
+    }
+}
+
+/// Which of a user's sessions must end so that one more makes [`MAX_LIVE_SESSIONS`] live ones: the oldest.
+#[must_use]
+pub fn surplus(sessions: &[Session], epoch: u64, now: Timestamp) -> Vec<SessionId> {
+    let mut live: Vec<_> = sessions.iter().filter(|session| session.epoch == epoch && session.is_live(now)).collect();
+    live.sort_by_key(|session| session.created_at);
+    let too_many = (live.len() + 1).saturating_sub(MAX_LIVE_SESSIONS);
+    live.into_iter().take(too_many).map(|session| session.id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Email;
+
+    const GRACE: SignedDuration = SignedDuration::from_secs(10);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+
+    /// Rotated at 100 s and, before that, at 95 s.
+    fn session(counter: u64) -> Session {
+        let user = User::new(Email::parse("ada@example.com").unwrap(), None, at(0));
+        Session {
+            counter,
+            rotated_at: at(100),
+            previous_rotated_at: Some(at(95)),
+            ..Session::new(&user, None, None, at(0))
+        }
+    }
+
+    #[test]
+    fn the_table_of_decisions() {
+        // REF-02, REF-04
+        let cases = [
+            (5, 5, 101, Decision::Rotate),
+            (5, 4, 110, Decision::Repeat),
+            (5, 4, 111, Decision::Reissue),
+            (5, 3, 105, Decision::Repeat),
+            (5, 3, 106, Decision::Reuse),
+            (5, 2, 101, Decision::Reuse),
+            (5, 0, 101, Decision::Reuse),
+            (5, 6, 101, Decision::Ahead),
+            (5, 4, 90, Decision::Repeat),
+        ];
+        for (counter, presented, seconds, decision) in cases {
+            assert_eq!(session(counter).decide(presented, at(seconds), GRACE), decision, "{presented} at {seconds}");
+        }
+    }
+
+    #[test]
+    fn a_lost_answer_is_given_again_but_not_at_two_tokens_running() {
+        // REF-04
+        let cases = [
+            (None, Decision::Reissue),
+            (Some(5), Decision::Reissue),
+            (Some(4), Decision::Reuse),
+            (Some(3), Decision::Reissue),
+        ];
+        for (reissued, decision) in cases {
+            let session = Session { reissued, ..session(5) };
+            assert_eq!(session.decide(4, at(1000), GRACE), decision, "{reissued:?}");
+        }
+    }
+
+    #[test]
+    fn both_expiries_end_it_to_the_millisecond() {
+        // REF-05
+        let session = session(5);
+        let millisecond = SignedDuration::from_millis(1);
+        assert_eq!(session.decide(5, session.idle_expires_at - millisecond, GRACE), Decision::Rotate);
+        assert_eq!(session.decide(5, session.idle_expires_at, GRACE), Decision::Expired);
+        let busy = Session { idle_expires_at: session.expires_at + IDLE_LIFETIME, ..session.clone() };
+        assert_eq!(busy.decide(5, session.expires_at - millisecond, GRACE), Decision::Rotate);
+        assert_eq!(busy.decide(5, session.expires_at, GRACE), Decision::Expired);
+    }
+
+    #[test]
+    fn an_ended_session_accuses_nobody() {
+        let ended = Session { revoked_at: Some(at(100)), ..session(5) };
+        for presented in 0..8 {
+            assert_eq!(ended.decide(presented, at(101), GRACE), Decision::Ended);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What a request can come to, named by meaning; [`crate::http`] makes the answers.
+
+use crate::domain::Rejected;
+
+/// Every way in which a request fails. Displayed, it is for the log; the client gets its status and title alone.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// 400: the body is no JSON object, or its fields break rules. All of them at once.
+    #[error("validation failed")]
+    Invalid(Vec<Violation>),
+    /// 413: the body is larger than is read.
+    #[error("the body is too large")]
+    BodyTooLarge,
+    /// 415: the body is not announced as JSON.
+    #[error("the content type is not JSON")]
+    NotJson,
+    /// 409: the address has an account.
+    #[error("the address is taken")]
+    EmailTaken,
+    /// 401: address and password do not go together; for whatever reason.
+    #[error("the credentials are wrong: {0}")]
+    InvalidCredentials(&'static str),
+    /// 401: no bearer token was sent.
+    #[error("no bearer token")]
+    NoToken,
+    /// 401: the token, access or refresh, is not good; for whatever reason.
+    #[error("the token is refused: {0}")]
+    InvalidToken(&'static str),
+    /// 404: the token's user is gone.
+    #[error("the user is gone")]
+    UserNotFound,
+    /// 503: something that Latchkey depends on did not answer as it should. Asking again may help.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// 500: Latchkey itself is at fault, or what it stored.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+/// A field that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Where it is; nothing for the body as a whole.
+    pub field: Option<&'static str>,
+    /// Why.
+    pub rejected: Rejected,
+}

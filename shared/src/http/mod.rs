@@ -1,0 +1,67 @@
+//! From an API Gateway event to an answer: every function that speaks HTTP goes through [`respond`].
+
+mod fields;
+mod request;
+mod response;
+
+use std::panic::AssertUnwindSafe;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use futures_util::FutureExt;
+use http::StatusCode;
+use lambda_runtime::LambdaEvent;
+use serde_json::Value;
+
+use crate::app::App;
+use crate::clock::time_left;
+use crate::domain::{Code, Rejected};
+use crate::error::{ApiError, Violation};
+
+pub use fields::{Fields, fields};
+pub use request::Request;
+pub use response::{Response, json, no_content};
+
+/// Answers one event by `handle`. It always answers: an error, a panic and a store that hangs become a problem document,
+/// in time for API Gateway to pass it on, and are logged here and nowhere else.
+pub async fn respond<H>(app: &App, event: LambdaEvent<Value>, handle: H) -> ApiGatewayV2httpResponse
+where
+    H: AsyncFnOnce(&App, Request) -> Result<Response, ApiError>,
+{
+    let (payload, context) = event.into_parts();
+    let request = serde_json::from_value::<ApiGatewayV2httpRequest>(payload);
+    let request_id = match &request {
+        Ok(request) => request.request_context.request_id.clone().unwrap_or(context.request_id),
+        Err(_) => context.request_id,
+    };
+    let result = match request {
+        Ok(request) => {
+            let answer = AssertUnwindSafe(handle(app, Request::new(request))).catch_unwind();
+            match tokio::time::timeout(time_left(context.deadline), answer).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_panic)) => Err(ApiError::Internal("a panic, logged where it happened".to_owned())),
+                Err(_elapsed) => Err(ApiError::Unavailable("the time of this invocation ran out".to_owned())),
+            }
+        }
+        Err(_) => Err(unreadable()),
+    };
+    let response = result.unwrap_or_else(|error| {
+        let response = response::problem(&error, &request_id);
+        log_failure(&error, response.status(), &request_id);
+        response
+    });
+    response.into_event(&request_id)
+}
+
+fn unreadable() -> ApiError {
+    let rejected = Rejected::new(Code::Custom, "The request is not one that API Gateway makes");
+    ApiError::Invalid(vec![Violation { field: None, rejected }])
+}
+
+fn log_failure(error: &ApiError, status: StatusCode, request_id: &str) {
+    let status = status.as_u16();
+    if status >= 500 {
+        tracing::error!(event = "request_failed", request_id, status, reason = %error);
+    } else {
+        tracing::info!(event = "request_refused", request_id, status, reason = %error);
+    }
+}

@@ -1,0 +1,21 @@
+//! What Latchkey's functions share.
+//!
+//! A function's `handle` uses [`app`], [`http`] and [`error`]; these use [`store`], [`tokens`], [`passwords`],
+//! [`mail_queue`] and [`mailer`]; and those [`domain`], which uses nothing. `ARCHITECTURE.md` tells why.
+
+pub mod answers;
+pub mod app;
+pub mod aws;
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod error;
+pub mod http;
+mod json;
+mod last_good;
+pub mod mail_queue;
+pub mod mailer;
+pub mod passwords;
+pub mod signing_keys;
+pub mod store;
+pub mod tokens;

@@ -1,0 +1,273 @@
+//! Argon2id, in memory that is kept.
+//!
+//! To fault in the pages of 19 MiB costs a third of a hash, so each hash borrows memory that was touched when the process
+//! started. It is the one thing of a user that outlives a request: a hash leaves its last blocks there, from which no
+//! password can be computed and which the next hash overwrites.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, RECOMMENDED_SALT_LEN, Version};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+
+use crate::domain::Password;
+use crate::error::ApiError;
+
+/// OWASP's first choice: 19 MiB, two passes, one lane. 32 bytes out.
+const PARAMS: Params = Params::DEFAULT;
+const OUTPUT_LENGTH: usize = 32;
+
+/// The most that a stored hash may ask for: whoever can write the table must not be able to stop the service with it.
+const MAX_MEMORY_KIB: u32 = 64 * 1024;
+const MAX_PASSES: u32 = 10;
+const MAX_LANES: u32 = 4;
+const MAX_STORED_LENGTH: usize = 200;
+
+/// What is verified for an address without an account, so that it costs what one with an account costs. Its salt and its
+/// output are random: no password fits.
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$p5gG9zdQj7hEJ+NP7rpVgw$6BJv1y8BZp0xPD8yE3c7oXv6a8nFq2sTjK5uW0dLrMI";
+
+/// A password's hash, as the table has it: a PHC string.
+#[derive(Clone, Debug)]
+pub struct StoredHash(SecretString);
+
+impl StoredHash {
+    /// For the table alone.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl From<String> for StoredHash {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+/// A hash that could not be computed: never an answer about a password.
+#[derive(Debug, thiserror::Error)]
+#[error("the password cannot be hashed: {0}")]
+pub struct HashError(String);
+
+impl HashError {
+    fn new(error: impl fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<HashError> for ApiError {
+    fn from(error: HashError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+/// The hasher and its memory.
+#[derive(Clone, Debug)]
+pub struct Passwords {
+    turns: Arc<Semaphore>,
+    memory: Arc<Mutex<Vec<Vec<Block>>>>,
+}
+
+impl Passwords {
+    /// A hasher of at most `at_once` passwords at a time. More wait their turn.
+    #[must_use]
+    pub fn new(at_once: std::num::NonZeroUsize) -> Self {
+        Self { turns: Arc::new(Semaphore::new(at_once.get())), memory: Arc::default() }
+    }
+
+    /// Touches the memory that hashes will use: 19 MiB for each that may run at once.
+    pub fn warm_up(&self) {
+        let blocks = (0..self.turns.available_permits()).map(|_| blocks(&PARAMS));
+        lock(&self.memory).extend(blocks);
+    }
+
+    /// The hash of a new password, under a new random salt of 16 bytes.
+    ///
+    /// # Errors
+    /// [`HashError`] when the machine has no randomness or no memory.
+    pub async fn hash(&self, password: &Password) -> Result<StoredHash, HashError> {
+        let mut salt = [0; RECOMMENDED_SALT_LEN];
+        aws_lc_rs::rand::fill(&mut salt).map_err(|_| HashError("no randomness".to_owned()))?;
+        let salt = Salt::new(&salt).map_err(HashError::new)?;
+        let hash = self.run(password.clone(), salt, PARAMS).await?;
+        let phc = PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&PARAMS).map_err(HashError::new)?,
+            salt: Some(salt),
+            hash: Some(hash),
+        };
+        Ok(StoredHash::from(phc.to_string()))
+    }
+
+    /// Whether `password` is the one behind `stored`, in constant time. No hash, and one that is not ours or asks for too
+    /// much, cost one verification too, and fit nothing.
+    ///
+    /// # Errors
+    /// [`HashError`] when the machine has no memory.
+    pub async fn verify(&self, password: &Password, stored: Option<&StoredHash>) -> Result<bool, HashError> {
+        let usable = stored.and_then(|stored| Verifiable::parse(stored.expose()));
+        if stored.is_some() && usable.is_none() {
+            tracing::error!(event = "stored_hash_unusable");
+        }
+        let is_somebodys = usable.is_some();
+        let against = usable.or_else(|| Verifiable::parse(NOBODY)).ok_or_else(|| HashError("no dummy".to_owned()))?;
+        let hash = self.run(password.clone(), against.salt, against.params).await?;
+        Ok(hash == against.hash && is_somebodys)
+    }
+
+    /// On a thread of its own: a hash keeps a core busy for some 20 ms, in which others want to be served.
+    async fn run(&self, password: Password, salt: Salt, params: Params) -> Result<Output, HashError> {
+        let _turn = self.turns.acquire().await.map_err(HashError::new)?;
+        let memory = Arc::clone(&self.memory);
+        let hash = move || {
+            let kept = lock(&memory).pop();
+            let mut blocks = match kept {
+                Some(kept) if kept.len() >= params.block_count() => kept,
+                _ => blocks(&params),
+            };
+            let mut output = [0; OUTPUT_LENGTH];
+            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+            let result =
+                argon2.hash_password_into_with_memory(password.expose().as_bytes(), &salt, &mut output, &mut blocks);
+            blocks.truncate(PARAMS.block_count());
+            lock(&memory).push(blocks);
+            result.map_err(HashError::new)?;
+            Output::new(&output).map_err(HashError::new)
+        };
+        tokio::task::spawn_blocking(hash).await.map_err(HashError::new)?
+    }
+}
+
+fn lock(memory: &Mutex<Vec<Vec<Block>>>) -> MutexGuard<'_, Vec<Vec<Block>>> {
+    memory.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn blocks(params: &Params) -> Vec<Block> {
+    vec![Block::new(); params.block_count()]
+}
+
+/// A stored hash that may be computed.
+struct Verifiable {
+    params: Params,
+    salt: Salt,
+    hash: Output,
+}
+
+impl Verifiable {
+    fn parse(stored: &str) -> Option<Self> {
+        if stored.len() > MAX_STORED_LENGTH {
+            return None;
+        }
+        let phc = PasswordHash::new(stored).ok()?;
+        let ours = phc.algorithm == Algorithm::Argon2id.ident() && phc.version == Some(Version::V0x13.into());
+        let params = Params::try_from(&phc).ok()?;
+        let affordable =
+            params.m_cost() <= MAX_MEMORY_KIB && params.t_cost() <= MAX_PASSES && params.p_cost() <= MAX_LANES;
+        let hash = phc.hash.filter(|hash| hash.len() == OUTPUT_LENGTH)?;
+        (ours && affordable).then_some(Self { params, salt: phc.salt?, hash })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+
+    fn password(text: &str) -> Password {
+        Password::parse(text).unwrap()
+    }
+
+    fn hasher() -> Passwords {
+        Passwords::new(NonZeroUsize::new(2).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_hash_fits_its_password_alone_and_is_made_to_the_letter() {
+        // PWD-01
+        let hash = hasher().hash(&password("correct horse")).await.unwrap();
+        let phc = PasswordHash::new(hash.expose()).unwrap();
+        assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.expose());
+        assert_eq!((phc.salt.unwrap().len(), phc.hash.unwrap().len()), (16, 32));
+        assert_ne!(
+            hash.expose(),
+            hasher().hash(&password("correct horse")).await.unwrap().expose(),
+            "a salt of its own"
+        );
+
+        assert!(hasher().verify(&password("correct horse"), Some(&hash)).await.unwrap());
+        assert!(!hasher().verify(&password("correct house"), Some(&hash)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn the_crate_s_own_verifier_agrees() {
+        use argon2::password_hash::PasswordVerifier;
+        let hash = hasher().hash(&password("correct horse")).await.unwrap();
+        let phc = PasswordHash::new(hash.expose()).unwrap();
+        assert!(Argon2::default().verify_password(b"correct horse", &phc).is_ok());
+    }
+
+    #[test]
+    fn the_dummy_costs_what_a_new_hash_costs() {
+        // LOG-02
+        let dummy = Verifiable::parse(NOBODY).unwrap();
+        assert_eq!(
+            (dummy.params.m_cost(), dummy.params.t_cost(), dummy.params.p_cost()),
+            (PARAMS.m_cost(), PARAMS.t_cost(), PARAMS.p_cost())
+        );
+        assert_eq!((dummy.salt.len(), dummy.hash.len()), (RECOMMENDED_SALT_LEN, OUTPUT_LENGTH));
+    }
+
+    #[tokio::test]
+    async fn nobody_and_a_hash_that_is_not_ours_fit_nothing() {
+        // PWD-06
+        assert!(!hasher().verify(&password("anything"), None).await.unwrap());
+        let salt_and_hash = &NOBODY["$argon2id$v=19$m=19456,t=2,p=1".len()..];
+        for head in [
+            "$argon2i$v=19$m=19456,t=2,p=1",
+            "$argon2id$v=16$m=19456,t=2,p=1",
+            "$argon2id$v=19$m=65537,t=2,p=1",
+            "$argon2id$v=19$m=4194304,t=2,p=1",
+            "$argon2id$v=19$m=19456,t=11,p=1",
+            "$argon2id$v=19$m=19456,t=2,p=5",
+        ] {
+            let stored = format!("{head}{salt_and_hash}");
+            assert!(Verifiable::parse(&stored).is_none(), "{stored}");
+            assert!(!hasher().verify(&password("anything"), Some(&stored.into())).await.unwrap());
+        }
+        for stored in ["", "$2b$10$abcdefghijklmnopqrstuv", "plain", &"$".repeat(300)] {
+            assert!(Verifiable::parse(stored).is_none(), "{stored}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_older_and_larger_hash_within_bounds_is_still_verified() {
+        let params = Params::new(32 * 1024, 3, 1, None).unwrap();
+        let salt = Salt::new(&[7; 16]).unwrap();
+        let hash = hasher().run(password("correct horse"), salt, params.clone()).await.unwrap();
+        let phc = PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&params).unwrap(),
+            salt: Some(salt),
+            hash: Some(hash),
+        };
+        assert!(hasher().verify(&password("correct horse"), Some(&phc.to_string().into())).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn memory_is_used_again_and_never_more_than_was_asked_for() {
+        let hasher = hasher();
+        hasher.warm_up();
+        assert_eq!(lock(&hasher.memory).len(), 2);
+        let correct = password("correct horse");
+        let results = futures_util::future::join_all((0..6).map(|_| hasher.hash(&correct))).await;
+        assert!(results.iter().all(Result::is_ok));
+        assert_eq!(lock(&hasher.memory).len(), 2);
+    }
+}

@@ -1,0 +1,124 @@
+use aws_lc_rs::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::KeyError;
+use crate::config::Algorithm;
+
+/// A public key as it is published (RFC 7517), with nothing in it that an unsuspecting verifier could trip over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Jwk {
+    /// Its name: the thumbprint of the key (RFC 7638).
+    pub kid: String,
+    /// `ES256` or `RS256`.
+    pub alg: Algorithm,
+    /// `sig`.
+    pub r#use: String,
+    /// The key itself.
+    #[serde(flatten)]
+    pub material: Material,
+}
+
+/// The numbers of a public key, each big-endian in base64url (RFC 7518, 6.2.1 and 6.3.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kty")]
+pub enum Material {
+    /// A point on P-256.
+    #[serde(rename = "EC")]
+    Ec {
+        /// `P-256`.
+        crv: String,
+        /// 32 bytes.
+        x: String,
+        /// 32 bytes.
+        y: String,
+    },
+    /// A modulus of 2048 bits or more, and its exponent.
+    #[serde(rename = "RSA")]
+    Rsa {
+        /// Without leading zeros.
+        n: String,
+        /// `AQAB`.
+        e: String,
+    },
+}
+
+/// A published key and when it goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishedKey {
+    /// The key.
+    pub jwk: Jwk,
+    /// From when on nothing that it signed is valid any more; open while it, or no other, signs.
+    pub retires_at: Option<Timestamp>,
+}
+
+/// The public keys, as the table has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicKeySet {
+    /// In the order in which they were made.
+    pub keys: Vec<PublishedKey>,
+}
+
+impl PublicKeySet {
+    /// The key with this name, unless it has retired.
+    #[must_use]
+    pub fn find(&self, kid: &str, now: Timestamp) -> Option<&Jwk> {
+        self.live(now).find(|jwk| jwk.kid == kid)
+    }
+
+    /// All that have not retired.
+    pub fn live(&self, now: Timestamp) -> impl Iterator<Item = &Jwk> {
+        self.keys.iter().filter(move |key| key.retires_at.is_none_or(|at| now < at)).map(|key| &key.jwk)
+    }
+}
+
+impl Jwk {
+    /// The published form of an uncompressed point (SEC 1, 2.3.3).
+    pub(super) fn of_point(point: &[u8]) -> Result<Self, KeyError> {
+        let (&[4, ref coordinates @ ..], 65) = (point, point.len()) else { return Err(KeyError) };
+        let (x, y) = coordinates.split_at(32);
+        let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
+        let thumbprint = thumbprint(&format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#));
+        Ok(Self::new(thumbprint, Algorithm::Es256, Material::Ec { crv: "P-256".to_owned(), x, y }))
+    }
+
+    /// The published form of an RSA key's numbers, big-endian.
+    pub(super) fn of_rsa(modulus: &[u8], exponent: &[u8]) -> Self {
+        let (n, e) = (URL_SAFE_NO_PAD.encode(modulus), URL_SAFE_NO_PAD.encode(exponent));
+        let thumbprint = thumbprint(&format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#));
+        Self::new(thumbprint, Algorithm::Rs256, Material::Rsa { n, e })
+    }
+
+    fn new(kid: String, alg: Algorithm, material: Material) -> Self {
+        Self { kid, alg, r#use: "sig".to_owned(), material }
+    }
+
+    /// Whether `signature` is this key's over `message`.
+    #[must_use]
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.verify(message, signature).is_some()
+    }
+
+    fn verify(&self, message: &[u8], signature: &[u8]) -> Option<()> {
+        match (self.alg, &self.material) {
+            (Algorithm::Es256, Material::Ec { crv, x, y }) if crv == "P-256" => {
+                let point = [&[4][..], &URL_SAFE_NO_PAD.decode(x).ok()?, &URL_SAFE_NO_PAD.decode(y).ok()?].concat();
+                UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point).verify(message, signature).ok()
+            }
+            (Algorithm::Rs256, Material::Rsa { n, e }) => {
+                let key =
+                    RsaPublicKeyComponents { n: URL_SAFE_NO_PAD.decode(n).ok()?, e: URL_SAFE_NO_PAD.decode(e).ok()? };
+                key.verify(&signature::RSA_PKCS1_2048_8192_SHA256, message, signature).ok()
+            }
+            _ => None,
+        }
+    }
+}
+
+fn thumbprint(required_members: &str) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, required_members.as_bytes());
+    URL_SAFE_NO_PAD.encode(digest.as_ref())
+}

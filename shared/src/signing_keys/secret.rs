@@ -1,0 +1,120 @@
+//! The secret that keeps the keys, in Secrets Manager.
+
+use std::sync::Arc;
+
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{KeyError, KeySet};
+use crate::aws::describe;
+use crate::error::ApiError;
+use crate::last_good::LastGood;
+
+/// The version that issuers use.
+pub const CURRENT: &str = "AWSCURRENT";
+/// The version that a rotation is making.
+pub const PENDING: &str = "AWSPENDING";
+
+/// The secret, and the set last read from it.
+#[derive(Debug)]
+pub struct SigningKeys {
+    client: Client,
+    secret: String,
+    cache: LastGood<KeySet>,
+}
+
+/// Why there are no keys.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// Secrets Manager did not answer as it should.
+    #[error("{0}")]
+    Unavailable(String),
+    /// What the secret holds is no key set; before the first rotation it is a placeholder.
+    #[error("the secret holds no usable keys (its first rotation makes them)")]
+    NoKeys(#[from] KeyError),
+}
+
+impl From<SecretError> for ApiError {
+    fn from(error: SecretError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl SigningKeys {
+    /// The secret with this name or ARN. Nothing is read yet.
+    #[must_use]
+    pub const fn new(client: Client, secret: String) -> Self {
+        Self { client, secret, cache: LastGood::empty() }
+    }
+
+    /// The keys, read from the secret every five minutes; while that fails the last ones for an hour more.
+    ///
+    /// # Errors
+    /// [`SecretError`] when there are none.
+    pub async fn current(&self, now: Timestamp) -> Result<Arc<KeySet>, SecretError> {
+        self.cache
+            .get(now, async || {
+                let text = self.version(CURRENT, None).await?.ok_or(KeyError)?;
+                Ok(KeySet::from_json(text.expose_secret())?)
+            })
+            .await
+    }
+
+    /// The text of the version with this stage, and this id if one is given; nothing if there is none.
+    ///
+    /// # Errors
+    /// [`SecretError::Unavailable`].
+    pub async fn version(&self, stage: &str, id: Option<&str>) -> Result<Option<SecretString>, SecretError> {
+        let request = self.client.get_secret_value().secret_id(&self.secret).version_stage(stage);
+        match request.set_version_id(id.map(str::to_owned)).send().await {
+            Ok(output) => Ok(output.secret_string.map(SecretString::from)),
+            Err(error)
+                if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(unavailable("GetSecretValue", &error)),
+        }
+    }
+
+    /// Keeps `set` as the version `id`, pending. Doing it twice with the same set is doing it once.
+    ///
+    /// # Errors
+    /// [`SecretError`].
+    pub async fn put_pending(&self, id: &str, set: &KeySet) -> Result<(), SecretError> {
+        let text = set.to_json()?;
+        let request = self.client.put_secret_value().secret_id(&self.secret).client_request_token(id);
+        let request = request.secret_string(text.expose_secret()).version_stages(PENDING);
+        request.send().await.map(drop).map_err(|error| unavailable("PutSecretValue", &error))
+    }
+
+    /// The id of the version with this stage.
+    ///
+    /// # Errors
+    /// [`SecretError::Unavailable`].
+    pub async fn version_id(&self, stage: &str) -> Result<Option<String>, SecretError> {
+        let output = self.client.describe_secret().secret_id(&self.secret).send().await;
+        let output = output.map_err(|error| unavailable("DescribeSecret", &error))?;
+        let mut versions = output.version_ids_to_stages.unwrap_or_default().into_iter();
+        Ok(versions.find(|(_, stages)| stages.iter().any(|of| of == stage)).map(|(id, _)| id))
+    }
+
+    /// Makes the version `id` the current one, in place of the version `from`.
+    ///
+    /// # Errors
+    /// [`SecretError::Unavailable`].
+    pub async fn make_current(&self, id: &str, from: Option<String>) -> Result<(), SecretError> {
+        let request = self.client.update_secret_version_stage().secret_id(&self.secret).version_stage(CURRENT);
+        let request = request.move_to_version_id(id).set_remove_from_version_id(from);
+        request.send().await.map(drop).map_err(|error| unavailable("UpdateSecretVersionStage", &error))
+    }
+}
+
+fn unavailable<E>(operation: &'static str, error: &aws_sdk_secretsmanager::error::SdkError<E>) -> SecretError
+where
+    E: aws_sdk_secretsmanager::error::ProvideErrorMetadata,
+{
+    SecretError::Unavailable(describe(operation, error))
+}

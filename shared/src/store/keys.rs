@@ -1,0 +1,66 @@
+//! Every key string of the tables. To add an item, add its key here and its row beside the requests that carry it.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::domain::{MailId, MailKey, SessionId, UserId};
+
+pub const PROFILE: &str = "PROFILE";
+const SESSION: &str = "SESSION#";
+const MAIL: &str = "MAIL#";
+
+/// The index over unfinished mail rows.
+pub const DUE_INDEX: &str = "due";
+/// Into how many partitions the index over unfinished mails is spread.
+pub const DUE_SHARDS: u8 = 8;
+
+pub type Key = HashMap<String, AttributeValue>;
+
+pub fn user_partition(user: UserId) -> String {
+    format!("USER#{user}")
+}
+
+pub fn session_sort(session: SessionId) -> String {
+    format!("{SESSION}{session}")
+}
+
+pub fn mail_sort(mail: MailId) -> String {
+    format!("{MAIL}{mail}")
+}
+
+pub fn profile(user: UserId) -> Key {
+    key(user_partition(user), PROFILE.to_owned())
+}
+
+pub fn session(user: UserId, session: SessionId) -> Key {
+    key(user_partition(user), session_sort(session))
+}
+
+pub fn mail(mail: MailKey) -> Key {
+    key(user_partition(mail.user), mail_sort(mail.mail))
+}
+
+pub fn public_keys() -> Key {
+    key("KEYS".to_owned(), "JWKS".to_owned())
+}
+
+pub fn due_shard(mail: MailKey) -> String {
+    let [.., last] = *mail.mail.as_bytes();
+    due_shard_at(last % DUE_SHARDS)
+}
+
+pub fn due_shard_at(shard: u8) -> String {
+    format!("DUE#{shard}")
+}
+
+/// The row that an index entry points to; nothing if the strings are not ours.
+pub fn parse_mail(partition: &str, sort: &str) -> Option<MailKey> {
+    let user = partition.strip_prefix("USER#")?.parse().ok()?;
+    let mail = sort.strip_prefix(MAIL)?.parse().ok()?;
+    Some(MailKey { user, mail })
+}
+
+fn key(pk: String, sk: String) -> Key {
+    HashMap::from([("pk".to_owned(), AttributeValue::S(pk)), ("sk".to_owned(), AttributeValue::S(sk))])
+}

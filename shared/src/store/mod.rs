@@ -1,0 +1,109 @@
+//! The two tables: the only place with keys, expressions and conditions.
+//!
+//! A write that must not happen twice says so in its condition, and the request that carries the condition is read together
+//! with what its failure means. The SDK sends a write again when an answer is lost, so each such reading first asks whether
+//! what it finds is its own effect.
+
+mod keys;
+mod outbox;
+mod public_keys;
+mod sessions;
+mod transaction;
+mod users;
+
+use std::collections::HashMap;
+use std::fmt::Display;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::aws::describe;
+use crate::error::ApiError;
+
+pub use keys::DUE_SHARDS;
+pub use outbox::{Claimed, Outbox};
+pub use public_keys::{NoPublicKeys, PublicKeys};
+pub use sessions::{Refreshed, Sessions};
+pub use users::{Account, CreateError, Credential, Users};
+
+/// An item as DynamoDB gives it.
+type Item = HashMap<String, AttributeValue>;
+
+/// Where the tables are.
+#[derive(Clone, Debug)]
+pub struct Tables {
+    /// The client.
+    pub client: aws_sdk_dynamodb::Client,
+    /// The name of the table of addresses and hashes.
+    pub credentials: String,
+    /// The name of the table of everything else.
+    pub accounts: String,
+}
+
+/// A store that cannot answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// DynamoDB did not answer as it should.
+    #[error("{0}")]
+    Unavailable(String),
+    /// An item is not what Latchkey writes: which, and where.
+    #[error("the {kind} at {place} cannot be read")]
+    Corrupt {
+        /// What it should be.
+        kind: &'static str,
+        /// Its key; of a credential nothing, for its key is an address.
+        place: String,
+    },
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(reason) => Self::Unavailable(reason),
+            StoreError::Corrupt { .. } => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+fn unavailable<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> StoreError {
+    StoreError::Unavailable(describe(operation, error))
+}
+
+/// The item that a row is.
+fn write(kind: &'static str, row: &impl Serialize) -> Result<Item, StoreError> {
+    serde_dynamo::to_item(row).map_err(|_| StoreError::Corrupt { kind, place: "its writer".to_owned() })
+}
+
+/// The row that an item is.
+fn read<T: DeserializeOwned>(kind: &'static str, item: Item) -> Result<T, StoreError> {
+    let place = place(&item);
+    serde_dynamo::from_item(item).map_err(|_| StoreError::Corrupt { kind, place })
+}
+
+fn place(item: &Item) -> String {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+    match (text("pk"), text("sk")) {
+        (Some(pk), Some(sk)) => format!("{pk} {sk}"),
+        _ => "a key that is not shown".to_owned(),
+    }
+}
+
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+fn number(value: impl Display) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+fn milliseconds(at: Timestamp) -> AttributeValue {
+    number(at.as_millisecond())
+}
+
+/// What DynamoDB's TTL wants: seconds.
+fn seconds(at: Timestamp) -> AttributeValue {
+    number(at.as_second())
+}

@@ -1,0 +1,94 @@
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+
+use super::{StoreError, Tables, keys, text, unavailable};
+use crate::error::ApiError;
+use crate::last_good::LastGood;
+use crate::signing_keys::PublicKeySet;
+
+const DOCUMENT: &str = "document";
+
+/// The public keys, for those who verify and hold no secret, and the set last read.
+#[derive(Debug)]
+pub struct PublicKeys {
+    tables: Tables,
+    cache: LastGood<PublicKeySet>,
+}
+
+/// Why there are no public keys.
+#[derive(Debug, thiserror::Error)]
+pub enum NoPublicKeys {
+    /// None were published yet.
+    #[error("no keys are published (the secret's first rotation does that)")]
+    Unpublished,
+    /// The store cannot tell.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<NoPublicKeys> for ApiError {
+    fn from(error: NoPublicKeys) -> Self {
+        match error {
+            NoPublicKeys::Unpublished => Self::Unavailable(error.to_string()),
+            NoPublicKeys::Store(error) => error.into(),
+        }
+    }
+}
+
+impl PublicKeys {
+    /// The set in these tables. Nothing is read yet.
+    #[must_use]
+    pub const fn new(tables: Tables) -> Self {
+        Self { tables, cache: LastGood::empty() }
+    }
+
+    /// The published set, read every five minutes; while that fails the last one for an hour more.
+    ///
+    /// # Errors
+    /// [`NoPublicKeys`].
+    pub async fn current(&self, now: Timestamp) -> Result<Arc<PublicKeySet>, NoPublicKeys> {
+        self.cache.get(now, async || self.read().await).await
+    }
+
+    /// The published set with the key `kid` in it, if there is one: a name that is not known is asked for, but at most once
+    /// a minute.
+    ///
+    /// # Errors
+    /// [`NoPublicKeys`].
+    pub async fn with(&self, kid: &str, now: Timestamp) -> Result<Arc<PublicKeySet>, NoPublicKeys> {
+        let keys = self.current(now).await?;
+        if keys.find(kid, now).is_none() && self.cache.distrust(now) {
+            return self.current(now).await;
+        }
+        Ok(keys)
+    }
+
+    /// The published set, read now.
+    ///
+    /// # Errors
+    /// [`NoPublicKeys`].
+    pub async fn read(&self) -> Result<PublicKeySet, NoPublicKeys> {
+        let request = self.tables.client.get_item().table_name(&self.tables.accounts).consistent_read(true);
+        let output = request.set_key(Some(keys::public_keys())).send().await;
+        let item = output.map_err(|error| unavailable("GetItem", &error))?.item.ok_or(NoPublicKeys::Unpublished)?;
+        let document = item.get(DOCUMENT).and_then(|value| value.as_s().ok());
+        let corrupt = || StoreError::Corrupt { kind: "public key set", place: super::place(&item) };
+        let document = document.ok_or_else(corrupt)?;
+        Ok(serde_json::from_str(document).map_err(|_| corrupt())?)
+    }
+
+    /// Publishes `set` in place of what was published. Doing it twice is doing it once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn publish(&self, set: &PublicKeySet) -> Result<(), StoreError> {
+        let document = serde_json::to_string(set)
+            .map_err(|_| StoreError::Corrupt { kind: "public key set", place: "its writer".to_owned() })?;
+        let mut item: std::collections::HashMap<String, AttributeValue> = keys::public_keys();
+        item.insert(DOCUMENT.to_owned(), text(document));
+        let request = self.tables.client.put_item().table_name(&self.tables.accounts).set_item(Some(item));
+        request.send().await.map(drop).map_err(|error| unavailable("PutItem", &error))
+    }
+}

@@ -1,0 +1,309 @@
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use jiff::fmt::serde::timestamp::millisecond::{optional as optional_millisecond, required as millisecond};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::transaction::{Transaction, put_new};
+use super::{Item, StoreError, Tables, keys, milliseconds, number, outbox, read, unavailable, write};
+use crate::domain::{Decision, IDLE_LIFETIME, Mail, RefreshClaim, Session, SessionId, UserId};
+
+/// How often a decision may be overtaken by another before the client is asked to come again.
+const DECISIONS: usize = 4;
+
+/// The sessions of all users.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    tables: Tables,
+}
+
+/// What a refresh came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refreshed {
+    /// The session goes on, and this is how it stands: its current token is the answer.
+    Current(Session),
+    /// Two hold the token. The session is still to be ended.
+    Reused(Session),
+    /// No answer, for this reason.
+    Refused(&'static str),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SessionRow {
+    pk: String,
+    sk: String,
+    session_id: SessionId,
+    user_id: UserId,
+    counter: u64,
+    #[serde(with = "millisecond")]
+    rotated_at: Timestamp,
+    #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
+    previous_rotated_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reissued: Option<u64>,
+    epoch: u64,
+    #[serde(with = "millisecond")]
+    created_at: Timestamp,
+    #[serde(with = "millisecond")]
+    idle_expires_at: Timestamp,
+    #[serde(with = "millisecond")]
+    expires_at: Timestamp,
+    #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user_agent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network: Option<String>,
+    /// For DynamoDB's TTL, in seconds: garbage collection. No decision reads it.
+    ttl: i64,
+}
+
+impl Sessions {
+    /// The sessions in these tables.
+    #[must_use]
+    pub const fn new(tables: Tables) -> Self {
+        Self { tables }
+    }
+
+    /// Opens a session, and ends `surplus` ones with the same write. Its id is new, so writing it twice is writing it once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open(&self, session: &Session, surplus: &[SessionId], now: Timestamp) -> Result<(), StoreError> {
+        let table = &self.tables.accounts;
+        let item = to_item(session)?;
+        if surplus.is_empty() {
+            let request = self.tables.client.put_item().table_name(table).set_item(Some(item));
+            return request.send().await.map(drop).map_err(|error| unavailable("PutItem", &error));
+        }
+        let put = Put::builder().table_name(table).set_item(Some(item)).build();
+        let put = put.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let mut items = vec![TransactWriteItem::builder().put(put).build()];
+        for surplus in surplus {
+            items.push(self.revocation(session.user, *surplus, now)?);
+        }
+        match self.tables.transact(&items, session.id.to_string()).await? {
+            Transaction::Applied => Ok(()),
+            Transaction::Refused(_) => {
+                Err(StoreError::Unavailable("TransactWriteItems: a session went away".to_owned()))
+            }
+        }
+    }
+
+    /// Moves a session on to its next token, or finds out why not.
+    ///
+    /// On the usual way this is one write, on condition that the presented token is the current one of a live session. When it
+    /// is not, the failed condition brings the row along, and [`Session::decide`] judges by that. A write of ours that was
+    /// sent twice finds its own successor fresh, which is a repeat.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn refresh(
+        &self,
+        claim: &RefreshClaim,
+        grace: SignedDuration,
+        now: Timestamp,
+    ) -> Result<Refreshed, StoreError> {
+        let mut session = match self.rotate(claim, now).await? {
+            Written::Done(session) => return Ok(Refreshed::Current(session)),
+            Written::Found(Some(session)) => session,
+            Written::Found(None) => return Ok(Refreshed::Refused("no such session")),
+        };
+        for _ in 0..DECISIONS {
+            let written = match session.decide(claim.counter, now, grace) {
+                Decision::Repeat => return Ok(Refreshed::Current(session)),
+                Decision::Reissue if session.reissued == Some(session.counter) => {
+                    return Ok(Refreshed::Current(session));
+                }
+                Decision::Reissue => self.reissue(&session, now).await?,
+                Decision::Rotate => self.rotate(claim, now).await?,
+                Decision::Reuse => return Ok(Refreshed::Reused(session)),
+                Decision::Ahead => return Ok(Refreshed::Refused("ahead of the table")),
+                Decision::Expired => return Ok(Refreshed::Refused("session expired")),
+                Decision::Ended => return Ok(Refreshed::Refused("session ended")),
+            };
+            session = match written {
+                Written::Done(session) => return Ok(Refreshed::Current(session)),
+                Written::Found(Some(session)) => session,
+                Written::Found(None) => return Ok(Refreshed::Refused("no such session")),
+            };
+        }
+        Err(StoreError::Unavailable("the session changes faster than it can be read".to_owned()))
+    }
+
+    /// Ends a session, if it exists. Ending it twice is ending it once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end(&self, user: UserId, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
+        let request = self.tables.client.update_item().table_name(&self.tables.accounts);
+        let request = request.set_key(Some(keys::session(user, session))).update_expression(REVOKE);
+        let request = request.condition_expression("attribute_exists(pk)");
+        match request.expression_attribute_values(":now", milliseconds(now)).send().await {
+            Err(error)
+                if !error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Err(unavailable("UpdateItem", &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends a session of which two hold a token, and owes its user the mail that says so; both or none. The mail is there
+    /// already when the reuse was found before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_for_reuse(&self, session: &Session, mail: &Mail, now: Timestamp) -> Result<(), StoreError> {
+        let items =
+            [self.revocation(session.user, session.id, now)?, put_new(&self.tables.accounts, outbox::to_item(mail)?)?];
+        match self.tables.transact(&items, mail.key.mail.to_string()).await? {
+            Transaction::Applied => Ok(()),
+            Transaction::Refused(_) => self.end(session.user, session.id, now).await,
+        }
+    }
+
+    /// Ends all sessions of a user, by raising the epoch, if the claim is the current or the one-behind token of a live
+    /// session of the user's epoch. Else it ends the claim's session alone: neither a late retry nor an old stolen token
+    /// signs out a newer login.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_everywhere(&self, claim: &RefreshClaim, now: Timestamp) -> Result<(), StoreError> {
+        let request = self.tables.client.get_item().table_name(&self.tables.accounts).consistent_read(true);
+        let output = request.set_key(Some(keys::session(claim.user, claim.session))).send().await;
+        let item = output.map_err(|error| unavailable("GetItem", &error))?.item;
+        let Some(session) = item.map(from_item).transpose()? else { return Ok(()) };
+        let is_current = session.counter.checked_sub(claim.counter).is_some_and(|behind| behind <= 1);
+        if !is_current || !session.is_live(now) {
+            return self.end(claim.user, claim.session, now).await;
+        }
+        let epoch = Update::builder()
+            .table_name(&self.tables.accounts)
+            .set_key(Some(keys::profile(claim.user)))
+            .update_expression("SET epoch = :next")
+            .condition_expression("epoch = :epoch")
+            .expression_attribute_values(":epoch", number(session.epoch))
+            .expression_attribute_values(":next", number(session.epoch + 1))
+            .build()
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let items =
+            [TransactWriteItem::builder().update(epoch).build(), self.revocation(claim.user, claim.session, now)?];
+        match self.tables.transact(&items, SessionId::new(now).to_string()).await? {
+            Transaction::Applied => Ok(()),
+            Transaction::Refused(_) => self.end(claim.user, claim.session, now).await,
+        }
+    }
+
+    async fn rotate(&self, claim: &RefreshClaim, now: Timestamp) -> Result<Written, StoreError> {
+        let request = self
+            .update(claim.user, claim.session)
+            .update_expression(
+                "SET #counter = :next, previousRotatedAt = rotatedAt, rotatedAt = :now, idleExpiresAt = :idleExpiresAt",
+            )
+            .condition_expression(LIVE_AT_COUNTER)
+            .expression_attribute_values(":counter", number(claim.counter))
+            .expression_attribute_values(":next", number(claim.counter.saturating_add(1)))
+            .expression_attribute_values(":now", milliseconds(now))
+            .expression_attribute_values(":idleExpiresAt", milliseconds(now + IDLE_LIFETIME));
+        written(request).await
+    }
+
+    async fn reissue(&self, session: &Session, now: Timestamp) -> Result<Written, StoreError> {
+        let request = self
+            .update(session.user, session.id)
+            .update_expression("SET reissued = :counter")
+            .condition_expression(LIVE_AT_COUNTER)
+            .expression_attribute_values(":counter", number(session.counter))
+            .expression_attribute_values(":now", milliseconds(now));
+        written(request).await
+    }
+
+    fn update(&self, user: UserId, session: SessionId) -> UpdateItemFluentBuilder {
+        let request = self.tables.client.update_item().table_name(&self.tables.accounts);
+        let request =
+            request.set_key(Some(keys::session(user, session))).expression_attribute_names("#counter", "counter");
+        let request = request.return_values(ReturnValue::AllNew);
+        request.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+
+    fn revocation(&self, user: UserId, session: SessionId, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
+        let update = Update::builder()
+            .table_name(&self.tables.accounts)
+            .set_key(Some(keys::session(user, session)))
+            .update_expression(REVOKE)
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":now", milliseconds(now))
+            .build()
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+const REVOKE: &str = "SET revokedAt = if_not_exists(revokedAt, :now)";
+
+/// [`Session::decide`]'s `Rotate`, as a condition.
+const LIVE_AT_COUNTER: &str =
+    "#counter = :counter AND attribute_not_exists(revokedAt) AND idleExpiresAt > :now AND expiresAt > :now";
+
+enum Written {
+    Done(Session),
+    Found(Option<Session>),
+}
+
+/// Sends a conditional update; a failed condition brings what it found.
+async fn written(request: UpdateItemFluentBuilder) -> Result<Written, StoreError> {
+    let error = match request.send().await {
+        Ok(output) => return from_item(output.attributes.unwrap_or_default()).map(Written::Done),
+        Err(error) => error,
+    };
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+            failed.item.clone().map(from_item).transpose().map(Written::Found)
+        }
+        _ => Err(unavailable("UpdateItem", &error)),
+    }
+}
+
+pub(super) fn to_item(session: &Session) -> Result<Item, StoreError> {
+    let row = SessionRow {
+        pk: keys::user_partition(session.user),
+        sk: keys::session_sort(session.id),
+        session_id: session.id,
+        user_id: session.user,
+        counter: session.counter,
+        rotated_at: session.rotated_at,
+        previous_rotated_at: session.previous_rotated_at,
+        reissued: session.reissued,
+        epoch: session.epoch,
+        created_at: session.created_at,
+        idle_expires_at: session.idle_expires_at,
+        expires_at: session.expires_at,
+        revoked_at: session.revoked_at,
+        user_agent: session.user_agent.clone(),
+        network: session.network.clone(),
+        ttl: session.expires_at.as_second(),
+    };
+    write("session", &row)
+}
+
+pub(super) fn from_item(item: Item) -> Result<Session, StoreError> {
+    let row: SessionRow = read("session", item)?;
+    Ok(Session {
+        id: row.session_id,
+        user: row.user_id,
+        counter: row.counter,
+        rotated_at: row.rotated_at,
+        previous_rotated_at: row.previous_rotated_at,
+        reissued: row.reissued,
+        epoch: row.epoch,
+        created_at: row.created_at,
+        idle_expires_at: row.idle_expires_at,
+        expires_at: row.expires_at,
+        revoked_at: row.revoked_at,
+        user_agent: row.user_agent,
+        network: row.network,
+    })
+}

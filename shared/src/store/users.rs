@@ -1,0 +1,216 @@
+use jiff::Timestamp;
+use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
+use serde::{Deserialize, Serialize};
+
+use super::transaction::{Transaction, put_new};
+use super::{Item, StoreError, Tables, keys, outbox, read, sessions, text, unavailable, write};
+use crate::domain::{Email, Mail, Name, Session, Status, User, UserId};
+use crate::error::ApiError;
+use crate::passwords::StoredHash;
+
+/// Accounts and their credentials.
+#[derive(Clone, Debug)]
+pub struct Users {
+    tables: Tables,
+}
+
+/// Who signs in with an address, and what their password hashes to.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// Whose.
+    pub user: UserId,
+    /// The hash.
+    pub hash: StoredHash,
+}
+
+/// A user and all sessions, live or not.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Nothing if there is no such account.
+    pub user: Option<User>,
+    /// In the order of their making.
+    pub sessions: Vec<Session>,
+}
+
+/// Why no account was opened.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The address has one.
+    #[error("the address is taken")]
+    EmailTaken,
+    /// The store cannot tell.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<CreateError> for ApiError {
+    fn from(error: CreateError) -> Self {
+        match error {
+            CreateError::EmailTaken => Self::EmailTaken,
+            CreateError::Store(error) => error.into(),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CredentialRow {
+    pk: String,
+    user_id: UserId,
+    hash: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UserRow {
+    pk: String,
+    sk: String,
+    user_id: UserId,
+    email: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<Name>,
+    #[serde(with = "millisecond")]
+    created_at: Timestamp,
+    #[serde(with = "millisecond")]
+    updated_at: Timestamp,
+    status: StatusRow,
+    epoch: u64,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum StatusRow {
+    Active,
+    Disabled,
+}
+
+impl Users {
+    /// The accounts in these tables.
+    #[must_use]
+    pub const fn new(tables: Tables) -> Self {
+        Self { tables }
+    }
+
+    /// Opens an account: credential, user, first session and welcome mail, all or none, if the address has no account.
+    ///
+    /// The client request token is the new user's id, so that a transaction which is sent again after a lost answer is
+    /// applied once (DynamoDB remembers it for ten minutes).
+    ///
+    /// # Errors
+    /// [`CreateError::EmailTaken`]; [`StoreError::Unavailable`] when DynamoDB does not answer, or when other transactions are
+    /// in the way for too long.
+    pub async fn create(
+        &self,
+        user: &User,
+        hash: &StoredHash,
+        session: &Session,
+        mail: &Mail,
+    ) -> Result<(), CreateError> {
+        let credential =
+            CredentialRow { pk: user.email.canonical().to_owned(), user_id: user.id, hash: hash.expose().to_owned() };
+        let (credentials, accounts) = (&self.tables.credentials, &self.tables.accounts);
+        let puts = [
+            put_new(credentials, write("credential", &credential)?)?,
+            put_new(accounts, write("user", &UserRow::from(user))?)?,
+            put_new(accounts, sessions::to_item(session)?)?,
+            put_new(accounts, outbox::to_item(mail)?)?,
+        ];
+        match self.tables.transact(&puts, user.id.to_string()).await? {
+            Transaction::Applied => Ok(()),
+            // The first of the four is the credential's. The others' ids are random and new.
+            Transaction::Refused(0) => Err(CreateError::EmailTaken),
+            Transaction::Refused(_) => {
+                Err(StoreError::Unavailable("TransactWriteItems: an id is taken".to_owned()).into())
+            }
+        }
+    }
+
+    /// The credential of an address, as of now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn credential(&self, email: &Email) -> Result<Option<Credential>, StoreError> {
+        let request = self.tables.client.get_item().table_name(&self.tables.credentials).consistent_read(true);
+        let output = request.key("pk", text(email.canonical())).send().await;
+        let Some(item) = output.map_err(|error| unavailable("GetItem", &error))?.item else { return Ok(None) };
+        let row: CredentialRow = read("credential", item)?;
+        Ok(Some(Credential { user: row.user_id, hash: row.hash.into() }))
+    }
+
+    /// The user, as of now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        let request = self.tables.client.get_item().table_name(&self.tables.accounts).consistent_read(true);
+        let output = request.set_key(Some(keys::profile(id))).send().await;
+        output.map_err(|error| unavailable("GetItem", &error))?.item.map(from_item).transpose()
+    }
+
+    /// The user and all sessions, as of now: one Query, which for an unknown id finds nothing and costs the same.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn account(&self, id: UserId) -> Result<Account, StoreError> {
+        let mut account = Account { user: None, sessions: Vec::new() };
+        let mut start = None;
+        loop {
+            let request = self.tables.client.query().table_name(&self.tables.accounts).consistent_read(true);
+            let output = request
+                .key_condition_expression("pk = :pk AND sk >= :profile") // sessions sort behind the profile, mails before
+                .expression_attribute_values(":pk", text(keys::user_partition(id)))
+                .expression_attribute_values(":profile", text(keys::PROFILE))
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| unavailable("Query", &error))?;
+            for item in output.items.unwrap_or_default() {
+                match item.get("sk").and_then(|sk| sk.as_s().ok()) {
+                    Some(sk) if sk == keys::PROFILE => account.user = Some(from_item(item)?),
+                    _ => account.sessions.push(sessions::from_item(item)?),
+                }
+            }
+            start = output.last_evaluated_key;
+            if start.is_none() {
+                return Ok(account);
+            }
+        }
+    }
+}
+
+fn from_item(item: Item) -> Result<User, StoreError> {
+    let place = super::place(&item);
+    let corrupt = || StoreError::Corrupt { kind: "user", place: place.clone() };
+    let row: UserRow = read("user", item)?;
+    Ok(User {
+        id: row.user_id,
+        email: Email::parse(&row.email).map_err(|_| corrupt())?,
+        name: row.name,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        status: match row.status {
+            StatusRow::Active => Status::Active,
+            StatusRow::Disabled => Status::Disabled,
+        },
+        epoch: row.epoch,
+    })
+}
+
+impl From<&User> for UserRow {
+    fn from(user: &User) -> Self {
+        Self {
+            pk: keys::user_partition(user.id),
+            sk: keys::PROFILE.to_owned(),
+            user_id: user.id,
+            email: user.email.as_typed().to_owned(),
+            name: user.name.clone(),
+            created_at: user.created_at,
+            updated_at: user.updated_at,
+            status: match user.status {
+                Status::Active => StatusRow::Active,
+                Status::Disabled => StatusRow::Disabled,
+            },
+            epoch: user.epoch,
+        }
+    }
+}

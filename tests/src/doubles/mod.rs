@@ -1,0 +1,102 @@
+//! SQS, SES (v1) and Secrets Manager as in-process emulators: the real SDK clients talk to them over HTTP on loopback.
+//!
+//! They validate as AWS does, refuse what it refuses in its words and on its wire, and break on demand ([`Fault`]).
+//! What a double does not know (an operation, a parameter) it refuses rather than ignores. To add an operation, add an arm
+//! to `answer` of its service and the input as a struct beside it.
+
+mod faults;
+mod kept;
+mod secrets;
+mod server;
+mod ses;
+mod sqs;
+mod wire;
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::Arc;
+
+use shared::clock::Clock;
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+
+pub use faults::{Call, Fault, Service};
+pub use secrets::Secrets;
+pub use ses::{SentMail, Ses};
+pub use sqs::{Counts, QueueSettings, Sqs};
+
+use faults::Faults;
+use server::Server;
+
+/// The account that every queue and secret belongs to.
+const ACCOUNT: &str = "000000000000";
+/// The region in every ARN.
+const REGION: &str = "us-east-1";
+
+/// The emulators behind one endpoint. Clones share them; the server stops when the last clone is dropped.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    /// The base URL of the server: what `AWS_ENDPOINT_URL` takes.
+    pub endpoint: String,
+    /// The queues.
+    pub sqs: Sqs,
+    /// The outgoing mail.
+    pub ses: Ses,
+    /// The secrets.
+    pub secrets: Secrets,
+    faults: Arc<Faults>,
+    _task: Arc<ServerTask>,
+}
+
+impl Aws {
+    /// Listens on 127.0.0.1:`port` (0 picks one). With `data`, each service's state is loaded from and kept in a file of
+    /// that folder. Requests for DynamoDB go to the emulator whose base URL `dynamodb` is, or are refused.
+    ///
+    /// # Errors
+    /// When the port is taken, or `data` cannot be read or does not hold what these doubles write.
+    pub async fn start(clock: Clock, port: u16, data: Option<&Path>, dynamodb: Option<String>) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let endpoint = format!("http://{}", listener.local_addr()?);
+        let sqs = Sqs::open(clock.clone(), endpoint.clone(), data)?;
+        let ses = Ses::open(clock.clone(), data)?;
+        let secrets = Secrets::open(clock, data)?;
+        let faults = Arc::new(Faults::default());
+
+        let server = Server::new(sqs.clone(), ses.clone(), secrets.clone(), Arc::clone(&faults), dynamodb);
+        let task = tokio::spawn(server.run(listener)).abort_handle();
+        Ok(Self { endpoint, sqs, ses, secrets, faults, _task: Arc::new(ServerTask(task)) })
+    }
+
+    /// Makes the next `times` calls of `operation` (`SendMessage`, `SendEmail`, ...) meet `fault`, after any that were
+    /// asked for earlier. A retry by the SDK is a call of its own.
+    pub fn fail(&self, service: Service, operation: &str, fault: Fault, times: usize) {
+        self.faults.plan(service, operation, fault, times);
+    }
+
+    /// Forgets the faults that no call has met yet.
+    pub fn clear_faults(&self) {
+        self.faults.clear_plans();
+    }
+
+    /// Every call that arrived since the start or the last [`Aws::clear_calls`], in order; those that met a fault too.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.faults.calls()
+    }
+
+    /// Empties the log of calls.
+    pub fn clear_calls(&self) {
+        self.faults.clear_calls();
+    }
+}
+
+/// Ends the server, and with it every open connection, when it is dropped.
+#[derive(Debug)]
+struct ServerTask(AbortHandle);
+
+impl Drop for ServerTask {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
