@@ -1,0 +1,133 @@
+//! The events that AWS sends, to the letter of its documentation.
+
+use http::HeaderMap;
+use jiff::Timestamp;
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Map, Value, json};
+use shared::clock::Clock;
+use uuid::Uuid;
+
+/// A request as it reaches API Gateway.
+#[derive(Clone, Debug)]
+pub struct HttpRequest<'a> {
+    /// `GET`, `POST`, ...
+    pub method: &'a str,
+    /// Without a query.
+    pub path: &'a str,
+    /// As sent.
+    pub headers: HeaderMap,
+    /// As sent; nothing if there is none.
+    pub body: Option<Vec<u8>>,
+    /// Where the connection comes from.
+    pub source_ip: &'a str,
+    /// The `Host` that was called.
+    pub domain_name: &'a str,
+}
+
+/// An HTTP API's event, payload format 2.0 ("Create AWS Lambda proxy integrations for HTTP APIs in API Gateway"). A body
+/// that is no text goes in base64, as it does there.
+#[must_use]
+pub fn http(request: &HttpRequest<'_>, now: Timestamp) -> Value {
+    let mut headers = Map::new();
+    for name in request.headers.keys() {
+        let values = request.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+        headers.insert(name.as_str().to_owned(), json!(values.collect::<Vec<_>>().join(",")));
+    }
+    let user_agent = headers.get("user-agent").cloned().unwrap_or_default();
+    let text = request.body.as_ref().map(|body| String::from_utf8(body.clone()));
+    let (body, is_base64_encoded) = match text {
+        None => (Value::Null, false),
+        Some(Ok(text)) => (json!(text), false),
+        Some(Err(error)) => {
+            use base64::Engine;
+            (json!(base64::engine::general_purpose::STANDARD.encode(error.into_bytes())), true)
+        }
+    };
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": format!("{} {}", request.method, request.path),
+        "rawPath": request.path,
+        "rawQueryString": "",
+        "headers": headers,
+        "requestContext": {
+            "accountId": "000000000000",
+            "apiId": "api",
+            "domainName": request.domain_name,
+            "domainPrefix": "api",
+            "http": {
+                "method": request.method,
+                "path": request.path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": request.source_ip,
+                "userAgent": user_agent,
+            },
+            "requestId": Uuid::new_v4().to_string(),
+            "routeKey": format!("{} {}", request.method, request.path),
+            "stage": "$default",
+            "time": now.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string(),
+            "timeEpoch": now.as_millisecond(),
+        },
+        "isBase64Encoded": is_base64_encoded,
+    });
+    if body != Value::Null {
+        event["body"] = body;
+    }
+    event
+}
+
+/// A queue's messages as Lambda's poller hands them over ("Using Lambda with Amazon SQS").
+#[must_use]
+pub fn sqs(messages: &[aws_sdk_sqs::types::Message], queue_name: &str) -> Value {
+    let record = |message: &aws_sdk_sqs::types::Message| {
+        let attributes: Map<String, Value> = message
+            .attributes()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.as_str().to_owned(), json!(value)))
+            .collect();
+        json!({
+            "messageId": message.message_id(),
+            "receiptHandle": message.receipt_handle(),
+            "body": message.body(),
+            "attributes": attributes,
+            "messageAttributes": {},
+            "md5OfBody": message.md5_of_body(),
+            "eventSource": "aws:sqs",
+            "eventSourceARN": format!("arn:aws:sqs:us-east-1:000000000000:{queue_name}"),
+            "awsRegion": "us-east-1",
+        })
+    };
+    json!({"Records": messages.iter().map(record).collect::<Vec<_>>()})
+}
+
+/// A scheduled event ("Amazon `EventBridge` scheduled events").
+#[must_use]
+pub fn schedule(now: Timestamp) -> Value {
+    json!({
+        "version": "0",
+        "id": Uuid::new_v4().to_string(),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "000000000000",
+        "time": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "region": "us-east-1",
+        "resources": ["arn:aws:events:us-east-1:000000000000:rule/sweep"],
+        "detail": {},
+    })
+}
+
+/// One step of a rotation ("Rotation by Lambda function", AWS Secrets Manager).
+#[must_use]
+pub fn rotation(step: &str, secret: &str, token: &str) -> Value {
+    json!({"Step": step, "SecretId": secret, "ClientRequestToken": token})
+}
+
+/// The event as the runtime hands it to a function that has `seconds` to answer.
+#[must_use]
+pub fn invocation(payload: Value, seconds: i64) -> LambdaEvent<Value> {
+    let mut context = Context::default();
+    context.request_id = Uuid::new_v4().to_string();
+    let deadline = Clock::System.now().as_millisecond() + seconds * 1000;
+    context.deadline = u64::try_from(deadline).unwrap_or_default();
+    LambdaEvent::new(payload, context)
+}

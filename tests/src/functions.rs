@@ -1,0 +1,47 @@
+//! Every function by its name, and the routes that lead to some of them.
+
+use lambda_runtime::{Error, LambdaEvent};
+use serde_json::Value;
+use shared::app::App;
+use shared::http::respond;
+
+/// Method, path and function of every route. A test compares them with `template.yaml` and `openapi.yaml`.
+pub const ROUTES: [(&str, &str, &str); 9] = [
+    ("POST", "/api/auth/register", "register"),
+    ("POST", "/api/auth/login", "login"),
+    ("POST", "/api/auth/refresh", "refresh"),
+    ("POST", "/api/auth/logout", "logout"),
+    ("GET", "/api/auth/me", "me"),
+    ("POST", "/api/auth/send-welcome-email", "send-welcome-email"),
+    ("GET", "/.well-known/jwks.json", "jwks"),
+    ("GET", "/.well-known/openid-configuration", "jwks"),
+    ("GET", "/health", "health"),
+];
+
+/// The function behind a route.
+#[must_use]
+pub fn route(method: &str, path: &str) -> Option<&'static str> {
+    ROUTES.iter().find(|route| route.0 == method && route.1 == path).map(|route| route.2)
+}
+
+/// Calls a function as Lambda would: an event in, its answer as JSON out.
+///
+/// # Errors
+/// What the function fails with, or that there is none of this name.
+pub async fn invoke(app: &App, function: &str, event: LambdaEvent<Value>) -> Result<Value, Error> {
+    let answer = match function {
+        "register" => respond(app, event, register::handle).await,
+        "login" => respond(app, event, login::handle).await,
+        "refresh" => respond(app, event, refresh::handle).await,
+        "logout" => respond(app, event, logout::handle).await,
+        "me" => respond(app, event, me::handle).await,
+        "send-welcome-email" => respond(app, event, send_welcome_email::handle).await,
+        "jwks" => respond(app, event, jwks::handle).await,
+        "health" => respond(app, event, health::handle).await,
+        "welcome-email" => return Ok(serde_json::to_value(welcome_email::handle(app, event).await?)?),
+        "outbox-sweeper" => return Ok(serde_json::to_value(outbox_sweeper::handle(app, event).await?)?),
+        "rotate-keys" => return Ok(serde_json::to_value(rotate_keys::handle(app, event).await?)?),
+        _ => return Err(format!("there is no function {function}").into()),
+    };
+    Ok(serde_json::to_value(answer)?)
+}

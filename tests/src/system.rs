@@ -1,0 +1,237 @@
+//! Latchkey in one process.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use dynoxide::Database;
+use http::HeaderMap;
+use serde_json::Value;
+use shared::app::App;
+use shared::aws::Clients;
+use shared::clock::Clock;
+use shared::config::Config;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::doubles::Aws;
+use crate::event::{self, HttpRequest};
+use crate::{functions, template};
+
+/// The mail queue's name.
+pub const MAIL_QUEUE: &str = "mail";
+/// The dead-letter queue's name.
+pub const DEAD_LETTER_QUEUE: &str = "mail-dead-letters";
+/// The secret's name.
+pub const SECRET: &str = "latchkey-signing-keys";
+/// The domain that SES knows as verified.
+pub const SENDER_DOMAIN: &str = "latchkey.example";
+
+const CREDENTIALS: &str = "Credentials";
+const ACCOUNTS: &str = "Accounts";
+/// Timeouts of the template, in seconds.
+const HTTP_SECONDS: i64 = 10;
+const MAILER_SECONDS: i64 = 60;
+
+type AnyError = Box<dyn Error + Send + Sync>;
+
+/// What a system starts from.
+#[derive(Debug)]
+pub struct Options {
+    /// Its time.
+    pub clock: Clock,
+    /// Where it keeps its data; in memory if nowhere.
+    pub data: Option<PathBuf>,
+    /// The port of the AWS doubles; 0 picks one.
+    pub aws_port: u16,
+    /// Settings beside, or instead of, those that the system knows itself.
+    pub settings: HashMap<String, String>,
+}
+
+/// The functions and all that they stand on.
+pub struct System {
+    /// What the functions work with.
+    pub app: App,
+    /// SQS, SES, Secrets Manager, and the way to DynamoDB that counts and breaks calls.
+    pub aws: Aws,
+    /// DynamoDB's inside.
+    pub database: Database,
+    /// Every variable that a function of this system needs.
+    pub environment: HashMap<String, String>,
+    sqs: aws_sdk_sqs::Client,
+    _stop_dynamodb: oneshot::Sender<()>,
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("System").field("aws", &self.aws.endpoint).finish_non_exhaustive()
+    }
+}
+
+/// An answer of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body; empty if there is none.
+    pub body: String,
+}
+
+impl System {
+    /// A system with its tables, queues and keys made.
+    ///
+    /// # Errors
+    /// What cannot be started, in words for whoever started it.
+    pub async fn start(options: Options) -> Result<Self, AnyError> {
+        let Options { clock, data, aws_port, settings } = options;
+        let database = open_database(data.as_deref())?;
+        create_table(&database, CREDENTIALS)?;
+        create_table(&database, ACCOUNTS)?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let dynamodb = format!("http://{}", listener.local_addr()?);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = database.clone();
+        tokio::spawn(async move {
+            let stopped = async move { drop(stopped.await) };
+            dynoxide::server::serve_with_shutdown(listener, served, stopped).await
+        });
+
+        let aws = Aws::start(clock.clone(), aws_port, data.as_deref(), Some(dynamodb)).await?;
+        let dead_letters = aws.sqs.create_queue(DEAD_LETTER_QUEUE, template::queue("MailDeadLetterQueue", ""));
+        let mails = aws.sqs.create_queue(MAIL_QUEUE, template::queue("MailQueue", DEAD_LETTER_QUEUE));
+        aws.ses.verify(SENDER_DOMAIN);
+        let secret = aws.secrets.create(SECRET, "{}");
+
+        let mut environment: HashMap<String, String> = [
+            ("CREDENTIALS_TABLE", CREDENTIALS.to_owned()),
+            ("ACCOUNTS_TABLE", ACCOUNTS.to_owned()),
+            ("MAIL_QUEUE_URL", mails),
+            ("MAIL_DEAD_LETTER_QUEUE_URL", dead_letters),
+            ("SIGNING_KEYS_SECRET", secret),
+            ("MAIL_SENDER", format!("Latchkey <no-reply@{SENDER_DOMAIN}>")),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+            ("AWS_ENDPOINT_URL", aws.endpoint.clone()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        environment.extend(settings);
+        let config = Config::read(|variable| environment.get(variable).cloned())?;
+
+        let http = aws_smithy_http_client::Builder::new().build_http();
+        let sqs = Clients::new(&config.aws, &http).sqs;
+        let app = App::new(config, clock, &http);
+        let system = Self { app, aws, database, environment, sqs, _stop_dynamodb: stop };
+        if system.aws.secrets.value(SECRET, "AWSCURRENT").as_deref() == Some("{}") {
+            system.rotate_keys().await?;
+        }
+        Ok(system)
+    }
+
+    /// Has API Gateway call the function of a route. Nothing if there is no such route.
+    ///
+    /// # Errors
+    /// What the function fails with: none ever should.
+    pub async fn call(&self, request: &HttpRequest<'_>) -> Result<Option<Answer>, AnyError> {
+        let Some(function) = functions::route(request.method, request.path) else { return Ok(None) };
+        let event = event::http(request, self.app.clock.now());
+        let answer = functions::invoke(&self.app, function, event::invocation(event, HTTP_SECONDS)).await?;
+        Answer::read(&answer).map(Some)
+    }
+
+    /// Does what Lambda's poller does once: receives a batch, calls the mailer, deletes what is done. How many it received.
+    ///
+    /// # Errors
+    /// What the mailer, or SQS, fails with.
+    pub async fn poll_mail(&self, wait_seconds: i32) -> Result<usize, AnyError> {
+        let queue_url = &self.app.config.mail_queue_url;
+        let received = self
+            .sqs
+            .receive_message()
+            .queue_url(queue_url)
+            .max_number_of_messages(10)
+            .wait_time_seconds(wait_seconds)
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .send()
+            .await?;
+        let messages = received.messages.unwrap_or_default();
+        if messages.is_empty() {
+            return Ok(0);
+        }
+        self.hand_over(&messages).await?;
+        Ok(messages.len())
+    }
+
+    /// Calls the mailer with these messages, and deletes those that it does not report as failed.
+    async fn hand_over(&self, messages: &[Message]) -> Result<(), AnyError> {
+        let event = event::sqs(messages, MAIL_QUEUE);
+        let result = functions::invoke(&self.app, "welcome-email", event::invocation(event, MAILER_SECONDS)).await?;
+        let failures = result["batchItemFailures"].as_array().cloned().unwrap_or_default();
+        for message in messages {
+            let failed = failures.iter().any(|failure| failure["itemIdentifier"].as_str() == message.message_id());
+            if !failed {
+                let request = self.sqs.delete_message().queue_url(&self.app.config.mail_queue_url);
+                request.set_receipt_handle(message.receipt_handle.clone()).send().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what the schedule does every minute.
+    ///
+    /// # Errors
+    /// What the sweeper fails with.
+    pub async fn sweep(&self) -> Result<(), AnyError> {
+        let event = event::schedule(self.app.clock.now());
+        functions::invoke(&self.app, "outbox-sweeper", event::invocation(event, MAILER_SECONDS)).await.map(drop)
+    }
+
+    /// Does what Secrets Manager does at the stack's creation and every 30 days.
+    ///
+    /// # Errors
+    /// What a step fails with.
+    pub async fn rotate_keys(&self) -> Result<(), AnyError> {
+        let token = self.aws.secrets.begin_rotation(SECRET).ok_or("there is no such secret")?;
+        for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
+            let event = event::rotation(step, &self.app.config.signing_keys_secret, &token);
+            functions::invoke(&self.app, "rotate-keys", event::invocation(event, MAILER_SECONDS)).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Answer {
+    fn read(event: &Value) -> Result<Self, AnyError> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in event["headers"].as_object().ok_or("an answer without headers")? {
+            let name: http::HeaderName = name.parse()?;
+            headers.insert(name, value.as_str().ok_or("a header that is no text")?.parse()?);
+        }
+        Ok(Self {
+            status: event["statusCode"].as_u64().and_then(|status| status.try_into().ok()).ok_or("no status")?,
+            headers,
+            body: event["body"].as_str().unwrap_or_default().to_owned(),
+        })
+    }
+}
+
+fn open_database(data: Option<&Path>) -> Result<Database, AnyError> {
+    let Some(folder) = data else { return Ok(Database::memory()?) };
+    std::fs::create_dir_all(folder)?;
+    let file = folder.join("dynamodb.sqlite");
+    Ok(Database::new(file.to_str().ok_or("the data folder's name is no UTF-8")?)?)
+}
+
+fn create_table(database: &Database, logical_id: &str) -> Result<(), AnyError> {
+    let listed = database.list_tables(serde_json::from_value(serde_json::json!({}))?)?;
+    if listed.table_names.iter().any(|name| name == logical_id) {
+        return Ok(());
+    }
+    database.create_table(serde_json::from_value(template::create_table(logical_id, logical_id))?)?;
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! All tests of the whole, in one binary. Each makes its own world, and all run at once.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "what breaks in a test fails it")]
+#![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
+
+mod journeys;
+
+mod health;
+mod jwks;
+mod login;
+mod logout;
+mod me;
+mod outbox_sweeper;
+mod refresh;
+mod register;
+mod rotate_keys;
+mod send_welcome_email;
+mod welcome_email;
+
+mod input;
+mod races;
+mod tokens;
+
+mod doubles;
+mod tidy;
