@@ -1,5 +1,6 @@
 //! Every function by its name, and the routes that lead to some of them.
 
+use futures_util::FutureExt;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use shared::app::App;
@@ -29,19 +30,20 @@ pub fn route(method: &str, path: &str) -> Option<&'static str> {
 /// # Errors
 /// What the function fails with, or that there is none of this name.
 pub async fn invoke(app: &App, function: &str, event: LambdaEvent<Value>) -> Result<Value, Error> {
+    // Boxed: the types of so many futures in one would be too much for the compiler.
     let answer = match function {
-        "register" => respond(app, event, register::handle).await,
-        "login" => respond(app, event, login::handle).await,
-        "refresh" => respond(app, event, refresh::handle).await,
-        "logout" => respond(app, event, logout::handle).await,
-        "me" => respond(app, event, me::handle).await,
-        "send-welcome-email" => respond(app, event, send_welcome_email::handle).await,
-        "jwks" => respond(app, event, jwks::handle).await,
-        "health" => respond(app, event, health::handle).await,
-        "welcome-email" => return Ok(serde_json::to_value(welcome_email::handle(app, event).await?)?),
-        "outbox-sweeper" => return Ok(serde_json::to_value(outbox_sweeper::handle(app, event).await?)?),
-        "rotate-keys" => return Ok(serde_json::to_value(rotate_keys::handle(app, event).await?)?),
+        "register" => respond(app, event, register::handle).boxed(),
+        "login" => respond(app, event, login::handle).boxed(),
+        "refresh" => respond(app, event, refresh::handle).boxed(),
+        "logout" => respond(app, event, logout::handle).boxed(),
+        "me" => respond(app, event, me::handle).boxed(),
+        "send-welcome-email" => respond(app, event, send_welcome_email::handle).boxed(),
+        "jwks" => respond(app, event, jwks::handle).boxed(),
+        "health" => respond(app, event, health::handle).boxed(),
+        "welcome-email" => return Ok(serde_json::to_value(welcome_email::handle(app, event).boxed().await?)?),
+        "outbox-sweeper" => return Ok(serde_json::to_value(outbox_sweeper::handle(app, event).boxed().await?)?),
+        "rotate-keys" => return Ok(serde_json::to_value(rotate_keys::handle(app, event).boxed().await?)?),
         _ => return Err(format!("there is no function {function}").into()),
     };
-    Ok(serde_json::to_value(answer)?)
+    Ok(serde_json::to_value(answer.await)?)
 }

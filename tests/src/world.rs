@@ -249,6 +249,7 @@ impl Actor {
     ///
     /// # Panics
     /// When the answer has another status.
+    #[must_use]
     pub fn signed_in(email: &str, answer: &Answer, status: u16) -> Self {
         assert_eq!(answer.status, status, "{}", answer.body);
         let body = answer.json();
