@@ -1,6 +1,6 @@
 //! Writing a mail and handing it to SES.
 //!
-//! To add a mail: a [`MailKind`], a text and an HTML template in `shared/templates`, and a line in [`Mailer::write`].
+//! To add a mail: a [`MailKind`], a text and an HTML template in `shared/templates`, and a line in `Mailer::write`.
 
 use askama::Template;
 use aws_sdk_ses::Client;
