@@ -124,6 +124,7 @@ impl Outbox {
             .condition_expression(
                 "#state = :pending OR (#state = :sending AND leaseUntil <= :now) OR (#state = :failed AND attempt = :retry)",
             )
+            .expression_attribute_names("#state", "state")
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":pending", text("pending"))
             .expression_attribute_values(":sending", text("sending"))
@@ -241,13 +242,14 @@ impl Outbox {
         self.update(mail.key)
             .update_expression(update)
             .condition_expression("attempt = :attempt AND #state = :from")
+            .expression_attribute_names("#state", "state")
             .expression_attribute_values(":attempt", number(mail.attempt))
             .expression_attribute_values(":from", text(from.as_str()))
     }
 
     fn update(&self, key: MailKey) -> UpdateItemFluentBuilder {
         let request = self.tables.client.update_item().table_name(&self.tables.accounts).set_key(Some(keys::mail(key)));
-        let request = request.expression_attribute_names("#state", "state").return_values(ReturnValue::AllNew);
+        let request = request.return_values(ReturnValue::AllNew);
         request.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 }

@@ -159,7 +159,8 @@ impl Sessions {
     pub async fn end_for_reuse(&self, session: &Session, mail: &Mail, now: Timestamp) -> Result<(), StoreError> {
         let items =
             [self.revocation(session.user, session.id, now)?, put_new(&self.tables.accounts, outbox::to_item(mail)?)?];
-        match self.tables.transact(&items, mail.key.mail.to_string()).await? {
+        // The token is this call's own: two that find the reuse a millisecond apart do not send the same transaction.
+        match self.tables.transact(&items, SessionId::new(now).to_string()).await? {
             Transaction::Applied => Ok(()),
             Transaction::Refused(_) => self.end(session.user, session.id, now).await,
         }
