@@ -84,7 +84,7 @@ impl Sessions {
         for surplus in surplus {
             items.push(self.revocation(session.user, *surplus, now)?);
         }
-        match self.tables.transact(&items, session.id.to_string()).await? {
+        match self.tables.transact(&items).await? {
             Transaction::Applied => Ok(()),
             Transaction::Refused(_) => {
                 Err(StoreError::Unavailable("TransactWriteItems: a session went away".to_owned()))
@@ -159,8 +159,7 @@ impl Sessions {
     pub async fn end_for_reuse(&self, session: &Session, mail: &Mail, now: Timestamp) -> Result<(), StoreError> {
         let items =
             [self.revocation(session.user, session.id, now)?, put_new(&self.tables.accounts, outbox::to_item(mail)?)?];
-        // The token is this call's own: two that find the reuse a millisecond apart do not send the same transaction.
-        match self.tables.transact(&items, SessionId::new(now).to_string()).await? {
+        match self.tables.transact(&items).await? {
             Transaction::Applied => Ok(()),
             Transaction::Refused(_) => self.end(session.user, session.id, now).await,
         }
@@ -192,7 +191,7 @@ impl Sessions {
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let items =
             [TransactWriteItem::builder().update(epoch).build(), self.revocation(claim.user, claim.session, now)?];
-        match self.tables.transact(&items, SessionId::new(now).to_string()).await? {
+        match self.tables.transact(&items).await? {
             Transaction::Applied => Ok(()),
             Transaction::Refused(_) => self.end(claim.user, claim.session, now).await,
         }

@@ -4,6 +4,8 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{CancellationReason, Put, TransactWriteItem};
 
+use uuid::Uuid;
+
 use super::{Item, StoreError, Tables, unavailable};
 
 /// How often a transaction that met another one is tried, and the longest wait before the second try. It doubles.
@@ -20,9 +22,10 @@ pub enum Transaction {
 }
 
 impl Tables {
-    /// Does all `items` or none. `token` names the transaction (36 characters at the most): sent again under it within ten
-    /// minutes, after a lost answer, it is not applied twice. Other transactions in the way are waited for.
-    pub async fn transact(&self, items: &[TransactWriteItem], token: String) -> Result<Transaction, StoreError> {
+    /// Does all `items` or none. Sent again after a lost answer, it is not applied twice: its client request token is remembered
+    /// for ten minutes. Other transactions in the way are waited for.
+    pub async fn transact(&self, items: &[TransactWriteItem]) -> Result<Transaction, StoreError> {
+        let token = Uuid::new_v4().to_string();
         for attempt in 0..ATTEMPTS {
             wait_before(attempt).await;
             let request = self.client.transact_write_items().client_request_token(&token);

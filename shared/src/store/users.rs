@@ -93,9 +93,6 @@ impl Users {
 
     /// Opens an account: credential, user, first session and welcome mail, all or none, if the address has no account.
     ///
-    /// The client request token is the new user's id, so that a transaction which is sent again after a lost answer is
-    /// applied once (DynamoDB remembers it for ten minutes).
-    ///
     /// # Errors
     /// [`CreateError::EmailTaken`]; [`StoreError::Unavailable`] when DynamoDB does not answer, or when other transactions are
     /// in the way for too long.
@@ -115,7 +112,7 @@ impl Users {
             put_new(accounts, sessions::to_item(session)?)?,
             put_new(accounts, outbox::to_item(mail)?)?,
         ];
-        match self.tables.transact(&puts, user.id.to_string()).await? {
+        match self.tables.transact(&puts).await? {
             Transaction::Applied => Ok(()),
             // The first of the four is the credential's. The others' ids are random and new.
             Transaction::Refused(0) => Err(CreateError::EmailTaken),
