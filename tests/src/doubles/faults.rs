@@ -36,6 +36,13 @@ pub enum Fault {
         /// The text for people.
         message: String,
     },
+    /// Answered with this body as it stands, without effect: for errors that say more than a code and a text.
+    Answer {
+        /// The HTTP status.
+        status: u16,
+        /// The body, in the service's own protocol.
+        body: String,
+    },
     /// Carried out, then the connection is closed without an answer.
     AppliedButLost,
     /// The connection is closed before anything is done.

@@ -80,6 +80,7 @@ impl Server {
             Some(Fault::Error { status, code, message }) => {
                 Ok(wire::reply(&call, Err(Refusal::asked_for(status, code, message))))
             }
+            Some(Fault::Answer { status, body }) => Ok(wire::reply_as_it_stands(&call, status, body)),
             Some(Fault::AppliedButLost) => {
                 self.serve(&call, head, body).await;
                 Err(io::ErrorKind::ConnectionReset.into())

@@ -82,6 +82,15 @@ pub(super) fn reply(call: &Call, outcome: Result<String, Refusal>) -> Reply {
     }
 }
 
+/// An answer to `call` whose status and body are given.
+pub(super) fn reply_as_it_stands(call: &Call, status: u16, body: String) -> Reply {
+    let request_id = Uuid::new_v4().to_string();
+    match call.service {
+        Service::Ses => xml(status, &request_id, body),
+        service => json(status, &request_id, service, body),
+    }
+}
+
 /// The answer to a request of no known service.
 pub(super) fn no_such_service() -> Reply {
     let mut reply = Response::new(Full::from("no AWS call that the doubles know\n"));
