@@ -16,16 +16,16 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let (email, password, name) = fields.finish(|| Some((email?, password?, name?)))?;
 
     let now = app.clock.now();
-    let keys = app.signing_keys.current(now).await?; // first: an account without an answer would be taken for a failure
+    let keys = app.signing_keys.current(now).await?;
 
     let user = User::new(email, name, now);
     let hash = app.passwords.hash(password.password()).await?;
     let session = Session::new(&user, request.user_agent(), request.network(), now);
     let mail = Mail::welcome(user.id, now);
+    let tokens = tokens(app, &keys, &request, &session, now)?;
 
+    // All that can fail is behind: an account without an answer would be taken for a failure.
     app.users.create(&user, &hash, &session, &mail).await?;
     app.mail_queue.announce(mail.key).await;
-
-    let tokens = tokens(app, &keys, &request, &session, now)?;
     web::json(StatusCode::CREATED, &SignedIn { user: UserBody::from(&user), tokens })
 }
