@@ -5,7 +5,7 @@ use serde::Serialize;
 use shared::app::App;
 use shared::error::ApiError;
 use shared::http::{self as web, Request, Response};
-use shared::store::NoPublicKeys;
+use shared::store::{NoPublicKeys, StoreError};
 
 #[derive(Serialize)]
 struct Body {
@@ -19,12 +19,14 @@ struct Checks {
     keys: &'static str,
 }
 
-/// 200 when the store answers and keys are published, else 503; by one read, made now.
+/// 200 when the store answers and keys are published, else 503; by one read, made now. 500 for keys that cannot be read,
+/// which no waiting mends.
 pub async fn handle(app: &App, _: Request) -> Result<Response, ApiError> {
     let checks = match app.public_keys.read().await {
         Ok(_) => Checks { store: "ok", keys: "ok" },
         Err(NoPublicKeys::Unpublished) => Checks { store: "ok", keys: "missing" },
-        Err(NoPublicKeys::Store(error)) => {
+        Err(NoPublicKeys::Store(error @ StoreError::Corrupt { .. })) => return Err(error.into()),
+        Err(NoPublicKeys::Store(error @ StoreError::Unavailable(_))) => {
             tracing::error!(event = "health_check_failed", reason = %error);
             Checks { store: "unavailable", keys: "unavailable" }
         }
