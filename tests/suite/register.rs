@@ -1,14 +1,174 @@
 //! `POST /api/auth/register`.
 
+mod faults;
+
+use std::collections::HashSet;
+
 use serde_json::json;
-use tests::world::{PASSWORD, World};
+use tests::system::{Answer, MAIL_QUEUE};
+use tests::world::{Actor, PASSWORD, World};
+
+pub(crate) use faults::down;
+
+const REGISTER: &str = "/api/auth/register";
+
+async fn register(world: &World, email: &str) -> Answer {
+    world.post(REGISTER, &json!({"email": email, "password": PASSWORD})).await
+}
+
+fn assert_one_account_is_there(world: &World) {
+    let of = |sort_key: &str| world.rows(sort_key).len();
+    assert_eq!([world.items("Credentials").len(), of("PROFILE"), of("SESSION#"), of("MAIL#")], [1, 1, 1, 1]);
+}
 
 #[tokio::test]
 async fn an_account_is_opened_and_greeted() {
     let world = World::new().await;
     let body = json!({"email": "Ada@Example.com", "password": PASSWORD, "name": "Ada Lovelace"});
-    let answer = world.post("/api/auth/register", &body).await;
+    let answer = world.post(REGISTER, &body).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
+    let user = &answer.json()["user"];
+    assert_eq!((&user["email"], &user["name"]), (&json!("Ada@Example.com"), &json!("Ada Lovelace")));
+    assert_eq!((&user["createdAt"], &user["updatedAt"]), (&json!("2027-01-15T12:00:00.000Z"), &user["createdAt"]));
+
     world.deliver_mail().await;
-    assert_eq!(world.mails().len(), 1);
+    let mails = world.mails();
+    assert_eq!(mails.iter().map(|mail| mail.to.join(",")).collect::<Vec<_>>(), ["Ada@Example.com"]); // INP-04
+}
+
+#[tokio::test]
+async fn a_new_account_is_a_credential_a_user_a_session_and_a_mail() {
+    // REG-01, OUT-01
+    let world = World::new().await;
+    let ada = Actor::signed_in("Ada@Example.com", &register(&world, "Ada@Example.com").await, 201);
+    assert_one_account_is_there(&world);
+    let partition = format!("USER#{}", ada.id());
+    for row in ["PROFILE", "SESSION#", "MAIL#"].map(|sort_key| world.rows(sort_key).remove(0)) {
+        assert_eq!(row["pk"]["S"], partition);
+    }
+    let credential = world.items("Credentials").remove(0);
+    assert_eq!((&credential["pk"]["S"], &credential["userId"]["S"]), (&json!("ada@example.com"), &json!(ada.id())));
+    assert_eq!(world.rows("MAIL#")[0]["state"]["S"], "pending");
+    world.deliver_mail().await;
+}
+
+#[tokio::test]
+async fn what_is_not_asked_for_sets_nothing() {
+    // REG-04
+    let world = World::new().await;
+    let answer = world
+        .post(
+            REGISTER,
+            &json!({
+                "email": "eve@example.com", "password": PASSWORD,
+                "id": "00000000-0000-7000-8000-000000000000", "userId": "00000000-0000-7000-8000-000000000000",
+                "status": "disabled", "epoch": 7, "createdAt": "1999-01-01T00:00:00.000Z", "updatedAt": 1,
+                "pk": "USER#1", "sk": "PROFILE", "hash": "x", "role": "admin", "ttl": 1, "refreshToken": 5,
+            }),
+        )
+        .await;
+    let eve = Actor::signed_in("eve@example.com", &answer, 201);
+    let now = json!({"N": world.now().as_millisecond().to_string()});
+    assert_eq!(
+        world.rows("PROFILE"),
+        [json!({
+            "pk": {"S": format!("USER#{}", eve.id())}, "sk": {"S": "PROFILE"}, "userId": {"S": eve.id()},
+            "email": {"S": "eve@example.com"}, "createdAt": now, "updatedAt": now, "status": {"S": "active"},
+            "epoch": {"N": "0"},
+        })]
+    );
+    assert_ne!(eve.id(), "00000000-0000-7000-8000-000000000000");
+    world.deliver_mail().await;
+}
+
+#[tokio::test]
+async fn no_key_but_the_credential_s_tells_an_address() {
+    // REG-04
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    let bob = world.registered("bob@example.com").await;
+    assert_ne!(ada.id(), bob.id());
+    for row in world.items("Accounts") {
+        let keys = format!("{} {}", row["pk"], row["sk"]);
+        assert!(!keys.contains("ada") && !keys.contains("example"), "{keys}");
+    }
+}
+
+#[tokio::test]
+async fn one_mailbox_has_one_account_however_it_is_spelt() {
+    // REG-01, INP-02
+    let world = World::new().await;
+    world.registered("Ada@Bücher.example").await;
+    for spelling in [
+        "Ada@Bücher.example",
+        "ada@bücher.example",
+        "ADA@BÜCHER.EXAMPLE",
+        "ada@xn--bcher-kva.example",
+        "ada@bu\u{308}cher.example",
+    ] {
+        let answer = register(&world, spelling).await;
+        assert_eq!(answer.verdict(), (409, "User already exists".to_owned()), "{spelling}");
+    }
+    assert_one_account_is_there(&world);
+    for other in ["ada@bucher.example", "a.da@bücher.example", "ada+1@bücher.example"] {
+        world.registered(other).await;
+    }
+}
+
+#[tokio::test]
+async fn the_stored_hash_is_argon2id_as_owasp_wants_it() {
+    // PWD-01
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD_NO_PAD;
+    let world = World::new().await;
+    world.registered("ada@example.com").await;
+    world.registered("bob@example.com").await;
+    let mut salts = HashSet::new();
+    for credential in world.items("Credentials") {
+        let hash = credential["hash"]["S"].as_str().unwrap();
+        let rest = hash.strip_prefix("$argon2id$v=19$m=19456,t=2,p=1$").unwrap_or_else(|| panic!("{hash}"));
+        let (salt, output) = rest.split_once('$').unwrap();
+        let length = |text: &str| STANDARD_NO_PAD.decode(text).unwrap().len();
+        assert_eq!((length(salt), length(output)), (16, 32));
+        salts.insert(salt.to_owned());
+    }
+    assert_eq!(salts.len(), 2, "a salt for each");
+}
+
+#[tokio::test]
+async fn neither_the_password_nor_its_hash_is_anywhere_but_in_the_credential() {
+    // PWD-09, IAM-02
+    let world = World::new().await;
+    let first = register(&world, "ada@example.com").await;
+    let hash = world.items("Credentials")[0]["hash"]["S"].as_str().unwrap().to_owned();
+    let ada = Actor::signed_in("ada@example.com", &first, 201);
+    let mut seen = vec![
+        first.body,
+        register(&world, "ada@example.com").await.body,
+        world.login("ada@example.com", PASSWORD).await.body,
+        world.get("/api/auth/me", Some(&ada.bearer())).await.body,
+        world.post(REGISTER, &json!({"email": "x", "password": PASSWORD, "name": ""})).await.body,
+    ];
+    seen.extend(world.aws().sqs.bodies(MAIL_QUEUE));
+    world.deliver_mail().await;
+    seen.push(format!("{:?}", world.mails()));
+    seen.push(json!(world.items("Accounts")).to_string());
+    for text in seen {
+        assert!(!text.contains(PASSWORD) && !text.contains(&hash) && !text.contains("argon2"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_deployment_says_how_long_a_password_must_be() {
+    // PWD-02
+    for (settings, length) in [(vec![], 8), (vec![("MIN_PASSWORD_LENGTH", "15")], 15)] {
+        let world = World::with(&settings).await;
+        world.leave_mail();
+        let password = |length: usize| json!({"email": "ada@example.com", "password": "ü".repeat(length)});
+        let answer = world.post(REGISTER, &password(length - 1)).await;
+        assert_eq!(answer.status, 400);
+        let message = format!("Password must be at least {length} characters");
+        assert_eq!(answer.json()["details"], json!([{"path": ["password"], "code": "too_small", "message": message}]));
+        assert_eq!(world.post(REGISTER, &password(length)).await.status, 201);
+    }
 }
