@@ -1,1 +1,75 @@
-//! Tests of health.
+//! `GET /health`.
+
+use http::header::{CACHE_CONTROL, RETRY_AFTER};
+use serde_json::{Value, json};
+use tests::doubles::{Fault, Service};
+use tests::system::Answer;
+use tests::world::World;
+
+use crate::register::down;
+
+async fn health(world: &World) -> Answer {
+    world.get("/health", None).await
+}
+
+fn body(status: &str, store: &str, keys: &str) -> Value {
+    json!({"status": status, "checks": {"store": store, "keys": keys}})
+}
+
+/// Takes the published keys away, as if none had been published yet.
+pub(crate) fn unpublish_keys(world: &World) {
+    let request = json!({"TableName": "Accounts", "Key": {"pk": {"S": "KEYS"}, "sk": {"S": "JWKS"}}});
+    world.system().database.delete_item(serde_json::from_value(request).unwrap()).unwrap();
+}
+
+/// Makes the published keys unreadable.
+pub(crate) fn spoil_keys(world: &World) {
+    let item = world.items("Accounts").into_iter().find(|row| row["pk"]["S"] == "KEYS").unwrap();
+    world.tamper("Accounts", item, &json!({"document": {"S": "spoilt"}}));
+}
+
+#[tokio::test]
+async fn all_is_well_when_the_store_answers_and_keys_are_published() {
+    let world = World::new().await;
+    world.aws().clear_calls();
+    let answer = health(&world).await;
+    assert_eq!((answer.status, answer.json()), (200, body("ok", "ok", "ok")));
+    assert_eq!(answer.headers[CACHE_CONTROL], "no-store");
+    let calls: Vec<_> = world.aws().calls().into_iter().map(|call| call.operation).collect();
+    assert_eq!(calls, ["GetItem"], "one read");
+}
+
+#[tokio::test]
+async fn a_new_deployment_says_that_its_keys_are_missing() {
+    // KEY-04, HTP-05
+    let world = World::new().await;
+    unpublish_keys(&world);
+    let answer = health(&world).await;
+    assert_eq!((answer.status, answer.json()), (503, body("unavailable", "ok", "missing")));
+    assert_eq!(answer.headers[RETRY_AFTER], "1");
+
+    world.system().rotate_keys().await.unwrap();
+    assert_eq!(health(&world).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_said_to_be_unavailable() {
+    // HTP-05
+    let world = World::new().await;
+    assert_eq!(health(&world).await.status, 200);
+    for fault in [down(), Fault::Reset] {
+        world.aws().fail(Service::DynamoDb, "GetItem", fault, 3);
+        let answer = health(&world).await;
+        assert_eq!((answer.status, answer.json()), (503, body("unavailable", "unavailable", "unavailable")));
+        assert_eq!(answer.headers[RETRY_AFTER], "1");
+        assert_eq!(health(&world).await.status, 200, "the store is asked each time");
+    }
+}
+
+#[tokio::test]
+async fn published_keys_that_cannot_be_read_are_not_blamed_on_the_store() {
+    // HTP-04
+    let world = World::new().await;
+    spoil_keys(&world);
+    assert_eq!(health(&world).await.verdict(), (500, "Internal server error".to_owned()));
+}

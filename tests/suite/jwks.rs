@@ -1,1 +1,154 @@
-//! Tests of jwks.
+//! `GET /.well-known/jwks.json` and `GET /.well-known/openid-configuration`.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::{CACHE_CONTROL, RETRY_AFTER};
+use jiff::SignedDuration;
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{DecodingKey, Validation};
+use serde_json::{Value, json};
+use tests::doubles::Service;
+use tests::world::{DOMAIN, World, request};
+
+use crate::health::{spoil_keys, unpublish_keys};
+use crate::register::down;
+
+const JWKS: &str = "/.well-known/jwks.json";
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+const ALGORITHMS: [&str; 2] = ["ES256", "RS256"];
+
+/// A part of a token: 0 is its header, 1 its claims.
+fn part(token: &str, index: usize) -> Value {
+    let part = token.split('.').nth(index).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+fn reads(world: &World) -> usize {
+    world.aws().calls().iter().filter(|call| call.operation == "GetItem").count()
+}
+
+#[tokio::test]
+async fn the_key_that_signs_is_published_and_nothing_private_with_it() {
+    // KEY-01, KEY-03
+    for algorithm in ALGORITHMS {
+        let world = World::with(&[("SIGNING_ALGORITHM", algorithm)]).await;
+        let ada = world.registered("ada@example.com").await;
+        let answer = world.get(JWKS, None).await;
+        assert_eq!(answer.headers[CACHE_CONTROL], "public, max-age=300");
+        let set = answer.json();
+        let [key] = set["keys"].as_array().unwrap().as_slice() else { panic!("{set}") };
+        assert_eq!((&key["kid"], &key["alg"]), (&part(&ada.access_token, 0)["kid"], &json!(algorithm)));
+        let members: Vec<_> = key.as_object().unwrap().keys().map(String::as_str).collect();
+        match algorithm {
+            "ES256" => assert_eq!(members, ["alg", "crv", "kid", "kty", "use", "x", "y"]),
+            _ => assert_eq!(members, ["alg", "e", "kid", "kty", "n", "use"]),
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_implementation_verifies_a_token_by_discovery_alone() {
+    // TOK-08
+    for algorithm in ALGORITHMS {
+        let world = World::with(&[("SIGNING_ALGORITHM", algorithm)]).await;
+        let ada = world.registered("ada@example.com").await;
+        let discovery = world.get(DISCOVERY, None).await.json();
+        assert_eq!(discovery["jwks_uri"], format!("{}{JWKS}", discovery["issuer"].as_str().unwrap()));
+        assert_eq!(discovery["id_token_signing_alg_values_supported"], json!([algorithm]));
+        let set: JwkSet = serde_json::from_value(world.get(JWKS, None).await.json()).unwrap();
+
+        let header = jsonwebtoken::decode_header(&ada.access_token).unwrap();
+        let key = DecodingKey::from_jwk(set.find(&header.kid.unwrap()).unwrap()).unwrap();
+        let mut validation = Validation::new(algorithm.parse().unwrap());
+        validation.set_issuer(&[discovery["issuer"].as_str().unwrap()]);
+        validation.set_audience(&["latchkey"]);
+        validation.validate_exp = false; // it would ask the machine's clock, which is not this world's
+        let token = jsonwebtoken::decode::<Value>(&ada.access_token, &key, &validation).unwrap();
+        assert_eq!(token.claims["sub"], ada.id());
+    }
+}
+
+#[tokio::test]
+async fn the_issuer_is_the_address_at_which_the_api_was_called() {
+    // TOK-05
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    let discovery = world.get(DISCOVERY, None).await;
+    assert_eq!(discovery.headers[CACHE_CONTROL], "public, max-age=300");
+    assert_eq!(discovery.json()["issuer"], format!("https://{DOMAIN}"));
+    assert_eq!(part(&ada.access_token, 1)["iss"], discovery.json()["issuer"]);
+
+    let mut elsewhere = request("GET", DISCOVERY);
+    elsewhere.domain_name = "login.example.org";
+    assert_eq!(world.send(elsewhere).await.json()["issuer"], "https://login.example.org");
+}
+
+#[tokio::test]
+async fn the_issuer_is_the_deployment_s_where_it_names_one() {
+    // TOK-05
+    let world = World::with(&[("ISSUER", "https://id.example.org/latchkey")]).await;
+    let ada = world.registered("ada@example.com").await;
+    let discovery = world.get(DISCOVERY, None).await.json();
+    assert_eq!(discovery["issuer"], "https://id.example.org/latchkey");
+    assert_eq!(discovery["jwks_uri"], "https://id.example.org/latchkey/.well-known/jwks.json");
+    assert_eq!(part(&ada.access_token, 1)["iss"], discovery["issuer"]);
+    assert_eq!(world.get("/api/auth/me", Some(&ada.bearer())).await.status, 200);
+}
+
+#[tokio::test]
+async fn without_a_name_for_the_issuer_there_is_no_discovery() {
+    // HTP-04
+    let world = World::new().await;
+    let mut nowhere = request("GET", DISCOVERY);
+    nowhere.domain_name = "";
+    let answer = world.send(nowhere).await;
+    assert_eq!(answer.verdict(), (500, "Internal server error".to_owned()));
+    assert_eq!(answer.headers[CACHE_CONTROL], "no-store");
+}
+
+#[tokio::test]
+async fn until_keys_are_published_there_is_nothing_to_keep() {
+    // KEY-04, HTP-05
+    let world = World::new().await;
+    unpublish_keys(&world);
+    for path in [JWKS, DISCOVERY] {
+        let answer = world.get(path, None).await;
+        assert_eq!(answer.verdict(), (503, "Service unavailable".to_owned()), "{path}");
+        assert_eq!(
+            (&answer.headers[RETRY_AFTER], &answer.headers[CACHE_CONTROL]),
+            (&"1".parse().unwrap(), &"no-store".parse().unwrap())
+        );
+    }
+    world.system().rotate_keys().await.unwrap();
+    assert_eq!(world.get(JWKS, None).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_keys_are_read_every_five_minutes_and_outlive_the_store_by_an_hour() {
+    // KEY-04
+    let world = World::new().await;
+    let published = world.get(JWKS, None).await.json();
+    world.aws().clear_calls();
+    world.pass(SignedDuration::from_secs(299));
+    assert_eq!((world.get(JWKS, None).await.json(), reads(&world)), (published.clone(), 0));
+    world.pass(SignedDuration::from_secs(1));
+    assert_eq!((world.get(JWKS, None).await.json(), reads(&world)), (published.clone(), 1));
+
+    world.aws().fail(Service::DynamoDb, "GetItem", down(), usize::MAX);
+    world.pass(SignedDuration::from_mins(65) - SignedDuration::from_millis(1));
+    assert_eq!(world.get(JWKS, None).await.json(), published);
+    world.pass(SignedDuration::from_mins(1));
+    assert_eq!(world.get(JWKS, None).await.status, 503);
+    world.aws().clear_faults();
+    assert_eq!(world.get(JWKS, None).await.json(), published);
+}
+
+#[tokio::test]
+async fn published_keys_that_cannot_be_read_are_our_fault() {
+    // HTP-04
+    let world = World::new().await;
+    spoil_keys(&world);
+    for path in [JWKS, DISCOVERY] {
+        assert_eq!(world.get(path, None).await.verdict(), (500, "Internal server error".to_owned()), "{path}");
+    }
+}

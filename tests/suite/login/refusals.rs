@@ -1,0 +1,100 @@
+//! Nobody learns from a refused login whether there is an account.
+
+use serde_json::{Value, json};
+use tests::system::Answer;
+use tests::world::{PASSWORD, World};
+
+const PARAMETERS: &str = "$argon2id$v=19$m=19456,t=2,p=1";
+const SALT: &str = "$AAAAAAAAAAAAAAAAAAAAAA";
+const OUTPUT: &str = "$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// All that a client sees, to the byte, but for the request's id.
+fn seen(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
+    let id = answer.headers["x-request-id"].to_str().unwrap();
+    let mut headers: Vec<_> = answer
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().replace(id, "<id>")))
+        .collect();
+    headers.sort();
+    (answer.status, headers, answer.body.replace(id, "<id>"))
+}
+
+/// What a refused login shows, and which calls it made.
+async fn refused(world: &World, email: &str, password: &str) -> ((u16, Vec<(String, String)>, String), Vec<String>) {
+    world.aws().clear_calls();
+    let answer = world.login(email, password).await;
+    assert_eq!(answer.verdict(), (401, "Invalid credentials".to_owned()), "{email}");
+    let calls = world.aws().calls().into_iter().map(|call| format!("{:?} {}", call.service, call.operation));
+    (seen(&answer), calls.collect())
+}
+
+fn credential(world: &World, email: &str) -> Value {
+    world.items("Credentials").into_iter().find(|item| item["pk"]["S"] == email).unwrap()
+}
+
+fn profile(world: &World, email: &str) -> Value {
+    world.rows("PROFILE").into_iter().find(|row| row["email"]["S"] == email).unwrap()
+}
+
+#[tokio::test]
+async fn every_refusal_looks_the_same_and_makes_the_same_calls() {
+    // LOG-01, LOG-02
+    let world = World::new().await;
+    for email in ["ada@example.com", "disabled@example.com", "broken@example.com", "gone@example.com"] {
+        world.registered(email).await;
+    }
+    world.tamper("Accounts", profile(&world, "disabled@example.com"), &json!({"status": {"S": "disabled"}}));
+    world.tamper("Credentials", credential(&world, "broken@example.com"), &json!({"hash": {"S": "$2b$10$broken"}}));
+    let nobody = json!({"userId": {"S": "01a00000-0000-7000-8000-000000000000"}});
+    world.tamper("Credentials", credential(&world, "gone@example.com"), &nobody);
+
+    let unknown = refused(&world, "unknown@example.com", PASSWORD).await;
+    assert_eq!(unknown.1, ["DynamoDb GetItem", "DynamoDb Query"]);
+    let cases = [
+        ("unknown@elsewhere.example", "another password"),
+        ("ada@example.com", "another password"),
+        ("disabled@example.com", PASSWORD),
+        ("disabled@example.com", "another password"),
+        ("broken@example.com", PASSWORD),
+        ("gone@example.com", PASSWORD),
+        ("gone@example.com", "another password"),
+    ];
+    for (email, password) in cases {
+        assert_eq!(refused(&world, email, password).await, unknown, "{email} {password}");
+    }
+    assert_eq!(world.rows("SESSION#").len(), 4, "no session but those of the registrations");
+    assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_stored_hash_that_cannot_be_verified_fits_no_password() {
+    // LOG-01, PWD-06
+    let world = World::new().await;
+    world.registered("ada@example.com").await;
+    let unknown = refused(&world, "unknown@example.com", PASSWORD).await;
+    for hash in [
+        String::new(),
+        "plain".to_owned(),
+        PASSWORD.to_owned(),
+        PARAMETERS.to_owned(),
+        format!("{PARAMETERS}{SALT}"),
+        format!("{PARAMETERS}$AAAA{OUTPUT}"),
+        format!("{PARAMETERS}${}{OUTPUT}", "A".repeat(100)),
+        format!("{PARAMETERS}{SALT}$AAAAAAAAAAAAAAAAAAAAAA"),
+        format!("$argon2id$v=19$m=4194304,t=2,p=1{SALT}{OUTPUT}"),
+        format!("$argon2id$v=19$m=19456,t=4000000,p=1{SALT}{OUTPUT}"),
+        format!("$argon2id$v=19$m=19456,t=2,p=255{SALT}{OUTPUT}"),
+        format!("$argon2id$v=19$m=1,t=1,p=1{SALT}{OUTPUT}"),
+        format!("$argon2id$v=19$m=0,t=0,p=0{SALT}{OUTPUT}"),
+        format!("$argon2id$v=19{SALT}{OUTPUT}"),
+        format!("$argon2id$m=19456,t=2,p=1{SALT}{OUTPUT}"),
+        format!("$argon2d$v=19$m=19456,t=2,p=1{SALT}{OUTPUT}"),
+        format!("{PARAMETERS},keyid=AAAA{SALT}{OUTPUT}"),
+        format!("{PARAMETERS},data=AAAA{SALT}{OUTPUT}"),
+        "$".repeat(10_000),
+    ] {
+        world.tamper("Credentials", credential(&world, "ada@example.com"), &json!({"hash": {"S": hash}}));
+        assert_eq!(refused(&world, "ada@example.com", PASSWORD).await, unknown, "{hash:.80}");
+    }
+}
