@@ -6,6 +6,7 @@ use tests::doubles::{Fault, Service};
 use tests::system::Answer;
 use tests::world::World;
 
+use crate::input::delete;
 use crate::register::down;
 
 async fn health(world: &World) -> Answer {
@@ -18,8 +19,7 @@ fn body(status: &str, store: &str, keys: &str) -> Value {
 
 /// Takes the published keys away, as if none had been published yet.
 pub(crate) fn unpublish_keys(world: &World) {
-    let request = json!({"TableName": "Accounts", "Key": {"pk": {"S": "KEYS"}, "sk": {"S": "JWKS"}}});
-    world.system().database.delete_item(serde_json::from_value(request).unwrap()).unwrap();
+    delete(world, "KEYS", "JWKS");
 }
 
 /// Makes the published keys unreadable.

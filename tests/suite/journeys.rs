@@ -1,1 +1,91 @@
-//! Tests of journeys.
+//! Whole lives of accounts.
+
+mod statuses;
+
+use jiff::SignedDuration;
+use serde_json::json;
+use tests::world::{Actor, PASSWORD, World};
+
+const WELCOME: &str = "/api/auth/send-welcome-email";
+const ME: &str = "/api/auth/me";
+
+/// From the first request to the last, under one algorithm.
+async fn ada_comes_and_goes(algorithm: &str) {
+    let world = World::with(&[("SIGNING_ALGORITHM", algorithm)]).await;
+    let body = json!({"email": "Ada@Example.com", "password": PASSWORD, "name": "Ada Lovelace"});
+    let ada = Actor::signed_in("Ada@Example.com", &world.post("/api/auth/register", &body).await, 201);
+    world.deliver_mail().await;
+    let [greeting] = world.mails().try_into().unwrap();
+    assert_eq!((greeting.to, greeting.subject.as_str()), (vec!["Ada@Example.com".to_owned()], "Welcome!"));
+    assert_eq!(greeting.text.as_deref(), Some("Hello Ada Lovelace, welcome to our platform!"));
+    assert_eq!(world.get(ME, Some(&ada.bearer())).await.json(), json!({"user": ada.user}));
+
+    world.pass(SignedDuration::from_mins(16));
+    assert_eq!(world.get(ME, Some(&ada.bearer())).await.verdict(), (401, "Invalid token".to_owned()));
+    let refreshed = world.refresh(&ada.refresh_token).await;
+    assert_eq!((refreshed.status, &refreshed.json()["expiresIn"]), (200, &json!(900)));
+    let (access_token, refresh_token) = (refreshed.text("accessToken"), refreshed.text("refreshToken"));
+    assert_ne!(refresh_token, ada.refresh_token);
+    let ada = Actor { access_token, refresh_token, ..ada };
+    assert_eq!(world.get(ME, Some(&ada.bearer())).await.json(), json!({"user": ada.user}));
+
+    let queued = world.post_as(WELCOME, Some(&ada.bearer())).await;
+    assert_eq!((queued.status, queued.json()), (202, json!({"message": "Welcome email queued"})));
+    world.deliver_mail().await;
+    assert_eq!(world.mails().len(), 2);
+
+    assert_eq!(world.logout(&ada.refresh_token).await.status, 204);
+    assert_eq!(world.refresh(&ada.refresh_token).await.verdict(), (401, "Invalid token".to_owned()));
+    let ada = Actor::signed_in("ada@example.com", &world.login("ada@example.com", PASSWORD).await, 200);
+    assert_eq!(world.get(ME, Some(&ada.bearer())).await.json(), json!({"user": ada.user}));
+
+    world.live_through(SignedDuration::from_mins(20)).await;
+    assert_eq!(world.mails().len(), 2, "no mail comes twice");
+    assert_eq!(world.dead_letters().len(), 0);
+}
+
+#[tokio::test]
+async fn ada_comes_and_goes_with_es256() {
+    // LOG-04, REF-08, OUT-01
+    ada_comes_and_goes("ES256").await;
+}
+
+#[tokio::test]
+async fn ada_comes_and_goes_with_rs256() {
+    // KEY-03
+    ada_comes_and_goes("RS256").await;
+}
+
+#[tokio::test]
+async fn two_people_never_see_each_other() {
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    let bob = world.registered("bob@example.com").await;
+    for actor in [&ada, &bob] {
+        assert_eq!(world.get(ME, Some(&actor.bearer())).await.json()["user"], actor.user);
+    }
+    let everywhere = json!({"refreshToken": ada.refresh_token, "everywhere": true});
+    assert_eq!(world.post("/api/auth/logout", &everywhere).await.status, 204);
+    assert_eq!(world.refresh(&ada.refresh_token).await.status, 401);
+    assert_eq!(world.refresh(&bob.refresh_token).await.status, 200);
+    let recipients: Vec<_> = world.mails().into_iter().flat_map(|mail| mail.to).collect();
+    assert_eq!(recipients, ["ada@example.com", "bob@example.com"]);
+}
+
+#[tokio::test]
+async fn a_year_goes_by_and_the_account_is_still_there() {
+    // KEY-05: keys turn every 30 days.
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    for _ in 0..12 {
+        world.pass(SignedDuration::from_hours(30 * 24));
+        world.system().rotate_keys().await.unwrap();
+        let now = Actor::signed_in("ada@example.com", &world.login("ada@example.com", PASSWORD).await, 200);
+        assert_eq!(world.get(ME, Some(&now.bearer())).await.json(), json!({"user": ada.user}));
+        world.pass(SignedDuration::from_hours(3));
+        let refreshed = world.refresh(&now.refresh_token).await;
+        assert_eq!(refreshed.status, 200);
+        let bearer = format!("Bearer {}", refreshed.text("accessToken"));
+        assert_eq!(world.get(ME, Some(&bearer)).await.json(), json!({"user": ada.user}));
+    }
+}
