@@ -22,6 +22,8 @@ struct Held<T> {
     value: Arc<T>,
     fetched_at: Timestamp,
     ask_from: Timestamp,
+    /// When it was last asked for out of turn, in vain or not; or fetched.
+    distrusted_at: Timestamp,
 }
 
 impl<T> LastGood<T> {
@@ -44,7 +46,7 @@ impl<T> LastGood<T> {
             Ok(value) => Ok(self.put(value, now)),
             Err(error) => match self.lock().as_mut() {
                 Some(held) if now < held.fetched_at + FRESH + LAST_GOOD => {
-                    held.ask_from = now + PAUSE;
+                    held.ask_from = (now + PAUSE).max(held.fetched_at + FRESH);
                     Ok(Arc::clone(&held.value))
                 }
                 _ => Err(error),
@@ -52,11 +54,13 @@ impl<T> LastGood<T> {
         }
     }
 
-    /// Makes the next [`Self::get`] ask, unless the value is younger than a minute. Whether it will.
+    /// Makes the next [`Self::get`] ask, unless the value is younger than a minute or this was done within one. Whether it
+    /// will.
     pub fn distrust(&self, now: Timestamp) -> bool {
         match self.lock().as_mut() {
-            Some(held) if now >= held.fetched_at + IMPATIENT && now < held.fetched_at + FRESH => {
+            Some(held) if now >= held.distrusted_at + IMPATIENT && now < held.fetched_at + FRESH => {
                 held.ask_from = now;
+                held.distrusted_at = now;
                 true
             }
             _ => false,
@@ -65,7 +69,8 @@ impl<T> LastGood<T> {
 
     fn put(&self, value: T, now: Timestamp) -> Arc<T> {
         let value = Arc::new(value);
-        *self.lock() = Some(Held { value: Arc::clone(&value), fetched_at: now, ask_from: now + FRESH });
+        *self.lock() =
+            Some(Held { value: Arc::clone(&value), fetched_at: now, ask_from: now + FRESH, distrusted_at: now });
         value
     }
 
@@ -107,5 +112,8 @@ mod tests {
         assert!(cache.distrust(at(1)));
         assert_eq!(get(&cache, 1, Ok(2)).await, Ok(2));
         assert!(!cache.distrust(at(1)));
+        assert!(cache.distrust(at(2)));
+        assert_eq!(get(&cache, 2, Err(())).await, Ok(2));
+        assert!(!cache.distrust(at(2)), "a source that fails is not asked more often");
     }
 }
