@@ -23,6 +23,9 @@ pub use jwk::{Jwk, Material, PublicKeySet, PublishedKey};
 
 /// From publication to the first signature: longer than any verifier keeps a key set (API Gateway: two hours).
 const HEAD_START: SignedDuration = SignedDuration::from_hours(2);
+/// From publication to the end of the rotation, at the most. Issuers that cannot read the secret sign on for an hour and five
+/// minutes with what they have: to the start of the new keys and the slack behind it, and no longer.
+const LONGEST_ROTATION: SignedDuration = SignedDuration::from_hours(1);
 /// What a clock or a cache may lag.
 const SLACK: SignedDuration = SignedDuration::from_mins(5);
 const MAC_KEY_LENGTH: usize = 32;
@@ -198,6 +201,25 @@ impl KeySet {
             let jwk = published.find(&dated.key.jwk.kid, now);
             jwk.zip(dated.key.sign(MESSAGE).ok()).is_some_and(|(jwk, signature)| jwk.verifies(MESSAGE, &signature))
         })
+    }
+
+    /// Whether a rotation may still end with this set: its times hold only if it does soon after they were set.
+    #[must_use]
+    pub fn may_come_to_sign(&self, now: Timestamp) -> bool {
+        self.stored.access_keys.last().is_some_and(|youngest| now <= youngest.published_at + LONGEST_ROTATION)
+    }
+
+    /// What verifiers get to know while `current` signs and this set is still to come: its keys too, but no retirement for
+    /// its sake, since it may never come.
+    #[must_use]
+    pub fn announced_beside(&self, current: Option<&Self>) -> PublicKeySet {
+        let mut announced = current.map(Self::public).unwrap_or_default();
+        for key in self.public().keys {
+            if announced.keys.iter().all(|known| known.jwk.kid != key.jwk.kid) {
+                announced.keys.push(key);
+            }
+        }
+        announced
     }
 
     /// What verifiers get to know.

@@ -90,6 +90,16 @@ impl SigningKeys {
         request.send().await.map(drop).map_err(|error| unavailable("PutSecretValue", &error))
     }
 
+    /// Takes the version `id` out of the rotation that it was made for, so that the next one makes its own.
+    ///
+    /// # Errors
+    /// [`SecretError::Unavailable`].
+    pub async fn give_up_pending(&self, id: &str) -> Result<(), SecretError> {
+        let request = self.client.update_secret_version_stage().secret_id(&self.secret).version_stage(PENDING);
+        let result = request.remove_from_version_id(id).send().await;
+        result.map(drop).map_err(|error| unavailable("UpdateSecretVersionStage", &error))
+    }
+
     /// The id of the version with this stage.
     ///
     /// # Errors
