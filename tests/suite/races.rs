@@ -1,1 +1,183 @@
-//! Tests of races.
+//! Many at once.
+//!
+//! The requests of a test share one thread and take turns at every call of a store, which is where races are decided.
+
+use std::collections::HashSet;
+
+use futures_util::future::{join, join_all};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tests::system::Answer;
+use tests::world::{Actor, PASSWORD, World};
+
+use crate::refresh::{only_session, renewed};
+
+async fn register(world: &World, email: String) -> Answer {
+    world.post("/api/auth/register", &json!({"email": email, "password": PASSWORD})).await
+}
+
+fn how_many(answers: &[Answer], status: u16) -> usize {
+    answers.iter().filter(|answer| answer.status == status).count()
+}
+
+/// The address in the spelling of this number: each of its bits decides about the case of a letter.
+fn spelled(email: &str, number: usize) -> String {
+    let letters = email.chars().enumerate();
+    letters
+        .map(|(place, letter)| if number >> (place % 6) & 1 == 1 { letter.to_ascii_uppercase() } else { letter })
+        .collect()
+}
+
+/// The sort keys of `Accounts` without their ids.
+fn kinds(world: &World) -> Vec<String> {
+    let kind =
+        |row: &Value| row["sk"]["S"].as_str().unwrap_or_default().split('#').next().unwrap_or_default().to_owned();
+    let mut kinds: Vec<_> = world.items("Accounts").iter().map(kind).collect();
+    kinds.sort();
+    kinds
+}
+
+#[tokio::test]
+async fn of_fifty_registrations_of_one_address_one_opens_an_account_and_the_others_leave_nothing() {
+    // REG-01, REG-03
+    let world = World::with(&[("HASH_CONCURRENCY", "2")]).await;
+    let spellings: HashSet<_> = (0..50).map(|number| spelled("ada@example.com", number)).collect();
+    assert_eq!(spellings.len(), 50);
+    let answers = join_all(spellings.into_iter().map(|email| register(&world, email))).await;
+    assert_eq!((how_many(&answers, 201), how_many(&answers, 409)), (1, 49));
+    assert!(answers.iter().filter(|it| it.status == 409).all(|it| it.text("error") == "User already exists"));
+
+    world.deliver_mail().await;
+    let winner = answers.iter().find(|answer| answer.status == 201).unwrap().json();
+    let mails = world.mails();
+    assert_eq!(mails.len(), 1);
+    assert_eq!(json!(mails[0].to), json!([winner["user"]["email"]]), "as its owner typed it");
+    assert_eq!(kinds(&world), ["JWKS", "MAIL", "PROFILE", "SESSION"], "nothing of the others");
+    let credentials = world.items("Credentials");
+    assert_eq!(credentials.len(), 1);
+    assert_eq!(credentials[0]["pk"]["S"], "ada@example.com");
+    assert_eq!(credentials[0]["userId"]["S"], winner["user"]["id"]);
+    renewed(&world.refresh(winner["refreshToken"].as_str().unwrap()).await);
+    assert_eq!(world.login("ADA@example.com", PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn registrations_of_different_addresses_do_not_get_in_each_others_way() {
+    // REG-02
+    let world = World::with(&[("HASH_CONCURRENCY", "2")]).await;
+    let answers = join_all((0..20).map(|number| register(&world, format!("user{number}@example.com")))).await;
+    assert_eq!(how_many(&answers, 201), 20);
+    let users: HashSet<_> = answers.iter().map(|answer| answer.json()["user"]["id"].to_string()).collect();
+    assert_eq!(users.len(), 20);
+    world.deliver_mail().await;
+    let greeted: HashSet<_> = world.mails().into_iter().flat_map(|mail| mail.to).collect();
+    assert_eq!((world.mails().len(), greeted.len()), (20, 20));
+}
+
+#[tokio::test]
+async fn twenty_refreshes_of_one_token_all_get_the_one_successor() {
+    // REF-02
+    let world = World::new().await;
+    let mut token = world.registered("ada@example.com").await.refresh_token;
+    for turn in 1..=3 {
+        let answers = join_all((0..20).map(|_| world.refresh(&token))).await;
+        let successors: HashSet<_> = answers.iter().map(renewed).collect();
+        assert_eq!(successors.len(), 1);
+        assert!(!successors.contains(&token));
+        assert_eq!(only_session(&world)["counter"]["N"], turn.to_string());
+        token = successors.into_iter().next().unwrap();
+        world.pass(SignedDuration::from_secs(2)); // within the grace, and it does not matter
+    }
+    assert_eq!(world.rows("MAIL#").len(), 1, "nobody is told of a theft");
+}
+
+#[tokio::test]
+async fn twenty_who_ask_for_a_lost_answer_late_all_get_it() {
+    // REF-02, REF-04
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    let lost = renewed(&world.refresh(&ada.refresh_token).await);
+    world.pass(SignedDuration::from_hours(1));
+    let answers = join_all((0..20).map(|_| world.refresh(&ada.refresh_token))).await;
+    let successors: HashSet<_> = answers.iter().map(renewed).collect();
+    assert_eq!(successors, HashSet::from([lost.clone()]));
+    assert_eq!(only_session(&world)["counter"]["N"], "1");
+    renewed(&world.refresh(&lost).await);
+}
+
+#[tokio::test]
+async fn a_reload_beside_the_next_rotation_is_no_reuse() {
+    // REF-04
+    for swapped in [false, true] {
+        let world = World::new().await;
+        let first = world.registered("ada@example.com").await.refresh_token;
+        let second = renewed(&world.refresh(&first).await);
+        world.pass(SignedDuration::from_secs(9));
+        let (reload, rotation) = if swapped {
+            let (rotation, reload) = join(world.refresh(&second), world.refresh(&first)).await;
+            (reload, rotation)
+        } else {
+            join(world.refresh(&first), world.refresh(&second)).await
+        };
+        let third = renewed(&rotation);
+        assert!([&second, &third].contains(&&renewed(&reload)));
+        assert_eq!(renewed(&world.refresh(&second).await), third);
+        renewed(&world.refresh(&third).await);
+        assert_eq!(world.rows("MAIL#").len(), 1, "nobody is told of a theft");
+    }
+}
+
+#[tokio::test]
+async fn logouts_and_refreshes_at_once_end_in_an_ended_session_and_in_nothing_else() {
+    // REF-02, REF-08
+    for offset in 0..4 {
+        let world = World::new().await;
+        let ada = world.registered("ada@example.com").await;
+        let turns = (0..20).map(async |turn| match (turn + offset) % 4 {
+            0 => world.logout(&ada.refresh_token).await.status,
+            _ => world.refresh(&ada.refresh_token).await.status,
+        });
+        let statuses = join_all(turns).await;
+        assert!(statuses.iter().all(|status| [200, 204, 401].contains(status)), "{statuses:?}");
+        assert_eq!(statuses.iter().filter(|status| **status == 204).count(), 5);
+        assert!(only_session(&world).get("revokedAt").is_some());
+        assert_eq!(world.refresh(&ada.refresh_token).await.status, 401);
+        assert_eq!(world.rows("MAIL#").len(), 1, "nobody is told of a theft");
+    }
+}
+
+#[tokio::test]
+async fn signing_out_everywhere_from_everywhere_at_once_raises_the_epoch_once() {
+    // REF-08
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    let mut tokens = vec![ada.refresh_token.clone()];
+    for _ in 0..4 {
+        tokens.push(
+            Actor::signed_in("ada@example.com", &world.login("ada@example.com", PASSWORD).await, 200).refresh_token,
+        );
+    }
+    let everywhere = |token: &String| json!({"refreshToken": token, "everywhere": true});
+    let bodies: Vec<_> = tokens.iter().chain(&tokens).map(everywhere).collect();
+    let answers = join_all(bodies.iter().map(|body| world.post("/api/auth/logout", body))).await;
+    assert_eq!(how_many(&answers, 204), 10);
+    assert_eq!(world.rows("PROFILE")[0]["epoch"]["N"], "1");
+    for token in &tokens {
+        assert_eq!(world.refresh(token).await.status, 401);
+    }
+    let newer = world.login("ada@example.com", PASSWORD).await;
+    renewed(&world.refresh(&newer.text("refreshToken")).await);
+}
+
+#[tokio::test]
+async fn a_login_beside_everywhere_is_either_ended_or_goes_on_and_never_anything_else() {
+    // REF-08, LOG-05
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    let body = json!({"refreshToken": ada.refresh_token, "everywhere": true});
+    let (logout, login) = join(world.post("/api/auth/logout", &body), world.login("ada@example.com", PASSWORD)).await;
+    assert_eq!((logout.status, login.status), (204, 200));
+    let refreshed = world.refresh(&login.text("refreshToken")).await.verdict();
+    assert!([(200, String::new()), (401, "Invalid token".to_owned())].contains(&refreshed), "{refreshed:?}");
+    assert_eq!(world.refresh(&ada.refresh_token).await.status, 401);
+}
