@@ -18,8 +18,8 @@ use shared::store::Claimed;
 
 /// How many retries follow each other in the queue, before the sweeper takes over.
 const RETRIES_IN_QUEUE: u32 = 3;
-/// What one record may take: a claim, a call of SES and a write, each at its slowest.
-const TIME_FOR_A_RECORD: Duration = Duration::from_secs(20);
+/// What one record may take: a claim, the user, a call of SES, two writes and a change of visibility, each at its slowest.
+const TIME_FOR_A_RECORD: Duration = Duration::from_secs(30);
 
 /// What becomes of a message.
 #[derive(Debug, PartialEq, Eq)]
