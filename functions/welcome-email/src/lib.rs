@@ -1,6 +1,6 @@
 //! The consumer of the mail queue: claims each mail's row, hands the mail to SES once, and settles the row by what SES said.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const RETRIES_IN_QUEUE: u32 = 3;
 const TIME_FOR_A_RECORD: Duration = Duration::from_secs(30);
 
 /// What becomes of a message.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Message {
     /// It has done its work.
     Done,
@@ -36,16 +36,18 @@ enum Message {
 pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<SqsBatchResponse, Error> {
     let batch: SqsEvent = serde_json::from_value(event.payload)?;
     let mut failures = BTreeSet::new();
+    let mut outcomes = HashMap::new();
     for record in batch.records {
-        let message = if time_left(event.context.deadline) < TIME_FOR_A_RECORD {
-            Message::Left
-        } else {
+        let message = match outcomes.get(&record.body) {
+            Some(outcome) => *outcome, // a copy: it would take the retry of the first before its time
+            None if time_left(event.context.deadline) < TIME_FOR_A_RECORD => Message::Left,
             // A panic must neither lose this record nor repeat the others.
-            AssertUnwindSafe(process(app, &record)).catch_unwind().await.unwrap_or(Message::Left)
+            None => AssertUnwindSafe(process(app, &record)).catch_unwind().await.unwrap_or(Message::Left),
         };
         if message != Message::Done {
             failures.extend(record.message_id);
         }
+        outcomes.insert(record.body, message);
     }
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = failures
