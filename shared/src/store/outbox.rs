@@ -56,6 +56,9 @@ struct MailRow {
     /// Which claim made the lease, so that one that is sent twice knows its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     holder: Option<Uuid>,
+    /// Which sweep moved `due` last, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mover: Option<Uuid>,
     /// The state before the last claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     claimed_from: Option<StateRow>,
@@ -222,12 +225,17 @@ impl Outbox {
     /// # Errors
     /// [`StoreError`].
     pub async fn move_due(&self, key: MailKey, from: Timestamp, to: Timestamp) -> Result<Option<Mail>, StoreError> {
-        let request = self.update(key).update_expression("SET due = :to").condition_expression("due = :from");
-        let request = request
+        let mover = Uuid::new_v4();
+        let request = self
+            .update(key)
+            .update_expression("SET due = :to, mover = :mover")
+            .condition_expression("due = :from")
             .expression_attribute_values(":from", milliseconds(from))
-            .expression_attribute_values(":to", milliseconds(to));
+            .expression_attribute_values(":to", milliseconds(to))
+            .expression_attribute_values(":mover", text(mover.to_string()));
         match written(request).await? {
             Written::Done(row) => row.into_mail(key).map(Some),
+            Written::Found(Some(row)) if row.mover == Some(mover) => row.into_mail(key).map(Some), // its answer was lost
             Written::Found(_) => Ok(None),
         }
     }
@@ -330,6 +338,7 @@ pub(super) fn to_item(mail: &Mail) -> Result<Item, StoreError> {
         due_shard: Some(keys::due_shard(mail.key)),
         lease_until: None,
         holder: None,
+        mover: None,
         claimed_from: None,
     };
     write("mail", &row)
