@@ -171,14 +171,17 @@ impl World {
         self.system.sweep().await.expect("the sweeper answers");
     }
 
-    /// Lets `time` pass as it would: the queue is polled whenever a message becomes visible, the sweeper looks every minute.
+    /// Lets `time` pass as it would: the queue is polled whenever a message becomes visible, the sweeper looks every minute,
+    /// but for the looks that would find nothing due: a day has 1440 of them.
     pub async fn live_through(&self, time: SignedDuration) {
         let end = self.now() + time;
         let mut next_sweep = self.now();
         while self.now() < end {
             self.deliver_mail().await;
             if self.now() >= next_sweep {
-                self.sweep().await;
+                if self.has_overdue_mail() {
+                    self.sweep().await;
+                }
                 next_sweep = self.now() + SignedDuration::from_mins(1);
                 continue;
             }
@@ -187,6 +190,12 @@ impl World {
             self.pass(next.duration_since(self.now()));
         }
         self.deliver_mail().await;
+    }
+
+    fn has_overdue_mail(&self) -> bool {
+        let now = self.now().as_millisecond();
+        let due = |row: &Value| row["due"]["N"].as_str().and_then(|due| due.parse::<i64>().ok());
+        self.rows("MAIL#").iter().filter_map(due).any(|due| due <= now)
     }
 
     /// What SES accepted.
