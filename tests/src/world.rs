@@ -160,7 +160,9 @@ impl World {
     /// # Panics
     /// When the mailer fails.
     pub async fn deliver_mail(&self) {
-        while self.system.poll_mail(0).await.expect("the mailer answers") > 0 {}
+        while self.aws().sqs.counts(MAIL_QUEUE).visible > 0 {
+            self.system.poll_mail(0).await.expect("the mailer answers");
+        }
     }
 
     /// Has the sweeper look once.
