@@ -15,7 +15,7 @@ use tests::world::{Actor, World};
 use tests::{event, functions};
 
 use crate::welcome_email::{
-    calls, denied, dies_at, enqueue, error, key, meanwhile, number, registers, row, text, time,
+    calls, denied, dies_at, enqueue, error, key, meanwhile, number, registers, rejected, row, text, time,
 };
 
 const LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -223,7 +223,7 @@ async fn a_finished_row_outlives_both_queues_and_an_unfinished_one_has_no_end() 
         let queues = retention("MailQueue") + retention("MailDeadLetterQueue");
         assert!(SignedDuration::from_hours(days * 24) > queues, "a message could outlive the row");
     };
-    world.aws().fail(Service::Ses, "SendEmail", error(400, "MessageRejected", "Address blacklisted."), 1);
+    world.aws().fail(Service::Ses, "SendEmail", rejected(), 1);
     registers(&world, "ada@example.com").await;
     assert_unfinished("pending");
     meanwhile(&world, "SendEmail", || assert_unfinished("sending"), world.deliver_mail()).await;

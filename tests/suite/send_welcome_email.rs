@@ -164,8 +164,8 @@ async fn a_row_that_the_mailer_finishes_before_the_write_is_tried_again_is_not_d
         world.deliver_mail().await;
         (calls(&world, "PutItem"), world.mails().len())
     };
-    let (answer, mailed) = tokio::join!(asks(&world, &ada), mailer);
-    assert_eq!((answer.status, mailed), (202, (2, 2)), "the mail went out between the second try and the third");
+    let (answer, by_then) = tokio::join!(asks(&world, &ada), mailer);
+    assert_eq!((answer.status, by_then), (202, (2, 2)), "the mail went out between the second try and the third");
     world.live_through(SignedDuration::from_mins(10)).await;
     assert_eq!((calls(&world, "PutItem"), calls(&world, "SendEmail"), world.mails().len()), (3, 1, 2));
     assert!(world.rows("MAIL#").iter().all(|row| text(row, "state") == "sent"));

@@ -1,25 +1,19 @@
 //! The mailer: what a mail says, who may send it, and that one message too many changes nothing.
 
-#![expect(clippy::expect_used, reason = "a helper that cannot reach its world has nothing to go on with")]
-
 mod batches;
+mod helpers;
 mod refusals;
 mod store_faults;
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
-
-use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use futures_util::future::join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
-use shared::aws::Clients;
 use shared::domain::Lease;
-use tests::doubles::{Counts, Fault};
+use tests::doubles::{Counts, Fault, Service};
 use tests::system::MAIL_QUEUE;
-use tests::world::{Actor, PASSWORD, World};
-use tests::{event, functions};
+use tests::world::{PASSWORD, World};
+
+pub use helpers::*;
 
 // ---- What a mail says ----
 
@@ -75,12 +69,7 @@ async fn a_name_is_one_line_in_the_text_and_escaped_in_the_html() {
 async fn a_mail_is_tagged_with_its_row_and_attempt() {
     // OUT-06: by these SES's events find the row
     let world = World::new().await;
-    world.aws().fail(
-        tests::doubles::Service::Ses,
-        "SendEmail",
-        error(400, "Throttling", "Maximum sending rate exceeded."),
-        1,
-    );
+    world.aws().fail(Service::Ses, "SendEmail", throttled(), 1);
     let ada = registers(&world, "ada@example.com").await;
     world.live_through(SignedDuration::from_secs(10)).await;
     let key = key(&row(&world));
@@ -172,12 +161,7 @@ async fn a_message_for_no_row_is_acknowledged_without_sending() {
 async fn a_failed_mail_is_sent_once_more_by_the_copy_that_names_its_attempt_and_by_no_other() {
     // OUT-04
     let world = World::new().await;
-    world.aws().fail(
-        tests::doubles::Service::Ses,
-        "SendEmail",
-        error(400, "MessageRejected", "Address blacklisted."),
-        1,
-    );
+    world.aws().fail(Service::Ses, "SendEmail", rejected(), 1);
     registers(&world, "ada@example.com").await;
     world.deliver_mail().await;
     assert_eq!((calls(&world, "SendEmail"), text(&row(&world), "state")), (1, "failed"));
@@ -205,7 +189,7 @@ async fn a_failed_mail_is_sent_once_more_by_the_copy_that_names_its_attempt_and_
 async fn a_message_that_meets_a_live_lease_is_visible_again_at_its_end() {
     // OUT-04
     let world = World::new().await;
-    world.aws().fail(tests::doubles::Service::Ses, "SendEmail", Fault::Reset, 1);
+    world.aws().fail(Service::Ses, "SendEmail", Fault::Reset, 1);
     registers(&world, "ada@example.com").await;
     world.deliver_mail().await;
     let lease_end = time(&row(&world), "leaseUntil");
@@ -250,15 +234,11 @@ async fn a_mail_whose_user_is_gone_is_given_up() {
 #[tokio::test]
 async fn a_user_erased_while_the_mail_goes_out_stays_erased() {
     // OUT-08: settling a row requires that it exists
-    let faults = [
-        None,
-        Some(error(400, "Throttling", "Maximum sending rate exceeded.")),
-        Some(error(400, "MessageRejected", "Address blacklisted.")),
-    ];
+    let faults = [None, Some(throttled()), Some(rejected())];
     for fault in faults {
         let world = World::new().await;
         if let Some(fault) = &fault {
-            world.aws().fail(tests::doubles::Service::Ses, "SendEmail", fault.clone(), 1);
+            world.aws().fail(Service::Ses, "SendEmail", fault.clone(), 1);
         }
         registers(&world, "ada@example.com").await;
         meanwhile(&world, "SendEmail", || erase(&world, ""), world.deliver_mail()).await;
@@ -269,126 +249,4 @@ async fn a_user_erased_while_the_mail_goes_out_stays_erased() {
             "{fault:?}: only the keys are left"
         );
     }
-}
-
-// ---- Helpers, for the tests of the sweeper too ----
-
-/// Opens an account and leaves the welcome mail to the test.
-pub async fn registers(world: &World, email: &str) -> Actor {
-    let answer = world.post("/api/auth/register", &json!({"email": email, "password": PASSWORD})).await;
-    Actor::signed_in(email, &answer, 201)
-}
-
-/// The only mail row.
-pub fn row(world: &World) -> Value {
-    let mut rows = world.rows("MAIL#");
-    assert_eq!(rows.len(), 1, "one mail row");
-    rows.remove(0)
-}
-
-/// What messages call a row.
-pub fn key(row: &Value) -> String {
-    let id = |name: &str| text(row, name).split_once('#').map(|(_, id)| id.to_owned()).expect("a key");
-    format!("{}/{}", id("pk"), id("sk"))
-}
-
-/// A text of a row.
-pub fn text<'a>(row: &'a Value, name: &str) -> &'a str {
-    row.get(name).and_then(|value| value.get("S")).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// A number of a row.
-pub fn number(row: &Value, name: &str) -> i64 {
-    let number = row.get(name).and_then(|value| value.get("N")).and_then(Value::as_str);
-    number.and_then(|number| number.parse().ok()).expect("a number")
-}
-
-/// A time of a row.
-pub fn time(row: &Value, name: &str) -> Timestamp {
-    Timestamp::from_millisecond(number(row, name)).expect("a time")
-}
-
-/// How often an operation was called since the calls were last cleared.
-pub fn calls(world: &World, operation: &str) -> usize {
-    world.aws().calls().iter().filter(|call| call.operation == operation).count()
-}
-
-/// An answer that is an error.
-pub fn error(status: u16, code: &str, message: &str) -> Fault {
-    Fault::Error { status, code: code.to_owned(), message: message.to_owned() }
-}
-
-/// A refusal that no SDK tries again.
-pub fn denied() -> Fault {
-    error(400, "AccessDeniedException", "User is not authorized.")
-}
-
-/// Deletes the items of `Accounts` that belong to a user and whose sort key starts so.
-pub fn erase(world: &World, sort_key: &str) {
-    for item in world.rows(sort_key).iter().filter(|item| text(item, "pk").starts_with("USER#")) {
-        let key = json!({"TableName": "Accounts", "Key": {"pk": item["pk"], "sk": item["sk"]}});
-        let request = serde_json::from_value(key).expect("a deletion");
-        world.system().database.delete_item(request).expect("the item can be deleted");
-    }
-}
-
-/// Puts a message into the mail queue.
-pub async fn enqueue(world: &World, body: &str) {
-    let request = sqs(world).send_message().queue_url(world.aws().sqs.url(MAIL_QUEUE)).message_body(body);
-    request.send().await.expect("SQS takes it");
-}
-
-/// Receives `most` messages of the mail queue, as Lambda's poller does.
-pub async fn receive(world: &World, most: i32) -> Vec<Message> {
-    let request = sqs(world).receive_message().queue_url(world.aws().sqs.url(MAIL_QUEUE)).max_number_of_messages(most);
-    let request = request.message_system_attribute_names(MessageSystemAttributeName::All);
-    request.send().await.expect("SQS answers").messages.unwrap_or_default()
-}
-
-/// Has the mailer take a batch, with so many seconds to go, and deletes what it does not report. The ids that it reports.
-pub async fn hand_over(world: &World, messages: &[Message], seconds: i64) -> Vec<String> {
-    let event = event::invocation(event::sqs(messages, MAIL_QUEUE), seconds);
-    let answer = functions::invoke(&world.system().app, "welcome-email", event).await.expect("the mailer answers");
-    let failures = answer["batchItemFailures"].as_array().expect("a report").iter();
-    let failed: Vec<_> =
-        failures.map(|failure| failure["itemIdentifier"].as_str().expect("an id").to_owned()).collect();
-    for message in messages.iter().filter(|message| !failed.iter().any(|id| message.message_id() == Some(id))) {
-        let request = sqs(world).delete_message().queue_url(world.aws().sqs.url(MAIL_QUEUE));
-        request.set_receipt_handle(message.receipt_handle.clone()).send().await.expect("SQS deletes it");
-    }
-    failed
-}
-
-fn sqs(world: &World) -> aws_sdk_sqs::Client {
-    let http = aws_smithy_http_client::Builder::new().build_http();
-    Clients::new(&world.system().app.config.aws, &http).sqs
-}
-
-/// Lets `work` go on, and does `act` once, when `operation` was called and whoever called it does not yet know the answer.
-pub async fn meanwhile<T>(world: &World, operation: &str, act: impl FnOnce(), work: impl Future<Output = T>) -> T {
-    let before = calls(world, operation);
-    let (mut work, mut act) = (pin!(work), Some(act));
-    poll_fn(|context| {
-        if calls(world, operation) > before
-            && let Some(act) = act.take()
-        {
-            act();
-        }
-        work.as_mut().poll(context)
-    })
-    .await
-}
-
-/// Lets the process that does `work` die once it called `operation`: it never learns the answer.
-pub async fn dies_at<T>(world: &World, operation: &str, work: impl Future<Output = T>) {
-    let before = calls(world, operation);
-    let mut work = pin!(work);
-    poll_fn(|context| {
-        if calls(world, operation) > before {
-            return Poll::Ready(());
-        }
-        assert!(work.as_mut().poll(context).is_pending(), "it ended before it called {operation}");
-        Poll::Pending
-    })
-    .await;
 }

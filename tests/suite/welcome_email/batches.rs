@@ -9,7 +9,7 @@ use tests::doubles::{Counts, Fault, Service};
 use tests::system::{DEAD_LETTER_QUEUE, MAIL_QUEUE};
 use tests::world::World;
 
-use super::{calls, enqueue, error, hand_over, receive, registers, text};
+use super::{calls, enqueue, hand_over, meanwhile, receive, registers, text, throttled};
 
 #[tokio::test]
 async fn exactly_the_failed_messages_of_a_batch_are_reported() {
@@ -21,12 +21,8 @@ async fn exactly_the_failed_messages_of_a_batch_are_reported() {
     registers(&world, "eve@example.com").await;
     let messages = receive(&world, 10).await;
     let [_, bob, garbage, _] = &messages[..] else { panic!("four messages, not {messages:?}") };
-    let failed = {
-        let limit = || {
-            world.aws().fail(Service::Ses, "SendEmail", error(400, "Throttling", "Maximum sending rate exceeded."), 1)
-        };
-        super::meanwhile(&world, "SendEmail", limit, hand_over(&world, &messages, 60)).await
-    };
+    let refuse_the_next = || world.aws().fail(Service::Ses, "SendEmail", throttled(), 1);
+    let failed = meanwhile(&world, "SendEmail", refuse_the_next, hand_over(&world, &messages, 60)).await;
     let mut expected = [bob, garbage].map(|message| message.message_id().unwrap().to_owned());
     expected.sort();
     assert_eq!(failed, expected);
@@ -42,7 +38,7 @@ async fn exactly_the_failed_messages_of_a_batch_are_reported() {
 async fn two_copies_of_a_message_in_a_batch_are_one() {
     // SQS-01, SQS-03: the second copy does not take the first one's retry before its time
     let world = World::new().await;
-    world.aws().fail(Service::Ses, "SendEmail", error(400, "Throttling", "Maximum sending rate exceeded."), 1);
+    world.aws().fail(Service::Ses, "SendEmail", throttled(), 1);
     registers(&world, "ada@example.com").await;
     assert_eq!(world.aws().sqs.duplicate(MAIL_QUEUE), 1);
     let messages = receive(&world, 10).await;

@@ -7,7 +7,7 @@ use tests::doubles::{Counts, Fault, Service};
 use tests::system::{DEAD_LETTER_QUEUE, MAIL_QUEUE};
 use tests::world::World;
 
-use super::{calls, denied, enqueue, error, key, meanwhile, number, registers, row, text, time};
+use super::{calls, denied, enqueue, error, key, meanwhile, number, registers, rejected, row, text, throttled, time};
 
 const FOREVER: usize = usize::MAX;
 
@@ -211,14 +211,6 @@ async fn assert_unknown_until_the_lease_ends(fault: Fault, mails: usize) {
     assert_eq!((world.mails().len(), number(&row(&world), "attempt")), (mails + 1, 2));
     world.live_through(SignedDuration::from_mins(30)).await;
     assert_eq!((calls(&world, "SendEmail"), world.aws().sqs.counts(MAIL_QUEUE)), (2, Counts::default()));
-}
-
-fn throttled() -> Fault {
-    error(400, "Throttling", "Maximum sending rate exceeded.")
-}
-
-fn rejected() -> Fault {
-    error(400, "MessageRejected", "Address blacklisted.")
 }
 
 fn move_to(world: &World, at: Timestamp) {

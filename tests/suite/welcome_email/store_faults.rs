@@ -5,7 +5,7 @@ use tests::doubles::{Counts, Fault, Service};
 use tests::system::MAIL_QUEUE;
 use tests::world::World;
 
-use super::{calls, denied, dies_at, error, meanwhile, number, registers, row, text, time};
+use super::{calls, denied, dies_at, meanwhile, number, registers, rejected, row, text, throttled, time};
 
 /// How often the SDK tries a call of DynamoDB.
 const TRIES: usize = 3;
@@ -89,7 +89,7 @@ async fn marking_a_mail_sent_knows_itself_again() {
 async fn putting_a_mail_off_knows_itself_again() {
     // DDB-03
     let world = World::new().await;
-    world.aws().fail(Service::Ses, "SendEmail", error(400, "Throttling", "Maximum sending rate exceeded."), 1);
+    world.aws().fail(Service::Ses, "SendEmail", throttled(), 1);
     registers(&world, "ada@example.com").await;
     let lose = || world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::AppliedButLost, 1);
     meanwhile(&world, "SendEmail", lose, world.deliver_mail()).await;
@@ -102,7 +102,7 @@ async fn putting_a_mail_off_knows_itself_again() {
 async fn failing_a_mail_knows_itself_again() {
     // DDB-03
     let world = World::new().await;
-    world.aws().fail(Service::Ses, "SendEmail", error(400, "MessageRejected", "Address blacklisted."), 1);
+    world.aws().fail(Service::Ses, "SendEmail", rejected(), 1);
     registers(&world, "ada@example.com").await;
     let lose = || world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::AppliedButLost, 1);
     meanwhile(&world, "SendEmail", lose, world.deliver_mail()).await;
@@ -114,7 +114,7 @@ async fn failing_a_mail_knows_itself_again() {
 async fn a_refused_mail_that_cannot_be_put_off_is_sent_when_its_lease_ends() {
     // SQS-03
     let world = World::new().await;
-    world.aws().fail(Service::Ses, "SendEmail", error(400, "Throttling", "Maximum sending rate exceeded."), 1);
+    world.aws().fail(Service::Ses, "SendEmail", throttled(), 1);
     registers(&world, "ada@example.com").await;
     let deny = || world.aws().fail(Service::DynamoDb, "UpdateItem", denied(), 1);
     meanwhile(&world, "SendEmail", deny, world.deliver_mail()).await;
@@ -128,7 +128,7 @@ async fn a_refused_mail_that_cannot_be_put_off_is_sent_when_its_lease_ends() {
 async fn a_message_that_cannot_be_told_when_to_come_back_does_no_harm() {
     // SQS-03: the queue's own visibility and the sweeper remain
     let world = World::new().await;
-    world.aws().fail(Service::Ses, "SendEmail", error(400, "Throttling", "Maximum sending rate exceeded."), 1);
+    world.aws().fail(Service::Ses, "SendEmail", throttled(), 1);
     world.aws().fail(Service::Sqs, "ChangeMessageVisibility", denied(), 1);
     registers(&world, "ada@example.com").await;
     world.live_through(SignedDuration::from_mins(3)).await;
