@@ -1,0 +1,94 @@
+//! The events for `sam local invoke` and `cargo lambda invoke`: each function has one, and answers it.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use http::HeaderMap;
+use serde_json::{Value, json};
+use tests::system::{Answer, SECRET};
+use tests::world::World;
+use tests::{contract, event, functions};
+
+use super::{read, root};
+
+#[tokio::test]
+async fn every_function_answers_its_event_as_documented() {
+    // HTP-04, design 7
+    let mut answered = BTreeSet::new();
+    for (name, event) in events() {
+        let world = World::new().await;
+        world.leave_mail();
+        let (method, path) = (&event["requestContext"]["http"]["method"], &event["rawPath"]);
+        let function = match (method.as_str(), path.as_str()) {
+            (Some(method), Some(path)) => functions::route(method, path)
+                .unwrap_or_else(|| panic!("{name}.json is for {method} {path}, which is no route"))
+                .to_owned(),
+            _ => name.clone(),
+        };
+        let payload = if function == "rotate-keys" { of_this_world(&world, event.clone()) } else { event.clone() };
+        let answer = functions::invoke(&world.system().app, &function, event::invocation(payload, 60)).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{function} fails on tests/events/{name}.json: {error}"));
+        if let (Some(method), Some(path)) = (method.as_str(), path.as_str()) {
+            let complaint = contract::complaint(method, path, &read_answer(&answer));
+            assert_eq!(complaint, None, "tests/events/{name}.json has an answer that openapi.yaml does not document");
+            let status = answer["statusCode"].as_u64().unwrap_or_default();
+            let body = answer["body"].as_str().unwrap_or_default();
+            assert!(status < 500 && status != 400, "tests/events/{name}.json is out of date: {status} {body}");
+            assert_eq!(event["routeKey"], format!("{method} {path}"), "tests/events/{name}.json");
+        }
+        if function == "welcome-email" {
+            assert_eq!(answer["batchItemFailures"], json!([]), "tests/events/{name}.json is out of date");
+        }
+        answered.insert(function);
+    }
+    assert_eq!(answered, super::functions(), "give each function an event in tests/events/");
+}
+
+#[test]
+fn the_events_lengths_and_digests_are_true() {
+    // design, 7: they are read by people who learn from them
+    for (name, event) in events() {
+        let body = event["body"].as_str().unwrap_or_default();
+        if let Some(length) = event["headers"]["content-length"].as_str() {
+            assert_eq!(length, body.len().to_string(), "tests/events/{name}.json: correct the content-length");
+        }
+        for record in event["Records"].as_array().into_iter().flatten() {
+            let digest = format!("{:x}", md5::compute(record["body"].as_str().unwrap_or_default()));
+            assert_eq!(record["md5OfBody"], digest, "tests/events/{name}.json: correct the md5OfBody");
+        }
+    }
+}
+
+/// Name and content of every event.
+fn events() -> Vec<(String, Value)> {
+    let mut events = Vec::new();
+    for entry in fs::read_dir(root().join("tests/events")).expect("the events") {
+        let file = entry.expect("an entry").file_name().into_string().expect("a name");
+        let name =
+            file.strip_suffix(".json").unwrap_or_else(|| panic!("tests/events/{file} is no JSON file")).to_owned();
+        let event = serde_json::from_str(&read(&format!("tests/events/{file}")));
+        events.push((name, event.unwrap_or_else(|error| panic!("tests/events/{file} is no JSON: {error}"))));
+    }
+    assert!(!events.is_empty());
+    events
+}
+
+/// The rotation of this world's secret, of a version that Secrets Manager has begun: the file can name neither.
+fn of_this_world(world: &World, mut event: Value) -> Value {
+    event["SecretId"] = json!(world.system().app.config.signing_keys_secret);
+    event["ClientRequestToken"] = json!(world.aws().secrets.begin_rotation(SECRET));
+    event
+}
+
+fn read_answer(answer: &Value) -> Answer {
+    let mut headers = HeaderMap::new();
+    for (name, value) in answer["headers"].as_object().into_iter().flatten() {
+        let name: http::HeaderName = name.parse().expect("a header's name");
+        headers.insert(name, value.as_str().expect("a text").parse().expect("a header's value"));
+    }
+    Answer {
+        status: answer["statusCode"].as_u64().and_then(|status| status.try_into().ok()).expect("a status"),
+        headers,
+        body: answer["body"].as_str().unwrap_or_default().to_owned(),
+    }
+}

@@ -1,0 +1,206 @@
+//! The permission matrix: what each function may do, and to what.
+
+mod calls;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{function_of, functions, resources};
+
+/// Action and resource of everything that a function may do, its own log group aside. An item of a transaction counts as the
+/// action of its kind (`TransactWriteItems` has no right of its own).
+const MATRIX: [(&str, &[(&str, &str)]); 11] = [
+    (
+        "register",
+        &[
+            ("dynamodb:PutItem", "Credentials"),
+            ("dynamodb:PutItem", "Accounts"),
+            ("sqs:SendMessage", "MailQueue"),
+            ("secretsmanager:GetSecretValue", "SigningKeys"),
+        ],
+    ),
+    (
+        "login",
+        &[
+            ("dynamodb:GetItem", "Credentials"),
+            ("dynamodb:Query", "Accounts"),
+            ("dynamodb:PutItem", "Accounts"),
+            ("dynamodb:UpdateItem", "Accounts"), // ends the oldest of too many sessions
+            ("secretsmanager:GetSecretValue", "SigningKeys"),
+        ],
+    ),
+    (
+        "refresh",
+        &[
+            ("dynamodb:GetItem", "Accounts"),
+            ("dynamodb:UpdateItem", "Accounts"),
+            ("dynamodb:PutItem", "Accounts"), // the mail that tells of a reuse
+            ("sqs:SendMessage", "MailQueue"),
+            ("secretsmanager:GetSecretValue", "SigningKeys"),
+        ],
+    ),
+    (
+        "logout",
+        &[
+            ("dynamodb:GetItem", "Accounts"),
+            ("dynamodb:UpdateItem", "Accounts"),
+            ("secretsmanager:GetSecretValue", "SigningKeys"),
+        ],
+    ),
+    ("me", &[("dynamodb:GetItem", "Accounts")]),
+    (
+        "send-welcome-email",
+        &[("dynamodb:GetItem", "Accounts"), ("dynamodb:PutItem", "Accounts"), ("sqs:SendMessage", "MailQueue")],
+    ),
+    ("jwks", &[("dynamodb:GetItem", "Accounts")]),
+    ("health", &[("dynamodb:GetItem", "Accounts")]),
+    (
+        "welcome-email",
+        &[
+            ("dynamodb:GetItem", "Accounts"),
+            ("dynamodb:UpdateItem", "Accounts"),
+            ("sqs:ReceiveMessage", "MailQueue"), // these three are the poller's, who acts in the function's name
+            ("sqs:DeleteMessage", "MailQueue"),
+            ("sqs:GetQueueAttributes", "MailQueue"),
+            ("sqs:ChangeMessageVisibility", "MailQueue"),
+            ("sqs:SendMessage", "MailDeadLetterQueue"),
+            ("ses:SendEmail", "the sender's identities"),
+        ],
+    ),
+    (
+        "outbox-sweeper",
+        &[
+            ("dynamodb:Query", "Accounts/index/due"),
+            ("dynamodb:UpdateItem", "Accounts"),
+            ("sqs:SendMessage", "MailQueue"),
+            ("sqs:SendMessage", "MailDeadLetterQueue"),
+        ],
+    ),
+    (
+        "rotate-keys",
+        &[
+            ("secretsmanager:DescribeSecret", "SigningKeys"),
+            ("secretsmanager:GetSecretValue", "SigningKeys"),
+            ("secretsmanager:PutSecretValue", "SigningKeys"),
+            ("secretsmanager:UpdateSecretVersionStage", "SigningKeys"),
+            ("dynamodb:GetItem", "Accounts"),
+            ("dynamodb:PutItem", "Accounts"),
+        ],
+    ),
+];
+
+type Rights = BTreeSet<(String, String)>;
+
+#[test]
+fn every_role_grants_what_the_matrix_has_and_no_more() {
+    // IAM-01
+    let named: BTreeSet<_> = MATRIX.iter().map(|(function, _)| (*function).to_owned()).collect();
+    assert_eq!(named, functions(), "give each function a line of the matrix");
+    let granted = granted();
+    assert_eq!(granted.len(), MATRIX.len(), "a role for each function, and no other");
+    for (function, rights) in MATRIX {
+        let rights: Rights = rights.iter().map(|(action, on)| ((*action).to_owned(), (*on).to_owned())).collect();
+        let granted = granted.get(function).cloned().unwrap_or_default();
+        let missing: Vec<_> = rights.difference(&granted).collect();
+        assert!(missing.is_empty(), "{function}: grant {missing:?} in template.yaml");
+        let surplus: Vec<_> = granted.difference(&rights).collect();
+        assert!(
+            surplus.is_empty(),
+            "{function}: take {surplus:?} away in template.yaml, or write it down here and why"
+        );
+    }
+}
+
+#[test]
+fn no_role_has_a_wildcard_a_scan_or_a_language_of_its_own() {
+    // IAM-01
+    for (function, rights) in granted() {
+        for (action, resource) in rights {
+            assert!(!action.contains('*') && !resource.contains('*'), "{function}: {action} on {resource}: name it");
+            for forbidden in ["Scan", "PartiQL", "Batch", "DeleteTable", "Purge"] {
+                assert!(!action.contains(forbidden), "{function}: {action} on {resource}: the code has no use for it");
+            }
+        }
+    }
+    for (id, role) in resources("AWS::IAM::Role") {
+        assert_eq!(role["Properties"]["ManagedPolicyArns"], Value::Null, "{id}: managed policies grant too much");
+        let trust = &role["Properties"]["AssumeRolePolicyDocument"]["Statement"];
+        let lambda =
+            json!([{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]);
+        assert_eq!(*trust, lambda, "{id}: Lambda alone takes it on");
+    }
+    for (id, function) in resources("AWS::Serverless::Function") {
+        assert_eq!(function["Properties"]["Policies"], Value::Null, "{id}: its role is written out");
+    }
+}
+
+#[test]
+fn credentials_are_touched_by_register_and_login_alone() {
+    // IAM-02
+    let touch = granted().into_iter().filter(|(_, rights)| rights.iter().any(|(_, on)| on.contains("Credentials")));
+    assert_eq!(touch.map(|(function, _)| function).collect::<Vec<_>>(), ["login", "register"]);
+}
+
+#[test]
+fn the_secret_is_read_by_those_who_issue_and_written_by_its_rotation_alone() {
+    // KEY-01, KEY-02
+    let on_secret = |action: &str| -> Vec<String> {
+        let action = format!("secretsmanager:{action}");
+        let may = granted().into_iter().filter(|(_, rights)| rights.iter().any(|(granted, _)| *granted == action));
+        may.map(|(function, _)| function).collect()
+    };
+    assert_eq!(on_secret("GetSecretValue"), ["login", "logout", "refresh", "register", "rotate-keys"]);
+    assert_eq!(on_secret("PutSecretValue"), ["rotate-keys"]);
+}
+
+/// What the roles of the template grant, by function, each log group to its own function aside.
+fn granted() -> BTreeMap<String, Rights> {
+    let mut granted = BTreeMap::new();
+    for (id, role) in resources("AWS::IAM::Role") {
+        let function = function_of(id);
+        let mut rights = Rights::new();
+        let policies = role["Properties"]["Policies"].as_array().into_iter().flatten();
+        for statement in policies.flat_map(|policy| list(&policy["PolicyDocument"]["Statement"])) {
+            assert_eq!(statement["Effect"], "Allow", "{id}");
+            assert_eq!(
+                [&statement["NotAction"], &statement["NotResource"]],
+                [&Value::Null; 2],
+                "{id}: name what it grants"
+            );
+            for action in list(&statement["Action"]) {
+                let action = action.as_str().expect("an action").to_owned();
+                for resource in on(&action, statement) {
+                    rights.insert((action.clone(), resource));
+                }
+            }
+        }
+        for action in ["logs:CreateLogStream", "logs:PutLogEvents"] {
+            let log_group = id.replace("Role", "LogGroup");
+            assert!(rights.remove(&(action.to_owned(), log_group)), "{id}: {action} on its own log group");
+        }
+        granted.insert(function, rights);
+    }
+    granted
+}
+
+/// The resources of a statement, by their logical ids.
+fn on(action: &str, statement: &Value) -> Vec<String> {
+    if action == "ses:SendEmail" {
+        let from = &statement["Condition"]["StringEquals"]["ses:FromAddress"];
+        assert!(!from.is_null(), "SES is asked in the sender's name alone");
+        let identities = statement["Resource"].to_string();
+        assert!(!identities.contains("identity/*"), "SES is asked for named identities");
+        return vec!["the sender's identities".to_owned()];
+    }
+    let name = |resource: &Value| {
+        let text = resource.as_str().unwrap_or_else(|| panic!("{action}: a resource that is no text: {resource}"));
+        text.replace("${", "").replace('}', "").replace(".Arn", "")
+    };
+    list(&statement["Resource"]).map(name).collect()
+}
+
+/// The items of a list, or the one that stands for a list of one.
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice).iter()
+}

@@ -1,0 +1,136 @@
+//! The calls that the code makes are those that its role allows.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+use serde_json::json;
+use tests::doubles::{Fault, Service};
+use tests::event;
+use tests::functions::invoke;
+use tests::system::SECRET;
+use tests::world::{PASSWORD, World};
+
+use super::{MATRIX, functions};
+use crate::welcome_email::{calls, denied, registers, rejected};
+
+/// For how long keys are not read again.
+const CACHED: SignedDuration = SignedDuration::from_mins(6);
+
+#[tokio::test]
+async fn the_code_calls_what_its_role_allows() {
+    // IAM-01
+    for function in functions() {
+        let world = World::new().await;
+        world.leave_mail();
+        world.aws().clear_calls();
+        let made: BTreeSet<_> = act(&world, &function).await.into_iter().collect();
+        assert!(!made.is_empty(), "{function}: have it call something");
+        let rights = MATRIX.iter().find(|(of, _)| *of == function).map(|(_, rights)| *rights).unwrap_or_default();
+        for operation in made.iter().filter(|operation| *operation != "TransactWriteItems") {
+            let allowed =
+                rights.iter().any(|(action, _)| action.split_once(':').is_some_and(|(_, action)| action == operation));
+            assert!(
+                allowed,
+                "{function} calls {operation}: give it the right in MATRIX and template.yaml, or leave the call out"
+            );
+        }
+        let idle = rights.iter().map(|(action, _)| action.split_once(':').map_or("", |(_, action)| action));
+        let idle: Vec<_> =
+            idle.filter(|action| !made.contains(*action) && !is_used_unseen(&function, action)).collect();
+        assert!(idle.is_empty(), "{function} does not call {idle:?}: take the right away, or have `act` show the call");
+    }
+}
+
+/// Rights that no call of the code shows: items of transactions, and what Lambda's poller does.
+fn is_used_unseen(function: &str, action: &str) -> bool {
+    match function {
+        "login" => action == "UpdateItem",
+        "register" | "refresh" => action == "PutItem",
+        "rotate-keys" => action == "DescribeSecret",
+        "welcome-email" => ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"].contains(&action),
+        _ => false,
+    }
+}
+
+/// Has one function do all that it can, and answers with the operations that it called.
+async fn act(world: &World, function: &str) -> Vec<String> {
+    let from = match function {
+        "register" => {
+            world.aws().clear_calls();
+            registers(world, "ada@example.com").await;
+            0
+        }
+        "login" => {
+            world.registered("ada@example.com").await;
+            world.pass(CACHED);
+            let from = world.aws().calls().len();
+            for _ in 0..11 {
+                assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200);
+            }
+            assert_eq!(calls(world, "TransactWriteItems"), 3, "register's, and those of the tenth and eleventh login");
+            from
+        }
+        "refresh" | "logout" | "me" | "send-welcome-email" => {
+            let ada = world.registered("ada@example.com").await;
+            world.pass(CACHED);
+            let from = world.aws().calls().len();
+            match function {
+                "refresh" => {
+                    assert_eq!(world.refresh(&ada.refresh_token).await.status, 200);
+                    world.pass(SignedDuration::from_mins(1));
+                    let next = world.refresh(&ada.refresh_token).await.text("refreshToken");
+                    assert_eq!(world.refresh(&next).await.status, 200);
+                    world.pass(SignedDuration::from_mins(1));
+                    assert_eq!(world.refresh(&ada.refresh_token).await.status, 401, "a reuse");
+                }
+                "logout" => {
+                    let everywhere = json!({"refreshToken": ada.refresh_token, "everywhere": true});
+                    assert_eq!(world.post("/api/auth/logout", &everywhere).await.status, 204);
+                    assert_eq!(world.logout(&ada.refresh_token).await.status, 204);
+                }
+                "me" => assert_eq!(world.get("/api/auth/me", Some(&ada.bearer())).await.status, 200),
+                _ => assert_eq!(world.post_as("/api/auth/send-welcome-email", Some(&ada.bearer())).await.status, 202),
+            }
+            from
+        }
+        "jwks" | "health" => {
+            let path = if function == "jwks" { "/.well-known/jwks.json" } else { "/health" };
+            assert_eq!(world.get(path, None).await.status, 200);
+            0
+        }
+        "welcome-email" => {
+            registers(world, "ada@example.com").await;
+            world.aws().fail(Service::Ses, "SendEmail", Fault::Reset, 1);
+            world.aws().fail(Service::Ses, "SendEmail", rejected(), 1);
+            let from = world.aws().calls().len();
+            world.deliver_mail().await;
+            let lease_end = world.aws().sqs.next_visible_at("mail").unwrap_or(world.now());
+            world.pass(lease_end.duration_since(world.now()));
+            world.deliver_mail().await;
+            let mine = |operation: &String| operation != "ReceiveMessage" && operation != "DeleteMessage";
+            return operations(world, from).into_iter().filter(mine).collect();
+        }
+        "outbox-sweeper" => {
+            world.aws().fail(Service::Sqs, "SendMessage", denied(), 1);
+            registers(world, "ada@example.com").await;
+            let from = world.aws().calls().len();
+            world.pass(SignedDuration::from_mins(1));
+            world.sweep().await;
+            from
+        }
+        "rotate-keys" => {
+            let token = world.aws().secrets.begin_rotation(SECRET).unwrap_or_default();
+            for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
+                let event = event::rotation(step, &world.system().app.config.signing_keys_secret, &token);
+                assert!(invoke(&world.system().app, function, event::invocation(event, 30)).await.is_ok(), "{step}");
+            }
+            0
+        }
+        other => panic!("have `act` show what {other} calls"),
+    };
+    operations(world, from)
+}
+
+fn operations(world: &World, from: usize) -> Vec<String> {
+    world.aws().calls().into_iter().skip(from).map(|call| call.operation).collect()
+}

@@ -1,0 +1,154 @@
+//! The stack: what tables and queues must be, and the arithmetic between them and the code.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use shared::domain::Lease;
+use tests::template::TEMPLATE;
+
+use super::resources;
+
+#[test]
+fn tables_survive_mistakes() {
+    // DDB-01
+    let ids: Vec<_> = resources("AWS::DynamoDB::Table").map(|(id, _)| id).collect();
+    assert_eq!(ids, ["Accounts", "Credentials"], "design, 3: two tables");
+    for (id, table) in resources("AWS::DynamoDB::Table") {
+        let properties = &table["Properties"];
+        assert_eq!([&table["DeletionPolicy"], &table["UpdateReplacePolicy"]], ["Retain", "Retain"], "{id}: retain it");
+        assert_eq!(properties["BillingMode"], "PAY_PER_REQUEST", "{id}: on demand");
+        assert_eq!(properties["DeletionProtectionEnabled"], true, "{id}: protect it from deletion");
+        let recovery = &properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];
+        assert_eq!(*recovery, true, "{id}: point-in-time recovery");
+        assert_eq!(
+            properties["SSESpecification"],
+            json!({"SSEEnabled": true, "SSEType": "KMS"}),
+            "{id}: encrypt by KMS"
+        );
+    }
+    let ttl = |id: &str| TEMPLATE["Resources"][id]["Properties"]["TimeToLiveSpecification"].clone();
+    assert_eq!(ttl("Accounts"), json!({"AttributeName": "ttl", "Enabled": true}), "finished rows end by their ttl");
+    assert_eq!(ttl("Credentials"), Value::Null, "credentials do not end");
+}
+
+#[test]
+fn the_secret_is_retained_and_its_placeholder_untouched() {
+    // KEY-01, design 5: CloudFormation would write a new text over the keys
+    let secret = &TEMPLATE["Resources"]["SigningKeys"];
+    assert_eq!([&secret["DeletionPolicy"], &secret["UpdateReplacePolicy"]], ["Retain", "Retain"], "retain the keys");
+    assert_eq!(secret["Properties"]["SecretString"], "{}", "never edit the placeholder");
+    assert_eq!(secret["Properties"]["GenerateSecretString"], Value::Null, "the rotation function makes the keys");
+    let rules = &TEMPLATE["Resources"]["SigningKeysRotation"]["Properties"]["RotationRules"];
+    assert_eq!(*rules, json!({"AutomaticallyAfterDays": 30}), "KEY-05");
+}
+
+#[test]
+fn the_queues_times_fit_each_other_and_the_codes() {
+    // SQS-02, SQS-03, OUT-04
+    let (mail, dead) = (queue("MailQueue"), queue("MailDeadLetterQueue"));
+    let visibility = seconds(mail, "VisibilityTimeout");
+    let timeout = seconds(&TEMPLATE["Resources"]["WelcomeEmailFunction"]["Properties"], "Timeout");
+    assert!(visibility >= 6 * timeout, "MailQueue's VisibilityTimeout is at least six times the mailer's Timeout");
+
+    let (kept, kept_dead) = (seconds(mail, "MessageRetentionPeriod"), seconds(dead, "MessageRetentionPeriod"));
+    assert_eq!((kept, kept_dead), (days(4), days(14)), "4 days in the queue, 14 in the dead-letter queue");
+    assert!(kept_dead > kept, "a message keeps its age when it moves to the dead-letter queue");
+
+    let redrive = &mail["RedrivePolicy"];
+    assert_eq!(*redrive, json!({"deadLetterTargetArn": "MailDeadLetterQueue.Arn", "maxReceiveCount": 10}));
+    assert_eq!(dead["RedrivePolicy"], Value::Null, "what lies before a person goes nowhere by itself");
+
+    let now = Timestamp::UNIX_EPOCH;
+    let lease = Lease::starting(now).until.duration_since(now);
+    assert!(lease >= SignedDuration::from_secs(visibility), "a redelivery meets the lease of whoever died over it");
+    assert!(lease >= SignedDuration::from_secs(timeout), "no sender outlives its lease");
+}
+
+#[test]
+fn queues_are_encrypted_and_speak_tls_alone() {
+    // SQS-05
+    for (id, queue) in resources("AWS::SQS::Queue") {
+        let encrypted =
+            queue["Properties"]["SqsManagedSseEnabled"] == true || queue["Properties"]["KmsMasterKeyId"].is_string();
+        assert!(encrypted, "{id}: encrypt it");
+        let policy = &TEMPLATE["Resources"][format!("{id}Policy")]["Properties"];
+        assert_eq!(policy["Queues"], json!([id]), "{id}: give it a policy of its own");
+        let [statement] = &policy["PolicyDocument"]["Statement"].as_array().expect("statements")[..] else {
+            panic!("{id}: one statement")
+        };
+        let refusal = json!({
+            "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": format!("{id}.Arn"),
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        });
+        assert_eq!(*statement, refusal, "{id}: refuse whatever comes without TLS");
+    }
+}
+
+#[test]
+fn the_mailer_reports_single_failures_and_is_bounded() {
+    // SQS-01, SQS-04
+    let events = &TEMPLATE["Resources"]["WelcomeEmailFunction"]["Properties"]["Events"];
+    let source = &events["MailQueue"]["Properties"];
+    assert_eq!(source["Queue"], "MailQueue.Arn");
+    assert_eq!(
+        source["FunctionResponseTypes"],
+        json!(["ReportBatchItemFailures"]),
+        "else one failure repeats the batch"
+    );
+    assert!(
+        source["ScalingConfig"]["MaximumConcurrency"].as_i64().is_some_and(|most| most >= 2),
+        "bound the rate to SES"
+    );
+    let event_sources = resources("AWS::Serverless::Function")
+        .flat_map(|(_, function)| {
+            function["Properties"]["Events"].as_object().into_iter().flat_map(|events| events.values())
+        })
+        .filter(|event| event["Type"] == "SQS");
+    assert_eq!(event_sources.count(), 1, "one consumer of the one queue");
+}
+
+#[test]
+fn the_sweeper_runs_every_minute_and_never_beside_itself_for_long() {
+    // OUT-02
+    let sweeper = &TEMPLATE["Resources"]["OutboxSweeperFunction"]["Properties"];
+    let schedules: Vec<_> = sweeper["Events"].as_object().expect("events").values().collect();
+    let [schedule] = schedules[..] else { panic!("one schedule") };
+    assert_eq!(
+        (&schedule["Type"], &schedule["Properties"]["Schedule"]),
+        (&json!("Schedule"), &json!("rate(1 minute)"))
+    );
+    assert!(seconds(sweeper, "Timeout") < 60, "a run ends before the next begins");
+}
+
+#[test]
+fn functions_answer_before_api_gateway_gives_up() {
+    // DDB-02: it waits 30 s; an operation on the store takes 5 s and the margin is one
+    let timeout = seconds(&TEMPLATE["Globals"]["Function"], "Timeout");
+    assert!((7..30).contains(&timeout), "Globals: a Timeout between the store's and API Gateway's");
+    for (id, function) in resources("AWS::Serverless::Function") {
+        let events = function["Properties"]["Events"].as_object().into_iter().flat_map(|events| events.values());
+        let speaks_http = events.into_iter().any(|event| event["Type"] == "HttpApi");
+        assert!(!speaks_http || function["Properties"]["Timeout"].is_null(), "{id}: leave the Timeout to Globals");
+    }
+}
+
+#[test]
+fn every_log_group_ends_its_lines_some_day() {
+    // OBS-04
+    for (id, group) in resources("AWS::Logs::LogGroup") {
+        assert_eq!(group["Properties"]["RetentionInDays"], "LogRetentionDays", "{id}: set its retention");
+    }
+    let functions = resources("AWS::Serverless::Function").count();
+    assert_eq!(resources("AWS::Logs::LogGroup").count(), functions + 1, "one for each function and one for the API");
+}
+
+fn queue(id: &str) -> &'static Value {
+    &TEMPLATE["Resources"][id]["Properties"]
+}
+
+fn seconds(properties: &Value, field: &str) -> i64 {
+    properties[field].as_i64().unwrap_or_else(|| panic!("{field} is set"))
+}
+
+const fn days(count: i64) -> i64 {
+    count * 24 * 60 * 60
+}
