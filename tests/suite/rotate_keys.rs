@@ -1,5 +1,7 @@
 //! The signing keys and their rotation, by the moved clock.
 
+mod outages;
+
 use std::collections::HashSet;
 
 use aws_smithy_http_client::Builder;
@@ -8,12 +10,11 @@ use lambda_runtime::Error;
 use serde_json::{Value, json};
 use shared::app::App;
 use shared::config::Config;
-use tests::doubles::{Fault, Service};
 use tests::system::SECRET;
 use tests::world::{Actor, PASSWORD, World};
 use tests::{event, functions};
 
-use crate::refresh::{break_store, renewed};
+use crate::refresh::renewed;
 use crate::tokens::{header, independently_verified};
 
 const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
@@ -155,62 +156,6 @@ async fn each_step_may_be_taken_twice() {
         step(&world, name, &token).await.unwrap();
     }
     assert_eq!(published(&world).await.len(), 2, "all four steps again, when all is done");
-}
-
-#[tokio::test]
-async fn a_rotation_that_broke_off_after_any_step_is_made_good_by_the_whole_rotation_again() {
-    // KEY-05
-    for done in 0..=4 {
-        let world = World::new().await;
-        let mut ada = world.registered("ada@example.com").await;
-        let old = kid(&ada.access_token);
-        let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
-        for name in &STEPS[..done] {
-            step(&world, name, &token).await.unwrap();
-        }
-        world.pass(5 * MINUTE);
-        assert_good(&world, &ada, "broken off").await;
-        if done < 4 {
-            rotate(&world).await;
-        }
-        ada = logged_in(&world).await;
-        assert_eq!(kid(&ada.access_token), old, "the new key does not sign yet");
-        assert_good(&world, &ada, "whole").await;
-        world.pass(2 * HOUR);
-        ada = logged_in(&world).await;
-        assert_ne!(kid(&ada.access_token), old);
-        assert_good(&world, &ada, "by the new key").await;
-    }
-}
-
-#[tokio::test]
-async fn a_rotation_that_broke_off_after_any_step_harms_nobody_however_long_it_lies() {
-    // KEY-05
-    for done in 1..=3 {
-        let world = World::new().await;
-        let mut ada = world.registered("ada@example.com").await;
-        let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
-        for name in &STEPS[..done] {
-            step(&world, name, &token).await.unwrap();
-        }
-        for _ in 0..4 {
-            world.pass(HOUR);
-            ada = refreshed(&world, &ada).await;
-            assert_good(&world, &ada, &format!("broken off after step {done}")).await;
-        }
-
-        // Taken up again, it may begin anew, but no token is refused for it: not those of before, and not those of after.
-        while world.system().rotate_keys().await.is_err() {}
-        let mut signed_by = HashSet::new();
-        for _ in 0..12 {
-            world.pass(14 * MINUTE);
-            assert_good(&world, &ada, &format!("taken up after step {done}")).await;
-            ada = refreshed(&world, &ada).await;
-            assert_good(&world, &ada, &format!("taken up after step {done}")).await;
-            signed_by.insert(kid(&ada.access_token));
-        }
-        assert_eq!(signed_by.len(), 2, "and the new key signs in the end");
-    }
 }
 
 #[tokio::test]
@@ -357,105 +302,5 @@ async fn a_secret_that_cannot_be_read_is_never_replaced_by_a_first_set() {
         assert_eq!(world.aws().secrets.value("corrupt", "AWSPENDING"), None);
         let login = json!({"email": "ada@example.com", "password": PASSWORD});
         assert_eq!(call(&app, &world, "login", "/api/auth/login", Some(login)).await["statusCode"], 503);
-    }
-}
-
-#[tokio::test]
-async fn keys_that_are_not_published_never_come_to_sign() {
-    // KEY-05
-    let world = World::new().await;
-    let before = current(&world);
-    let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
-    step(&world, "createSecret", &token).await.unwrap();
-    let keys = world.items("Accounts").into_iter().find(|item| item["pk"]["S"] == "KEYS").unwrap();
-    world.tamper("Accounts", keys, &json!({"document": {"S": r#"{"keys":[]}"#}}));
-    assert!(step(&world, "testSecret", &token).await.is_err());
-    assert_eq!(current(&world), before);
-    rotate(&world).await;
-    assert_ne!(current(&world), before);
-}
-
-#[tokio::test]
-async fn a_step_that_meets_an_outage_fails_for_lambda_to_try_it_again() {
-    // KEY-05, DDB-03
-    let outages = [
-        (0, Service::Secrets, "GetSecretValue"),
-        (0, Service::DynamoDb, "PutItem"),
-        (0, Service::Secrets, "PutSecretValue"),
-        (1, Service::Secrets, "GetSecretValue"),
-        (1, Service::DynamoDb, "PutItem"),
-        (2, Service::Secrets, "GetSecretValue"),
-        (2, Service::DynamoDb, "GetItem"),
-        (3, Service::Secrets, "DescribeSecret"),
-        (3, Service::Secrets, "UpdateSecretVersionStage"),
-        (3, Service::DynamoDb, "PutItem"),
-    ];
-    for (place, service, operation) in outages {
-        for fault in [Fault::Reset, Fault::AppliedButLost] {
-            let world = World::new().await;
-            let ada = world.registered("ada@example.com").await;
-            let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
-            for name in &STEPS[..place] {
-                step(&world, name, &token).await.unwrap();
-            }
-            world.aws().fail(service, operation, fault.clone(), 3);
-            assert!(step(&world, STEPS[place], &token).await.is_err(), "{operation} in {}", STEPS[place]);
-            for name in &STEPS[place..] {
-                step(&world, name, &token).await.unwrap();
-            }
-            assert_eq!(published(&world).await.len(), 2);
-            assert_good(&world, &ada, operation).await;
-            world.pass(2 * HOUR);
-            assert_good(&world, &logged_in(&world).await, operation).await;
-        }
-    }
-}
-
-#[tokio::test]
-async fn issuers_serve_from_memory_for_an_hour_and_five_minutes_while_the_secret_cannot_be_read() {
-    // KEY-04
-    let world = World::new().await;
-    let ada = world.registered("ada@example.com").await;
-    world.aws().fail(Service::Secrets, "GetSecretValue", Fault::Reset, 1000);
-    let mut token = ada.refresh_token;
-    for minutes in [4, 1, 30, 29] {
-        world.pass(SignedDuration::from_mins(minutes));
-        assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200);
-        token = renewed(&world.refresh(&token).await);
-    }
-    world.pass(MINUTE - SECOND);
-    assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200);
-    world.pass(31 * SECOND);
-    for _ in 0..2 {
-        let login = world.login("ada@example.com", PASSWORD).await;
-        assert_eq!(login.status, 503);
-        assert_eq!(login.headers["retry-after"], "1"); // HTP-05
-        assert_eq!(world.refresh(&token).await.status, 503);
-        assert_eq!(world.logout(&token).await.status, 503);
-        let body = json!({"email": "bob@example.com", "password": PASSWORD});
-        assert_eq!(world.post("/api/auth/register", &body).await.status, 503);
-    }
-    assert_eq!(world.items("Credentials").len(), 1, "nobody was half registered");
-
-    world.aws().clear_faults();
-    renewed(&world.refresh(&token).await);
-    assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200);
-}
-
-#[tokio::test]
-async fn a_current_secret_that_became_unreadable_is_an_outage_and_not_a_refusal() {
-    // KEY-04, LOG-04
-    let world = World::new().await;
-    let ada = world.registered("ada@example.com").await;
-    break_store(&world, "GetItem");
-    let cold = another_process(&world, &[]);
-    world.aws().fail(Service::Secrets, "GetSecretValue", Fault::Reset, 1000);
-    for (function, body) in [
-        ("refresh", json!({"refreshToken": ada.refresh_token})),
-        ("logout", json!({"refreshToken": ada.refresh_token})),
-        ("login", json!({"email": "ada@example.com", "password": "wrong password"})),
-    ] {
-        let answer = call(&cold, &world, function, &format!("/api/auth/{function}"), Some(body)).await;
-        assert_eq!(answer["statusCode"], 503, "{function}");
     }
 }

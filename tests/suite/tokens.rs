@@ -1,5 +1,6 @@
 //! Access tokens: everything that is not exactly ours is refused.
 
+mod encoded;
 mod forged;
 
 use aws_smithy_http_client::Builder;
