@@ -166,3 +166,19 @@ async fn a_process_that_never_read_the_keys_answers_503_and_accuses_nobody() {
         assert_eq!(answer["statusCode"], 503, "{function}");
     }
 }
+
+#[tokio::test]
+async fn a_step_that_comes_hours_late_is_refused_and_changes_nothing() {
+    // KEY-05
+    for done in 1..=3 {
+        let world = World::new().await;
+        let before = current(&world);
+        let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+        for name in &STEPS[..done] {
+            step(&world, name, &token).await.unwrap();
+        }
+        world.pass(HOUR + SECOND);
+        assert!(step(&world, STEPS[done], &token).await.is_err(), "{}", STEPS[done]);
+        assert_eq!(current(&world), before);
+    }
+}
