@@ -141,11 +141,12 @@ async fn a_row_whose_answer_is_lost_is_not_doubled() {
     // DDB-03
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
+    world.aws().clear_calls();
     world.aws().fail(Service::DynamoDb, "PutItem", Fault::AppliedButLost, 1);
     assert_eq!(asks(&world, &ada).await.status, 202);
-    assert_eq!((calls(&world, "PutItem"), world.rows("MAIL#").len()), (3, 2), "one of the calls published the keys");
+    assert_eq!((calls(&world, "PutItem"), world.rows("MAIL#").len()), (2, 2));
     world.live_through(SignedDuration::from_mins(10)).await;
-    assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (2, 2));
+    assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (1, 2));
 }
 
 #[tokio::test]
