@@ -29,8 +29,9 @@ pub fn complaint(method: &str, path: &str, answer: &Answer) -> Option<String> {
         let text = String::from_utf8_lossy(value.as_bytes());
         let is_number = header["schema"]["type"] == "integer";
         let value = if is_number { text.parse().map_or(json!(text), |number: i64| json!(number)) } else { json!(text) };
-        if let Some(complaint) = judge(&header["schema"], &value) {
-            return Some(format!("{method} {path} {}: {name}: {complaint}", answer.status));
+        let schema = &SCHEMAS[&format!("{method} {path} {} {name}", answer.status)];
+        if let Err(error) = schema.validate(&value) {
+            return Some(format!("{method} {path} {}: {name}: {error}", answer.status));
         }
     }
     let Some(content) = response["content"].as_object() else {
@@ -61,22 +62,21 @@ pub fn operations() -> impl Iterator<Item = (String, String, Vec<u16>)> {
     })
 }
 
+/// Every schema of an answer once, by operation, status and media type or header.
 fn compile() -> HashMap<String, Validator> {
     let mut schemas = HashMap::new();
     for (method, path, statuses) in operations() {
         for status in statuses {
             let pointer = format!("/paths/{}/{}/responses/{status}", escape(&path), method.to_lowercase());
-            let content = resolve(&pointer).map_or(&Value::Null, |response| &response["content"]);
-            for (media_type, media) in content.as_object().into_iter().flatten() {
-                schemas.insert(format!("{method} {path} {status} {media_type}"), validator(&media["schema"]));
+            let Some(response) = resolve(&pointer) else { continue };
+            for part in ["content", "headers"] {
+                for (name, described) in response[part].as_object().into_iter().flatten() {
+                    schemas.insert(format!("{method} {path} {status} {name}"), validator(&follow(described)["schema"]));
+                }
             }
         }
     }
     schemas
-}
-
-fn judge(schema: &Value, value: &Value) -> Option<String> {
-    validator(schema).validate(value).err().map(|error| error.to_string())
 }
 
 /// A schema of the contract, with the components that its references lead to.

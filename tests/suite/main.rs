@@ -1,5 +1,8 @@
 //! All tests of the whole, in one binary. Each makes its own world, and all run at once.
 
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "what breaks in a test fails it")]
+#![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
+
 mod journeys;
 
 mod health;
