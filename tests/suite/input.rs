@@ -236,7 +236,8 @@ async fn a_value_of_another_type_is_named_by_its_type_and_never_shown() {
             let message = format!("Expected {wanted}, received {received}");
             let details = json!([violation(field, "invalid_type", &message)]);
             assert_eq!((answer.status, &answer.json()["details"]), (400, &details), "{path} {body}");
-            assert!(!answer.body.contains("canary") && !answer.body.contains("4711"), "{}", answer.body);
+            let shown = answer.without_request_id().body; // whose digits are anybody's
+            assert!(!shown.contains("canary") && !shown.contains("4711"), "{shown}");
         }
     }
 }
