@@ -94,7 +94,8 @@ pub fn tokens(
 }
 
 /// RFC 3339 in UTC with three digits of a second, as JavaScript's `toISOString` writes it.
-fn rfc3339(at: Timestamp) -> String {
+#[must_use]
+pub fn rfc3339(at: Timestamp) -> String {
     let at = at.round(jiff::Unit::Millisecond).unwrap_or(at);
     format!("{at:.3}")
 }

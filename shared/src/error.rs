@@ -29,6 +29,9 @@ pub enum ApiError {
     /// 404: the token's user is gone.
     #[error("the user is gone")]
     UserNotFound,
+    /// 404: the user has no such session, or has it no more.
+    #[error("no such session")]
+    SessionNotFound,
     /// 503: something that Latchkey depends on did not answer as it should. Asking again may help.
     #[error("unavailable: {0}")]
     Unavailable(String),

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
+use crate::functions;
 use crate::system::Answer;
 use crate::template::read;
 
@@ -17,6 +18,7 @@ static SCHEMAS: LazyLock<HashMap<String, Validator>> = LazyLock::new(compile);
 /// What is wrong with `answer` as an answer to `method path`; nothing if it is as documented.
 #[must_use]
 pub fn complaint(method: &str, path: &str, answer: &Answer) -> Option<String> {
+    let path = functions::route(method, path).map_or(path, |route| route.path);
     let pointer = format!("/paths/{}/{}/responses/{}", escape(path), method.to_lowercase(), answer.status);
     let Some(response) = resolve(&pointer) else {
         return Some(format!("{method} {path} does not document {}", answer.status));

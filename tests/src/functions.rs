@@ -1,5 +1,7 @@
 //! Every function by its name, and the routes that lead to some of them.
 
+use std::collections::HashMap;
+
 use futures_util::FutureExt;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
@@ -7,22 +9,55 @@ use shared::app::App;
 use shared::http::respond;
 
 /// Method, path and function of every route. A test compares them with `template.yaml` and `openapi.yaml`.
-pub const ROUTES: [(&str, &str, &str); 9] = [
+pub const ROUTES: [(&str, &str, &str); 11] = [
     ("POST", "/api/auth/register", "register"),
     ("POST", "/api/auth/login", "login"),
     ("POST", "/api/auth/refresh", "refresh"),
     ("POST", "/api/auth/logout", "logout"),
     ("GET", "/api/auth/me", "me"),
+    ("GET", "/api/auth/sessions", "sessions"),
+    ("DELETE", "/api/auth/sessions/{id}", "sessions"),
     ("POST", "/api/auth/send-welcome-email", "send-welcome-email"),
     ("GET", "/.well-known/jwks.json", "jwks"),
     ("GET", "/.well-known/openid-configuration", "jwks"),
     ("GET", "/health", "health"),
 ];
 
-/// The function behind a route.
+/// What API Gateway makes of a method and a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The path as the template has it.
+    pub path: &'static str,
+    /// Whose route it is.
+    pub function: &'static str,
+    /// What stands where the template's path has `{name}`.
+    pub parameters: HashMap<String, String>,
+}
+
+/// The route that a request takes.
 #[must_use]
-pub fn route(method: &str, path: &str) -> Option<&'static str> {
-    ROUTES.iter().find(|route| route.0 == method && route.1 == path).map(|route| route.2)
+pub fn route(method: &str, path: &str) -> Option<Route> {
+    ROUTES.iter().filter(|route| route.0 == method).find_map(|(_, pattern, function)| {
+        let parameters = parameters(pattern, path)?;
+        Some(Route { path: pattern, function, parameters })
+    })
+}
+
+/// What stands in `path` where `pattern` has `{name}`; nothing if they do not match.
+fn parameters(pattern: &str, path: &str) -> Option<HashMap<String, String>> {
+    if pattern.split('/').count() != path.split('/').count() {
+        return None;
+    }
+    let mut parameters = HashMap::new();
+    for (expected, found) in pattern.split('/').zip(path.split('/')) {
+        match expected.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            Some(_) if found.is_empty() => return None,
+            Some(name) => drop(parameters.insert(name.to_owned(), found.to_owned())),
+            None if expected != found => return None,
+            None => {}
+        }
+    }
+    Some(parameters)
 }
 
 /// Calls a function as Lambda would: an event in, its answer as JSON out.
@@ -37,6 +72,7 @@ pub async fn invoke(app: &App, function: &str, event: LambdaEvent<Value>) -> Res
         "refresh" => respond(app, event, refresh::handle).boxed(),
         "logout" => respond(app, event, logout::handle).boxed(),
         "me" => respond(app, event, me::handle).boxed(),
+        "sessions" => respond(app, event, sessions::handle).boxed(),
         "send-welcome-email" => respond(app, event, send_welcome_email::handle).boxed(),
         "jwks" => respond(app, event, jwks::handle).boxed(),
         "health" => respond(app, event, health::handle).boxed(),

@@ -138,9 +138,9 @@ impl System {
     /// # Errors
     /// What the function fails with: none ever should.
     pub async fn call(&self, request: &HttpRequest<'_>) -> Result<Option<Answer>, AnyError> {
-        let Some(function) = functions::route(request.method, request.path) else { return Ok(None) };
-        let event = event::http(request, self.app.clock.now());
-        let answer = functions::invoke(&self.app, function, event::invocation(event, HTTP_SECONDS)).await?;
+        let Some(route) = functions::route(request.method, request.path) else { return Ok(None) };
+        let event = event::http(request, &route, self.app.clock.now());
+        let answer = functions::invoke(&self.app, route.function, event::invocation(event, HTTP_SECONDS)).await?;
         Answer::read(&answer).map(Some)
     }
 

@@ -35,7 +35,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     };
 
     let session = Session::new(&user, request.user_agent(), request.network(), now);
-    app.sessions.open(&session, &surplus(&account.sessions, user.epoch, now), now).await?;
+    app.sessions.open(&session, &surplus(&account.sessions, &user, now), now).await?;
 
     let tokens = tokens(app, &keys, &request, &session, now)?;
     web::json(StatusCode::OK, &SignedIn { user: UserBody::from(&user), tokens })

@@ -22,5 +22,6 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     } else {
         app.sessions.end(claim.user, claim.session, now).await?;
     }
+    tracing::info!(event = "authn_token_revoked", user = %claim.user, session = %claim.session, everywhere);
     Ok(web::no_content())
 }

@@ -39,7 +39,7 @@ fn may_continue(session: &Session, user: Option<&User>) -> Result<(), &'static s
     match user {
         None => Err("no such user"),
         Some(user) if user.status != Status::Active => Err("disabled user"),
-        Some(user) if user.epoch != session.epoch => Err("signed out everywhere"),
+        Some(user) if !session.is_of(user) => Err("signed out everywhere"),
         Some(_) => Ok(()),
     }
 }

@@ -129,6 +129,12 @@ impl Session {
         now >= self.idle_expires_at || now >= self.expires_at
     }
 
+    /// Whether the user has not signed out everywhere since.
+    #[must_use]
+    pub const fn is_of(&self, user: &User) -> bool {
+        self.epoch == user.epoch
+    }
+
     /// Whether it can still be refreshed, as far as the session itself tells.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
@@ -138,8 +144,8 @@ impl Session {
 
 /// Which of a user's sessions must end so that one more makes [`MAX_LIVE_SESSIONS`] live ones: the oldest.
 #[must_use]
-pub fn surplus(sessions: &[Session], epoch: u64, now: Timestamp) -> Vec<SessionId> {
-    let mut live: Vec<_> = sessions.iter().filter(|session| session.epoch == epoch && session.is_live(now)).collect();
+pub fn surplus(sessions: &[Session], user: &User, now: Timestamp) -> Vec<SessionId> {
+    let mut live: Vec<_> = sessions.iter().filter(|session| session.is_of(user) && session.is_live(now)).collect();
     live.sort_by_key(|session| session.created_at);
     let too_many = (live.len() + 1).saturating_sub(MAX_LIVE_SESSIONS);
     live.into_iter().take(too_many).map(|session| session.id).collect()

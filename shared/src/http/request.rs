@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 
 use crate::config::Config;
@@ -31,6 +32,18 @@ impl Request {
     #[must_use]
     pub fn path(&self) -> &str {
         self.0.raw_path.as_deref().unwrap_or_default()
+    }
+
+    /// The method.
+    #[must_use]
+    pub const fn method(&self) -> &Method {
+        &self.0.request_context.http.method
+    }
+
+    /// What stands in the path where the route has `{name}`.
+    #[must_use]
+    pub fn path_parameter(&self, name: &str) -> Option<&str> {
+        self.0.path_parameters.get(name).map(String::as_str)
     }
 
     /// The token of `Authorization: Bearer <token>` (RFC 6750, 2.1).

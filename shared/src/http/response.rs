@@ -111,6 +111,7 @@ pub(super) fn problem(error: &ApiError, request_id: &str) -> Response {
         ApiError::NoToken => (StatusCode::UNAUTHORIZED, "No token provided", None),
         ApiError::InvalidToken(_) => (StatusCode::UNAUTHORIZED, "Invalid token", None),
         ApiError::UserNotFound => (StatusCode::NOT_FOUND, "User not found", None),
+        ApiError::SessionNotFound => (StatusCode::NOT_FOUND, "Session not found", None),
         ApiError::EmailTaken => (StatusCode::CONFLICT, "User already exists", None),
         ApiError::BodyTooLarge => {
             (StatusCode::PAYLOAD_TOO_LARGE, "Payload too large", Some("The body may have 8192 bytes"))
