@@ -37,7 +37,8 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     if user.status != Status::Active {
         return Err(ApiError::InvalidToken("disabled user"));
     }
-    let mut live: Vec<_> = account.sessions.into_iter().filter(|session| session.is_of(&user) && session.is_live(now)).collect();
+    let mut live: Vec<_> =
+        account.sessions.into_iter().filter(|session| session.is_of(&user) && session.is_live(now)).collect();
     if request.method() == Method::DELETE {
         return end(app, &request, &user, &live, now).await;
     }

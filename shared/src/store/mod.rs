@@ -4,6 +4,7 @@
 //! with what its failure means. The SDK sends a write again when an answer is lost, so each such reading first asks whether
 //! what it finds is its own effect.
 
+mod erasure;
 mod keys;
 mod outbox;
 mod public_keys;

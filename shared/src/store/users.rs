@@ -11,7 +11,7 @@ use crate::passwords::StoredHash;
 /// Accounts and their credentials.
 #[derive(Clone, Debug)]
 pub struct Users {
-    tables: Tables,
+    pub(super) tables: Tables,
 }
 
 /// Who signs in with an address, and what their password hashes to.

@@ -1,0 +1,110 @@
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
+
+use super::keys::Key;
+use super::{StoreError, Users, keys, number, text, unavailable};
+use crate::domain::{Email, Status, UserId};
+
+/// What `BatchWriteItem` takes at once. A page has two keys at the least, so it is never the profile alone.
+const PAGE: i32 = 25;
+
+impl Users {
+    /// Lets a user sign in, or no more; either way all sessions of before end at their next refresh. Whether there is such a
+    /// user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_status(&self, id: UserId, status: Status) -> Result<bool, StoreError> {
+        let status = match status {
+            Status::Active => "active",
+            Status::Disabled => "disabled",
+        };
+        let request = self.tables.client.update_item().table_name(&self.tables.accounts);
+        let request = request
+            .set_key(Some(keys::profile(id)))
+            .update_expression("SET #status = :status, epoch = epoch + :one")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":status", text(status))
+            .expression_attribute_values(":one", number(1));
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(unavailable("UpdateItem", &error)),
+        }
+    }
+
+    /// Erases a user: the credential, every session, every mail, and the profile. The address may register again.
+    ///
+    /// The user is disabled first, so that nothing new comes while it goes, and the profile is the last to go, because it knows the
+    /// address: whatever fails, erasing again goes on from there.
+    ///
+    /// # Errors
+    /// [`StoreError`]: some of it may be left.
+    pub async fn erase(&self, id: UserId) -> Result<(), StoreError> {
+        if let Some(user) = self.find(id).await? {
+            self.set_status(id, Status::Disabled).await?;
+            self.delete_credential(&user.email, id).await?;
+        }
+        loop {
+            let page = self.page_without_profile(id).await?;
+            if page.is_empty() {
+                break;
+            }
+            self.delete_all(page).await?;
+        }
+        let request =
+            self.tables.client.delete_item().table_name(&self.tables.accounts).set_key(Some(keys::profile(id)));
+        request.send().await.map(drop).map_err(|error| unavailable("DeleteItem", &error))
+    }
+
+    /// The address may be another's by now: it goes only if it is this user's.
+    async fn delete_credential(&self, email: &Email, id: UserId) -> Result<(), StoreError> {
+        let request = self.tables.client.delete_item().table_name(&self.tables.credentials);
+        let request = request
+            .key("pk", text(email.canonical()))
+            .condition_expression("userId = :id")
+            .expression_attribute_values(":id", text(id.to_string()));
+        match request.send().await {
+            Err(error)
+                if !error.as_service_error().is_some_and(DeleteItemError::is_conditional_check_failed_exception) =>
+            {
+                Err(unavailable("DeleteItem", &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn page_without_profile(&self, id: UserId) -> Result<Vec<Key>, StoreError> {
+        let request = self.tables.client.query().table_name(&self.tables.accounts).consistent_read(true);
+        let output = request
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(keys::user_partition(id)))
+            .projection_expression("pk, sk")
+            .limit(PAGE)
+            .send()
+            .await
+            .map_err(|error| unavailable("Query", &error))?;
+        let mut page = output.items.unwrap_or_default();
+        let profile = keys::profile(id);
+        page.retain(|key| *key != profile);
+        Ok(page)
+    }
+
+    /// What is left over comes with the next page.
+    async fn delete_all(&self, page: Vec<Key>) -> Result<(), StoreError> {
+        let delete = |key: Key| {
+            let request = DeleteRequest::builder().set_key(Some(key)).build();
+            request.map(|request| WriteRequest::builder().delete_request(request).build())
+        };
+        let requests: Result<Vec<_>, _> = page.into_iter().map(delete).collect();
+        let requests = requests.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let request = self.tables.client.batch_write_item().request_items(&self.tables.accounts, requests);
+        request.send().await.map(drop).map_err(|error| unavailable("BatchWriteItem", &error))
+    }
+}
