@@ -15,8 +15,10 @@ mod refresh;
 mod register;
 mod rotate_keys;
 mod send_welcome_email;
+mod sessions;
 mod welcome_email;
 
+mod erasure;
 mod input;
 mod races;
 mod tokens;

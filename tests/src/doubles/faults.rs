@@ -64,15 +64,17 @@ struct Log {
 #[derive(Debug)]
 struct Plan {
     call: Call,
+    /// How many calls are let through before.
+    spared: usize,
     fault: Fault,
     times: usize,
 }
 
 impl Faults {
-    /// Lets the next `times` calls of `operation` meet `fault`.
-    pub(super) fn plan(&self, service: Service, operation: &str, fault: Fault, times: usize) {
+    /// Lets `spared` calls of `operation` through and the next `times` meet `fault`.
+    pub(super) fn plan(&self, service: Service, operation: &str, spared: usize, fault: Fault, times: usize) {
         let call = Call { service, operation: operation.to_owned() };
-        self.log().plans.push(Plan { call, fault, times });
+        self.log().plans.push(Plan { call, spared, fault, times });
     }
 
     /// Logs a call that arrived; answers with the fault that it meets, if any.
@@ -80,6 +82,10 @@ impl Faults {
         let mut log = self.log();
         log.calls.push(call.clone());
         let plan = log.plans.iter_mut().find(|plan| plan.times > 0 && plan.call == *call)?;
+        if plan.spared > 0 {
+            plan.spared -= 1;
+            return None;
+        }
         plan.times -= 1;
         Some(plan.fault.clone())
     }

@@ -71,7 +71,12 @@ impl Aws {
     /// Makes the next `times` calls of `operation` (`SendMessage`, `SendEmail`, ...) meet `fault`, after any that were
     /// asked for earlier. A retry by the SDK is a call of its own.
     pub fn fail(&self, service: Service, operation: &str, fault: Fault, times: usize) {
-        self.faults.plan(service, operation, fault, times);
+        self.faults.plan(service, operation, 0, fault, times);
+    }
+
+    /// Makes one call of `operation` meet `fault`: the one behind the next `spared` calls.
+    pub fn fail_after(&self, spared: usize, service: Service, operation: &str, fault: Fault) {
+        self.faults.plan(service, operation, spared, fault, 1);
     }
 
     /// Forgets the faults that no call has met yet.
