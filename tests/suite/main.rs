@@ -23,5 +23,7 @@ mod input;
 mod races;
 mod tokens;
 
+mod model;
+
 mod doubles;
 mod tidy;

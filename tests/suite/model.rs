@@ -1,0 +1,355 @@
+//! The refresh protocol, explored: all that clients, a thief, the network and the clock can do to one session, within bounds.
+//!
+//! [`Model::next`] does what `Sessions::refresh` and the handlers around it do, one write at a time, and asks the real
+//! [`Session::decide`]. `explore.rs` takes every step from every state, breadth first, so that a broken [`Promise`] comes with
+//! a shortest way to break it. `scenario.rs` says who takes part; `rules.rs` what a write does, and has wrong rules, each of
+//! which must be found out; `checks.rs` is the tests; `../traces.rs` does the same steps on the wire and compares.
+//!
+//! # The server
+//!
+//! A request takes the time when it arrives. Then it writes: the rotation, on condition that its token is the current one; if
+//! that fails, perhaps the mark of a reissue, on condition that the counter is still what it judged by; or the end of the
+//! session. Each write is atomic, and between two of them anything may happen. After each the function may crash, its answer
+//! may get lost, or the SDK may not hear of the write and send it again. Ten seconds after its arrival a request is over.
+//!
+//! # An honest client, and what R1 and R2 suppose of it
+//!
+//! It keeps one token. It sends that, from one tab or several, as often as it likes, and again when no answer came. A tab that
+//! is behind sends a token that the client has moved on from, within the grace of that token. "Within" and "past" go by the
+//! server's clock, from the retirement of the token to the arrival of the request. A client that
+//!
+//! - keeps an answer only while it still holds the token that it sent for it (else a slow answer replaces a newer token);
+//! - has no request under way that two further tokens have overtaken when it reaches the store within its grace (so: does not
+//!   rotate three times while one of its requests is slow), or that one has when it reaches the store past its grace (so: while
+//!   it asks for a lost answer, does not use what one request got while another is slow);
+//! - asks past the grace for what it got no answer to, and for the answers to two consecutive tokens not both times past it
+//!
+//! is never refused: by R1 if the token's grace is not over, by R2 if it is. Each of these is a [`scenario::Premise`], and a
+//! check leaves each out in turn and finds the refusal that follows.
+//!
+//! # What is not modelled
+//!
+//! The bytes of a token (a token is its counter, the session's only), several sessions, the mail about a reuse, keys that are
+//! withdrawn, and a request overtaken four times over, which gets a 503. A deleted user and one who signed out everywhere are a
+//! disabled one. Bounds: up to 7 requests, 3 at once, 4 steps of the clock (see each scenario).
+//!
+//! # Why not stateright
+//!
+//! It brings its web server, `tiny_http`, whether one wants it or not, and ten more crates. The part of it that is needed here
+//! is `explore.rs`.
+
+mod checks;
+mod explore;
+pub mod rules;
+pub mod scenario;
+pub mod state;
+
+use jiff::Timestamp;
+use shared::domain::{ABSOLUTE_LIFETIME, Decision, Email, IDLE_LIFETIME, Session, User};
+
+use rules::{GRACE, Rules};
+use scenario::{Premise, Scenario, TIMEOUT, is_late};
+use state::{Action, History, Holder, Request, START, State, Step};
+
+/// What must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Promise {
+    /// A client that sends a token several times within the grace, and keeps any one of the answers, is never refused.
+    R1,
+    /// A client that lost the answers to one token, however many, recovers whenever it asks.
+    R2,
+    /// Two holders who refresh in turn, further apart than the grace, are found out at the latest at the second turn.
+    R3,
+    /// All answers at one time are one token: the successor of the newest token that was ever presented.
+    OneSuccessor,
+    /// No token two or more behind is answered after its grace.
+    OldTokensAreDead,
+    /// After a reuse, a logout or a disabled user nothing refreshes.
+    EndsAreFinal,
+    /// Nothing refreshes 7 days after the last rotation or 30 days after the login.
+    ExpiriesHold,
+    /// A token ahead of the table never ends a session.
+    AheadIsNoReuse,
+}
+
+/// The protocol under some rules in some scenario.
+pub struct Model {
+    rules: Rules,
+    scenario: Scenario,
+    row: Session,
+}
+
+impl Model {
+    pub fn new(rules: Rules, scenario: Scenario) -> Self {
+        let email = Email::parse("ada@example.com").expect("an address");
+        let login = START - scenario.age;
+        let row = Session {
+            rotated_at: START,
+            idle_expires_at: START + IDLE_LIFETIME,
+            ..Session::new(&User::new(email, None, login), None, None, login)
+        };
+        Self { rules, scenario, row }
+    }
+
+    /// The client holds the first token.
+    pub fn start(&self) -> State {
+        State {
+            now: START,
+            row: self.row.clone(),
+            user_is_active: true,
+            under_way: Vec::new(),
+            client: 0,
+            thief: None,
+            history: History::default(),
+            left: self.scenario.left,
+        }
+    }
+
+    /// What may happen next.
+    pub fn actions(&self, state: &State) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if state.left.requests > 0 && state.under_way.len() < self.scenario.at_once {
+            self.sends(state, &mut actions);
+        }
+        for request in &state.under_way {
+            match request.step {
+                Step::Answer(_) => actions.extend([Action::Keep(*request), Action::Lose(*request)]),
+                // Lost before the store is not sent; lost behind it is a lost answer.
+                Step::Rotate => actions.push(Action::Write(*request)),
+                Step::Reissue(_) | Step::End => actions.extend([Action::Write(*request), Action::Lose(*request)]),
+            }
+            if Self::applies(state, request) {
+                actions.push(Action::WriteUnheard(*request));
+            }
+        }
+        if state.left.clock > 0 {
+            let oldest = state.under_way.iter().map(|request| request.arrived).min().unwrap_or(Timestamp::MAX);
+            let steps =
+                self.scenario.clock.iter().filter(|step| (state.now + **step).duration_since(oldest) <= TIMEOUT);
+            actions.extend(steps.copied().map(Action::Pass));
+        }
+        if state.left.thefts > 0 && state.thief != Some(state.client) {
+            actions.push(Action::Steal);
+        }
+        if state.left.endings > 0 {
+            actions.extend([Action::LogOut, Action::Disable]);
+        }
+        if state.left.restores > 0 && state.under_way.is_empty() {
+            actions.push(Action::Restore);
+        }
+        actions
+    }
+
+    fn sends(&self, state: &State, actions: &mut Vec<Action>) {
+        let waits = |holder| self.scenario.in_turn && state.history.sent.is_some_and(|(other, _)| other != holder);
+        if !waits(Holder::Client) {
+            actions.push(Action::Send(Holder::Client, state.client));
+        }
+        if let Some(token) = state.thief.filter(|_| !waits(Holder::Thief)) {
+            actions.push(Action::Send(Holder::Thief, token));
+        }
+        if self.scenario.tabs {
+            let stale = state.client.saturating_sub(3)..state.client;
+            let stale = stale.filter(|token| !is_late(state, *token, state.now));
+            actions.extend(stale.map(|token| Action::Send(Holder::Client, token)));
+        }
+        if self.scenario.is_promised {
+            actions.retain(|action| match action {
+                Action::Send(Holder::Client, token) => self.scenario.promises(state, *token, state.now),
+                _ => true,
+            });
+        }
+    }
+
+    /// What comes of an action, and the promise that is broken by it, if any.
+    pub fn next(&self, state: &State, action: Action) -> (State, Option<Promise>) {
+        let mut next = state.clone();
+        let broken = match action {
+            Action::Send(by, token) => {
+                next.left.requests -= 1;
+                if self.scenario.in_turn {
+                    next.history.sent = Some((by, state.now));
+                }
+                let user_is_active = state.user_is_active;
+                next.under_way.push(Request { by, token, arrived: state.now, user_is_active, step: Step::Rotate });
+                next.under_way.sort_unstable();
+                None
+            }
+            Action::Write(request) => self.write(&mut next, request),
+            Action::WriteUnheard(request) => {
+                let mut unheard = next.clone();
+                let broken = self.write(&mut unheard, request);
+                let (row, history) = (unheard.row, unheard.history);
+                next = State { row, history, ..next };
+                broken
+            }
+            Action::Keep(request) => self.keep(&mut next, request),
+            Action::Lose(request) => {
+                next.replace(request, None);
+                None
+            }
+            Action::Steal => {
+                next.left.thefts -= 1;
+                next.thief = Some(state.client);
+                next.history.turns = (None, 0);
+                None
+            }
+            Action::Pass(time) => {
+                next.left.clock -= 1;
+                next.now += time;
+                next.history.sent = next.history.sent.filter(|(_, at)| next.now.duration_since(*at) <= GRACE);
+                None
+            }
+            Action::LogOut => {
+                next.left.endings -= 1;
+                self.end(&mut next, state.now);
+                None
+            }
+            Action::Disable => {
+                next.left.endings -= 1;
+                next.user_is_active = false;
+                None
+            }
+            Action::Restore => {
+                next.left.restores -= 1;
+                next.row = self.row.clone();
+                next.history = History::default();
+                None
+            }
+        };
+        self.forget(&mut next);
+        (next, broken)
+    }
+
+    /// Takes out what can make no difference any more: the answer to a token that its holder has moved on from, and the request
+    /// of which nothing is promised, which counts as lost before the store.
+    fn forget(&self, state: &mut State) {
+        let mut under_way = std::mem::take(&mut state.under_way);
+        under_way.retain(|request| match request.step {
+            Step::Answer(_) => self.keeps_all() || *state.kept_by(request.by) == request.token,
+            _ => !self.scenario.is_promised || self.scenario.promises(state, request.token, request.arrived),
+        });
+        state.under_way = under_way;
+    }
+
+    /// Whether the condition of a request's next write is met.
+    fn applies(state: &State, request: &Request) -> bool {
+        match request.step {
+            Step::Rotate => state.row.counter == request.token && state.row.is_live(request.arrived),
+            Step::Reissue(counter) => state.row.counter == counter && state.row.is_live(request.arrived),
+            Step::End => true,
+            Step::Answer(_) => false,
+        }
+    }
+
+    fn keeps_all(&self) -> bool {
+        self.scenario.without == Some(Premise::KeepsAnswersToWhatItHolds)
+    }
+
+    /// `Sessions::refresh`, one write of it.
+    fn write(&self, state: &mut State, request: Request) -> Option<Promise> {
+        let Request { token, arrived, .. } = request;
+        if token <= state.row.counter {
+            state.history.presented = state.history.presented.max(Some(token));
+        }
+        if request.by == Holder::Client && is_late(state, token, arrived) {
+            state.history.asked_late = state.history.asked_late.max(Some(token));
+        }
+        let applies = Self::applies(state, &request);
+        match request.step {
+            Step::Rotate if applies => {
+                self.rules.rotate(&mut state.row, arrived);
+                state.history.retired.push(arrived);
+                self.answer(state, request)
+            }
+            Step::Reissue(_) if applies => {
+                self.rules.reissue(&mut state.row, arrived);
+                self.answer(state, request)
+            }
+            Step::Rotate | Step::Reissue(_) => self.judge(state, request),
+            Step::End => {
+                self.end(state, arrived);
+                state.replace(request, None);
+                None
+            }
+            Step::Answer(_) => None,
+        }
+    }
+
+    /// A condition failed, and brought the row along.
+    fn judge(&self, state: &mut State, request: Request) -> Option<Promise> {
+        let Request { token, arrived, .. } = request;
+        let go_on = |state: &mut State, step| state.replace(request, Some(Request { step, ..request }));
+        match self.rules.decide(&state.row, token, arrived) {
+            Decision::Repeat => {
+                self.rules.repeat(&mut state.row, token, arrived);
+                return self.answer(state, request);
+            }
+            Decision::Reissue if state.row.reissued == Some(state.row.counter) => return self.answer(state, request),
+            Decision::Reissue => go_on(state, Step::Reissue(state.row.counter)),
+            Decision::Rotate => go_on(state, Step::Rotate),
+            Decision::Reuse => {
+                go_on(state, Step::End);
+                return self.refused(state, request);
+            }
+            Decision::Expired if !self.is_over(state, arrived) => return self.refused(state, request),
+            Decision::Ahead | Decision::Expired | Decision::Ended => state.replace(request, None),
+        }
+        None
+    }
+
+    /// The promise that a refusal breaks.
+    fn refused(&self, state: &State, request: Request) -> Option<Promise> {
+        let Request { token, arrived, .. } = request;
+        match self.scenario.is_promised {
+            false => None,
+            true if token > state.row.counter => Some(Promise::AheadIsNoReuse),
+            true if is_late(state, token, arrived) => Some(Promise::R2),
+            true => Some(Promise::R1),
+        }
+    }
+
+    /// The row's current token is the answer, if the user is still there.
+    fn answer(&self, state: &mut State, request: Request) -> Option<Promise> {
+        let Request { token, arrived, user_is_active, .. } = request;
+        let answer = state.row.counter;
+        let step = if user_is_active { Step::Answer(answer) } else { Step::End };
+        state.replace(request, Some(Request { step, ..request }));
+        if !user_is_active {
+            return None;
+        }
+        let rules = [
+            (state.history.presented.map(|newest| newest + 1) == Some(answer), Promise::OneSuccessor),
+            (answer < token + 3 && (answer < token + 2 || !is_late(state, token, arrived)), Promise::OldTokensAreDead),
+            (!state.history.has_ended, Promise::EndsAreFinal),
+            (!self.is_over(state, arrived), Promise::ExpiriesHold),
+        ];
+        rules.into_iter().find(|(holds, _)| !holds).map(|(_, promise)| promise)
+    }
+
+    /// The holder keeps an answer: it still holds the token that this is the answer to (see `forget`).
+    fn keep(&self, state: &mut State, request: Request) -> Option<Promise> {
+        state.replace(request, None);
+        let Step::Answer(answer) = request.step else { return None };
+        *state.kept_by(request.by) = answer;
+        if !self.scenario.in_turn || state.thief.is_none() {
+            return None;
+        }
+        let (last, turns) = state.history.turns;
+        if last != Some(request.by) {
+            state.history.turns = (Some(request.by), turns + 1);
+        }
+        (state.history.turns.1 > 3).then_some(Promise::R3)
+    }
+
+    fn end(&self, state: &mut State, now: Timestamp) {
+        self.rules.end(&mut state.row, now);
+        state.history.has_ended = true;
+    }
+
+    /// Whether an expiry has been reached, by the history rather than by the row.
+    fn is_over(&self, state: &State, now: Timestamp) -> bool {
+        let rotated_at = state.history.retired.last().copied().unwrap_or(START);
+        now >= rotated_at + IDLE_LIFETIME || now >= self.row.created_at + ABSOLUTE_LIFETIME
+    }
+}

@@ -1,0 +1,143 @@
+//! What the model keeps track of.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use jiff::{SignedDuration, Timestamp};
+use shared::domain::Session;
+
+/// When the model begins.
+pub const START: Timestamp = Timestamp::constant(1_800_014_400, 0);
+
+/// Who sends tokens. Its two tabs are one client: they share what it keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Holder {
+    Client,
+    Thief,
+}
+
+/// A refresh under way.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Request {
+    pub by: Holder,
+    /// The counter of its token.
+    pub token: u64,
+    /// When it arrived: the `now` of its handler, however late its writes are.
+    pub arrived: Timestamp,
+    /// Whether its user was active then.
+    pub user_is_active: bool,
+    pub step: Step,
+}
+
+/// What a request does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// The first conditional write.
+    Rotate,
+    /// The second, on condition that this is still the counter.
+    Reissue(u64),
+    /// Ends the session, and then gets its refusal.
+    End,
+    /// Brings this token to its holder.
+    Answer(u64),
+}
+
+/// What may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A refresh arrives. (One that never does has not happened.)
+    Send(Holder, u64),
+    /// Its next write reaches the store, and the outcome comes back.
+    Write(Request),
+    /// Its next write reaches the store, the outcome is lost, and the SDK will send the same write again.
+    WriteUnheard(Request),
+    /// Its answer arrives.
+    Keep(Request),
+    /// It ends here, by a crash, a timeout or a reload, and its holder never hears of it.
+    Lose(Request),
+    /// The thief copies what the client keeps.
+    Steal,
+    /// The clock moves.
+    Pass(SignedDuration),
+    /// The session is ended by its client.
+    LogOut,
+    /// The user is disabled or deleted, or signs out everywhere.
+    Disable,
+    /// The table is restored from a backup of the start.
+    Restore,
+}
+
+/// One moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    pub now: Timestamp,
+    pub row: Session,
+    pub user_is_active: bool,
+    /// Sorted: it does not matter who was first.
+    pub under_way: Vec<Request>,
+    /// The token that the client keeps.
+    pub client: u64,
+    /// The token that the thief keeps.
+    pub thief: Option<u64>,
+    pub history: History,
+    pub left: Left,
+}
+
+/// What no rule sees, and the promises are about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct History {
+    /// When each token was retired.
+    pub retired: Vec<Timestamp>,
+    /// The newest token that reached the store.
+    pub presented: Option<u64>,
+    /// The last token of the client's that reached the store after its grace.
+    pub asked_late: Option<u64>,
+    /// Whether a reuse was found, or a logout or a disabled user came through.
+    pub has_ended: bool,
+    /// Who sent last, and when.
+    pub sent: Option<(Holder, Timestamp)>,
+    /// Who was answered last since the theft, and how often that changed.
+    pub turns: (Option<Holder>, u8),
+}
+
+/// What may still happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Left {
+    pub requests: u8,
+    pub clock: u8,
+    pub thefts: u8,
+    pub endings: u8,
+    pub restores: u8,
+}
+
+impl State {
+    pub fn replace(&mut self, request: Request, with: Option<Request>) {
+        if let Some(at) = self.under_way.iter().position(|other| *other == request) {
+            self.under_way.remove(at);
+        }
+        self.under_way.extend(with);
+        self.under_way.sort_unstable();
+    }
+
+    pub fn kept_by(&mut self, holder: Holder) -> &mut u64 {
+        match holder {
+            Holder::Client => &mut self.client,
+            Holder::Thief => self.thief.get_or_insert_default(),
+        }
+    }
+}
+
+/// Of the row, what changes.
+impl Hash for State {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.row.counter, self.row.rotated_at, self.row.reissued, self.row.revoked_at).hash(state);
+        (self.now, &self.under_way, self.client, self.thief, &self.history, self.left).hash(state);
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { by, token, step, .. } = self;
+        write!(f, "{by:?}'s {token} of {}, {step:?}", self.arrived.duration_since(START))
+    }
+}
