@@ -24,6 +24,7 @@ mod races;
 mod tokens;
 
 mod model;
+mod traces;
 
 mod doubles;
 mod tidy;

@@ -40,16 +40,17 @@
 
 mod checks;
 mod explore;
+mod possible;
 pub mod rules;
 pub mod scenario;
+mod server;
 pub mod state;
 
-use jiff::Timestamp;
-use shared::domain::{ABSOLUTE_LIFETIME, Decision, Email, IDLE_LIFETIME, Session, User};
+use shared::domain::{Email, IDLE_LIFETIME, Session, User};
 
 use rules::{GRACE, Rules};
-use scenario::{Premise, Scenario, TIMEOUT, is_late};
-use state::{Action, History, Holder, Request, START, State, Step};
+use scenario::{Premise, Scenario};
+use state::{Action, History, Request, START, State, Step};
 
 /// What must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,62 +103,6 @@ impl Model {
             thief: None,
             history: History::default(),
             left: self.scenario.left,
-        }
-    }
-
-    /// What may happen next.
-    pub fn actions(&self, state: &State) -> Vec<Action> {
-        let mut actions = Vec::new();
-        if state.left.requests > 0 && state.under_way.len() < self.scenario.at_once {
-            self.sends(state, &mut actions);
-        }
-        for request in &state.under_way {
-            match request.step {
-                Step::Answer(_) => actions.extend([Action::Keep(*request), Action::Lose(*request)]),
-                // Lost before the store is not sent; lost behind it is a lost answer.
-                Step::Rotate => actions.push(Action::Write(*request)),
-                Step::Reissue(_) | Step::End => actions.extend([Action::Write(*request), Action::Lose(*request)]),
-            }
-            if Self::applies(state, request) {
-                actions.push(Action::WriteUnheard(*request));
-            }
-        }
-        if state.left.clock > 0 {
-            let oldest = state.under_way.iter().map(|request| request.arrived).min().unwrap_or(Timestamp::MAX);
-            let steps =
-                self.scenario.clock.iter().filter(|step| (state.now + **step).duration_since(oldest) <= TIMEOUT);
-            actions.extend(steps.copied().map(Action::Pass));
-        }
-        if state.left.thefts > 0 && state.thief != Some(state.client) {
-            actions.push(Action::Steal);
-        }
-        if state.left.endings > 0 {
-            actions.extend([Action::LogOut, Action::Disable]);
-        }
-        if state.left.restores > 0 && state.under_way.is_empty() {
-            actions.push(Action::Restore);
-        }
-        actions
-    }
-
-    fn sends(&self, state: &State, actions: &mut Vec<Action>) {
-        let waits = |holder| self.scenario.in_turn && state.history.sent.is_some_and(|(other, _)| other != holder);
-        if !waits(Holder::Client) {
-            actions.push(Action::Send(Holder::Client, state.client));
-        }
-        if let Some(token) = state.thief.filter(|_| !waits(Holder::Thief)) {
-            actions.push(Action::Send(Holder::Thief, token));
-        }
-        if self.scenario.tabs {
-            let stale = state.client.saturating_sub(3)..state.client;
-            let stale = stale.filter(|token| !is_late(state, *token, state.now));
-            actions.extend(stale.map(|token| Action::Send(Holder::Client, token)));
-        }
-        if self.scenario.is_promised {
-            actions.retain(|action| match action {
-                Action::Send(Holder::Client, token) => self.scenario.promises(state, *token, state.now),
-                _ => true,
-            });
         }
     }
 
@@ -232,99 +177,8 @@ impl Model {
         state.under_way = under_way;
     }
 
-    /// Whether the condition of a request's next write is met.
-    fn applies(state: &State, request: &Request) -> bool {
-        match request.step {
-            Step::Rotate => state.row.counter == request.token && state.row.is_live(request.arrived),
-            Step::Reissue(counter) => state.row.counter == counter && state.row.is_live(request.arrived),
-            Step::End => true,
-            Step::Answer(_) => false,
-        }
-    }
-
     fn keeps_all(&self) -> bool {
         self.scenario.without == Some(Premise::KeepsAnswersToWhatItHolds)
-    }
-
-    /// `Sessions::refresh`, one write of it.
-    fn write(&self, state: &mut State, request: Request) -> Option<Promise> {
-        let Request { token, arrived, .. } = request;
-        if token <= state.row.counter {
-            state.history.presented = state.history.presented.max(Some(token));
-        }
-        if request.by == Holder::Client && is_late(state, token, arrived) {
-            state.history.asked_late = state.history.asked_late.max(Some(token));
-        }
-        let applies = Self::applies(state, &request);
-        match request.step {
-            Step::Rotate if applies => {
-                self.rules.rotate(&mut state.row, arrived);
-                state.history.retired.push(arrived);
-                self.answer(state, request)
-            }
-            Step::Reissue(_) if applies => {
-                self.rules.reissue(&mut state.row, arrived);
-                self.answer(state, request)
-            }
-            Step::Rotate | Step::Reissue(_) => self.judge(state, request),
-            Step::End => {
-                self.end(state, arrived);
-                state.replace(request, None);
-                None
-            }
-            Step::Answer(_) => None,
-        }
-    }
-
-    /// A condition failed, and brought the row along.
-    fn judge(&self, state: &mut State, request: Request) -> Option<Promise> {
-        let Request { token, arrived, .. } = request;
-        let go_on = |state: &mut State, step| state.replace(request, Some(Request { step, ..request }));
-        match self.rules.decide(&state.row, token, arrived) {
-            Decision::Repeat => {
-                self.rules.repeat(&mut state.row, token, arrived);
-                return self.answer(state, request);
-            }
-            Decision::Reissue if state.row.reissued == Some(state.row.counter) => return self.answer(state, request),
-            Decision::Reissue => go_on(state, Step::Reissue(state.row.counter)),
-            Decision::Rotate => go_on(state, Step::Rotate),
-            Decision::Reuse => {
-                go_on(state, Step::End);
-                return self.refused(state, request);
-            }
-            Decision::Expired if !self.is_over(state, arrived) => return self.refused(state, request),
-            Decision::Ahead | Decision::Expired | Decision::Ended => state.replace(request, None),
-        }
-        None
-    }
-
-    /// The promise that a refusal breaks.
-    fn refused(&self, state: &State, request: Request) -> Option<Promise> {
-        let Request { token, arrived, .. } = request;
-        match self.scenario.is_promised {
-            false => None,
-            true if token > state.row.counter => Some(Promise::AheadIsNoReuse),
-            true if is_late(state, token, arrived) => Some(Promise::R2),
-            true => Some(Promise::R1),
-        }
-    }
-
-    /// The row's current token is the answer, if the user is still there.
-    fn answer(&self, state: &mut State, request: Request) -> Option<Promise> {
-        let Request { token, arrived, user_is_active, .. } = request;
-        let answer = state.row.counter;
-        let step = if user_is_active { Step::Answer(answer) } else { Step::End };
-        state.replace(request, Some(Request { step, ..request }));
-        if !user_is_active {
-            return None;
-        }
-        let rules = [
-            (state.history.presented.map(|newest| newest + 1) == Some(answer), Promise::OneSuccessor),
-            (answer < token + 3 && (answer < token + 2 || !is_late(state, token, arrived)), Promise::OldTokensAreDead),
-            (!state.history.has_ended, Promise::EndsAreFinal),
-            (!self.is_over(state, arrived), Promise::ExpiriesHold),
-        ];
-        rules.into_iter().find(|(holds, _)| !holds).map(|(_, promise)| promise)
     }
 
     /// The holder keeps an answer: it still holds the token that this is the answer to (see `forget`).
@@ -340,16 +194,5 @@ impl Model {
             state.history.turns = (Some(request.by), turns + 1);
         }
         (state.history.turns.1 > 3).then_some(Promise::R3)
-    }
-
-    fn end(&self, state: &mut State, now: Timestamp) {
-        self.rules.end(&mut state.row, now);
-        state.history.has_ended = true;
-    }
-
-    /// Whether an expiry has been reached, by the history rather than by the row.
-    fn is_over(&self, state: &State, now: Timestamp) -> bool {
-        let rotated_at = state.history.retired.last().copied().unwrap_or(START);
-        now >= rotated_at + IDLE_LIFETIME || now >= self.row.created_at + ABSOLUTE_LIFETIME
     }
 }

@@ -50,13 +50,12 @@ impl Rules {
         let decision = row.decide(presented, now, GRACE);
         let Self::Mutant(mutant) = self else { return decision };
         match (mutant, decision) {
-            (Mutant::NoReissue, Decision::Reissue) => Decision::Reuse,
+            (Mutant::NoReissue, Decision::Reissue) | (Mutant::AheadIsReuse, Decision::Ahead) => Decision::Reuse,
             (Mutant::ReissueAtEveryToken, Decision::Reuse) => {
                 Session { reissued: None, ..row.clone() }.decide(presented, now, GRACE)
             }
             (Mutant::ReissueOnce, Decision::Reissue) if row.reissued == Some(row.counter) => Decision::Reuse,
             (Mutant::TwoBehindIsReuse, Decision::Repeat) if row.counter - presented == 2 => Decision::Reuse,
-            (Mutant::AheadIsReuse, Decision::Ahead) => Decision::Reuse,
             (_, decision) => decision,
         }
     }

@@ -79,7 +79,7 @@ pub const IN_TURN: Scenario = Scenario {
 };
 
 /// The same, and the thief comes back for another token.
-pub const TWO_THEFTS: Scenario = Scenario { left: Left { requests: 5, clock: 4, thefts: 2, ..NOTHING }, ..IN_TURN };
+pub const TWO_THEFTS: Scenario = Scenario { left: Left { requests: 5, clock: 3, thefts: 2, ..NOTHING }, ..IN_TURN };
 
 /// A client and a thief who do not wait for each other.
 pub const AT_ONCE: Scenario = Scenario {

@@ -1,0 +1,299 @@
+//! What the model of the refresh protocol (`model.rs`) does, done on the wire: after each move the answer, and the row in the
+//! table, are the model's.
+//!
+//! The moves are whole requests, one after the other; what happens between the writes of one is the model's alone. Of the
+//! answers that get lost, some are lost at the client, some at the store, where the SDK then sends an applied write again.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+
+use futures_util::future::join_all;
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+use tests::doubles::{Fault, Service};
+use tests::system::Answer;
+use tests::world::{World, request};
+
+use crate::model::rules::Rules;
+use crate::model::scenario::{ALONE, BACK, PAST, Premise, SIX_DAYS, Scenario, WITHIN};
+use crate::model::state::{Action, Holder, Left, START, State, Step};
+use crate::model::{Model, Promise};
+
+/// How long the traces are that are all replayed.
+const SHORT: usize = 3;
+/// How many longer ones are, and how long those are.
+const SAMPLE: usize = 60;
+const LONG: usize = 12;
+/// The variable that has the seed of the longer ones.
+const SEED: &str = "TRACES_SEED";
+
+/// A step that can be done from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Move {
+    /// The token that the client keeps, or one so far behind it.
+    Refresh(u64, Fate),
+    /// Anything else, an action of the model's as it is.
+    Act(Action),
+}
+
+/// What becomes of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Kept,
+    /// The client never hears of it.
+    LostAtClient,
+    /// The store applies the write, and the SDK never hears of it.
+    LostAtStore,
+}
+
+const MOVES: [Move; 13] = [
+    Move::Refresh(0, Fate::Kept),
+    Move::Refresh(0, Fate::LostAtClient),
+    Move::Refresh(0, Fate::LostAtStore),
+    Move::Refresh(1, Fate::Kept),
+    Move::Refresh(1, Fate::LostAtStore),
+    Move::Refresh(2, Fate::Kept),
+    Move::Act(Action::Pass(WITHIN)),
+    Move::Act(Action::Pass(PAST)),
+    Move::Act(Action::Pass(SIX_DAYS)),
+    Move::Act(Action::Pass(BACK)),
+    Move::Act(Action::LogOut),
+    Move::Act(Action::Disable),
+    Move::Act(Action::Restore),
+];
+
+/// The model, for moves that come from here: without bounds, and every answer is kept until it is looked at.
+const UNBOUND: Scenario = Scenario {
+    left: Left { requests: u8::MAX, clock: u8::MAX, thefts: 0, endings: u8::MAX, restores: u8::MAX },
+    is_promised: false,
+    without: Some(Premise::KeepsAnswersToWhatItHolds),
+    ..ALONE
+};
+
+/// What a refresh comes to: this token, or a refusal. Other moves come to nothing.
+type Verdict = Option<Result<u64, ()>>;
+
+/// A world, and its one session at some moment.
+struct Replay {
+    world: World,
+    model: Model,
+    profile: Value,
+    first_row: Value,
+}
+
+/// A moment: in the model and in the table, with the way to it.
+#[derive(Clone)]
+struct Moment {
+    state: State,
+    row: Value,
+    /// The tokens that were answered, by counter.
+    tokens: Vec<String>,
+    trace: Vec<Move>,
+}
+
+impl Replay {
+    async fn start() -> (Self, Moment) {
+        let world = World::new().await;
+        world.leave_mail();
+        let ada = world.registered("ada@example.com").await;
+        let (profile, row) = (world.rows("PROFILE").remove(0), world.rows("SESSION#").remove(0));
+        let model = Model::new(Rules::Real, UNBOUND);
+        let state = model.start();
+        let start = Moment { state, row: row.clone(), tokens: vec![ada.refresh_token], trace: Vec::new() };
+        (Self { world, model, profile, first_row: row }, start)
+    }
+
+    /// Goes back to a moment, moves on from it, and compares.
+    async fn after(&self, from: &Moment, step: Move) -> Moment {
+        self.go_back_to(from);
+        let mut next = from.clone();
+        next.trace.push(step);
+        let (verdict, broken) = model_moves(&self.model, &mut next.state, step);
+        assert_eq!(broken, None, "the model: {:?}", next.trace);
+        assert_eq!(self.moves(from, &mut next, step).await, verdict, "{:?}", next.trace);
+        next.row = self.world.rows("SESSION#").remove(0);
+        assert_eq!(numbers(&next.row), numbers_of(&next.state), "the row: {:?}", next.trace);
+        next
+    }
+
+    fn go_back_to(&self, moment: &Moment) {
+        let Moment { state, row, .. } = moment;
+        self.world.pass(state.now.duration_since(self.world.now()));
+        self.world.tamper("Accounts", row.clone(), &json!({}));
+        let status = if state.user_is_active { "active" } else { "disabled" };
+        self.world.tamper("Accounts", self.profile.clone(), &json!({"status": {"S": status}}));
+        for mail in self.world.rows("MAIL#").iter().filter(|mail| mail["kind"]["S"] == "session-reuse") {
+            let request = json!({"TableName": "Accounts", "Key": {"pk": mail["pk"], "sk": mail["sk"]}});
+            let request = serde_json::from_value(request).expect("a deletion");
+            self.world.system().database.delete_item(request).expect("the mail can be deleted");
+        }
+    }
+
+    /// The move on the wire.
+    async fn moves(&self, from: &Moment, next: &mut Moment, step: Move) -> Verdict {
+        match step {
+            Move::Refresh(behind, fate) => {
+                let token = token(&from.state, behind);
+                return Some(self.refresh(&mut next.tokens, token, fate).await);
+            }
+            Move::Act(Action::Pass(time)) => self.world.pass(time),
+            Move::Act(Action::LogOut) => {
+                let newest = token(&from.state, 0);
+                assert_eq!(self.post("/api/auth/logout", &next.tokens[index(newest)]).await.status, 204);
+            }
+            Move::Act(Action::Disable) => {
+                self.world.tamper("Accounts", self.profile.clone(), &json!({"status": {"S": "disabled"}}));
+            }
+            Move::Act(Action::Restore) => self.world.tamper("Accounts", self.first_row.clone(), &json!({})),
+            Move::Act(other) => unreachable!("{other:?} cannot be done from outside"),
+        }
+        None
+    }
+
+    /// Past [`World::post`], which would hold each of thousands of answers against the contract.
+    async fn post(&self, path: &str, refresh_token: &str) -> Answer {
+        let mut request = request("POST", path);
+        request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        request.body = Some(json!({"refreshToken": refresh_token}).to_string().into_bytes());
+        self.world.system().call(&request).await.expect("the function answers").expect("there is such a route")
+    }
+
+    async fn refresh(&self, tokens: &mut Vec<String>, token: u64, fate: Fate) -> Result<u64, ()> {
+        if fate == Fate::LostAtStore {
+            self.world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::AppliedButLost, 1);
+            self.world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 1);
+        }
+        let answer = self.post("/api/auth/refresh", &tokens[index(token)]).await;
+        self.world.aws().clear_faults();
+        if answer.status != 200 {
+            assert_eq!(answer.verdict(), (401, "Invalid token".to_owned()));
+            return Err(());
+        }
+        let next = answer.text("refreshToken");
+        let known = tokens.iter().position(|known| *known == next).unwrap_or_else(|| {
+            tokens.push(next);
+            tokens.len() - 1
+        });
+        Ok(known.try_into().unwrap_or(u64::MAX))
+    }
+}
+
+/// The token so far behind the one that the client keeps.
+fn token(state: &State, behind: u64) -> u64 {
+    state.client.saturating_sub(behind)
+}
+
+fn index(token: u64) -> usize {
+    token.try_into().unwrap_or(usize::MAX)
+}
+
+/// The move in the model: the actions that it is made of.
+fn model_moves(model: &Model, state: &mut State, step: Move) -> (Verdict, Option<Promise>) {
+    let mut broken = None;
+    let mut act = |state: &mut State, action| {
+        let (next, promise) = model.next(state, action);
+        *state = State { left: UNBOUND.left, ..next };
+        broken = broken.or(promise);
+    };
+    let (behind, fate) = match step {
+        Move::Refresh(behind, fate) => (behind, fate),
+        Move::Act(action) => {
+            act(state, action);
+            return (None, broken);
+        }
+    };
+    let mut unheard = fate == Fate::LostAtStore;
+    act(state, Action::Send(Holder::Client, token(state, behind)));
+    while let Some(request) = state.under_way.first().copied() {
+        if let Step::Answer(answer) = request.step {
+            let is_kept = behind == 0 && fate != Fate::LostAtClient;
+            act(state, if is_kept { Action::Keep(request) } else { Action::Lose(request) });
+            return (Some(Ok(answer)), broken);
+        }
+        act(state, if std::mem::take(&mut unheard) { Action::WriteUnheard(request) } else { Action::Write(request) });
+    }
+    (Some(Err(())), broken)
+}
+
+const NUMBERS: [&str; 7] =
+    ["counter", "rotatedAt", "previousRotatedAt", "reissued", "idleExpiresAt", "expiresAt", "revokedAt"];
+
+/// What of a row changes, as the table has it.
+fn numbers(row: &Value) -> [Option<i64>; 7] {
+    NUMBERS.map(|name| row[name]["N"].as_str().and_then(|number| number.parse().ok()))
+}
+
+/// The same, as the model has it.
+fn numbers_of(state: &State) -> [Option<i64>; 7] {
+    let row = &state.row;
+    [
+        row.counter.try_into().ok(),
+        Some(row.rotated_at.as_millisecond()),
+        row.previous_rotated_at.map(jiff::Timestamp::as_millisecond),
+        row.reissued.and_then(|counter| counter.try_into().ok()),
+        Some(row.idle_expires_at.as_millisecond()),
+        Some(row.expires_at.as_millisecond()),
+        row.revoked_at.map(jiff::Timestamp::as_millisecond),
+    ]
+}
+
+/// All traces with these first moves. Those that come to the same moment go on as one. How many moves were made.
+async fn short_traces(first: &[Move]) -> usize {
+    let (replay, start) = Replay::start().await;
+    assert_eq!(replay.world.now(), START);
+    let (mut moments, mut known, mut moves) = (vec![start], HashSet::new(), 0);
+    for length in 1..=SHORT {
+        let mut next = Vec::new();
+        for moment in &moments {
+            for step in if length == 1 { first } else { &MOVES } {
+                // What nothing follows must have an answer to compare.
+                if length == SHORT && !matches!(step, Move::Refresh(..)) {
+                    continue;
+                }
+                let after = replay.after(moment, *step).await;
+                moves += 1;
+                if known.insert(after.state.clone()) {
+                    next.push(after);
+                }
+            }
+        }
+        moments = next;
+    }
+    moves
+}
+
+/// A move by hash: the same for the same place and seed. One that ends the session, or may, is rare.
+fn any(place: (u64, usize, usize)) -> Move {
+    let hash = |salt: u8| BuildHasherDefault::<DefaultHasher>::default().hash_one((place, salt));
+    let moves = if hash(0).is_multiple_of(20) { &MOVES[8..] } else { &MOVES[..8] };
+    let at = usize::try_from(hash(1)).unwrap_or_default() % moves.len();
+    moves[at]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_short_trace_of_the_model_is_one_of_the_store() {
+    // REF-09, REF-04
+    let moves: usize = join_all(MOVES.chunks(4).map(short_traces)).await.into_iter().sum();
+    println!("{moves} moves, up to {SHORT} in a row");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_of_long_traces_of_the_model_are_of_the_store() {
+    // REF-09, REF-04
+    #[expect(clippy::disallowed_methods, reason = "for whoever runs this test again, not for Latchkey")]
+    let seed = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0);
+    println!("{SEED}={seed}");
+    let traces: Vec<Vec<_>> = (0..SAMPLE).map(|nth| (0..LONG).map(|at| any((seed, nth, at))).collect()).collect();
+    join_all(traces.chunks(SAMPLE / 3).map(async |traces| {
+        let (replay, start) = Replay::start().await;
+        for trace in traces {
+            let mut moment = start.clone();
+            for step in trace {
+                moment = replay.after(&moment, *step).await;
+            }
+        }
+    }))
+    .await;
+}
