@@ -19,9 +19,13 @@ pub const BACK: SignedDuration = SignedDuration::from_mins(-1);
 /// The premises of R1 and R2 (see the module above), for leaving one out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Premise {
+    /// A request within its grace is overtaken by two rotations at most.
     TwoRotationsAtMost,
+    /// No two consecutive tokens are both asked for past their grace.
     NoLossAtTwoTokensRunning,
+    /// A request past its grace is overtaken by no rotation.
     LateAskIsNotOvertaken,
+    /// An answer is kept only while its client holds the token that it answers.
     KeepsAnswersToWhatItHolds,
 }
 
@@ -48,7 +52,7 @@ pub struct Scenario {
 
 const NOTHING: Left = Left { requests: 0, clock: 0, thefts: 0, endings: 0, restores: 0 };
 
-/// One client, two tabs; answers get lost, and the clock steps back. For R1 and R2.
+/// One client, two tabs, answers that get lost. For R1 and R2.
 pub const ALONE: Scenario = Scenario {
     age: SignedDuration::ZERO,
     left: Left { requests: 7, clock: 3, ..NOTHING },
