@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use shared::clock::Clock;
 use uuid::Uuid;
 
-use crate::functions::Route;
+use crate::functions;
 
 /// A request as it reaches API Gateway.
 #[derive(Clone, Debug)]
@@ -29,7 +29,9 @@ pub struct HttpRequest<'a> {
 /// An HTTP API's event, payload format 2.0 ("Create AWS Lambda proxy integrations for HTTP APIs in API Gateway"). A body
 /// that is no text goes in base64, as it does there.
 #[must_use]
-pub fn http(request: &HttpRequest<'_>, route: &Route, now: Timestamp) -> Value {
+pub fn http(request: &HttpRequest<'_>, now: Timestamp) -> Value {
+    let route = functions::route(request.method, request.path);
+    let path = route.as_ref().map_or(request.path, |route| route.path);
     let mut headers = Map::new();
     for name in request.headers.keys() {
         let values = request.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
@@ -47,7 +49,7 @@ pub fn http(request: &HttpRequest<'_>, route: &Route, now: Timestamp) -> Value {
     };
     let mut event = json!({
         "version": "2.0",
-        "routeKey": format!("{} {}", request.method, route.path),
+        "routeKey": format!("{} {path}", request.method),
         "rawPath": request.path,
         "rawQueryString": "",
         "headers": headers,
@@ -64,14 +66,14 @@ pub fn http(request: &HttpRequest<'_>, route: &Route, now: Timestamp) -> Value {
                 "userAgent": user_agent,
             },
             "requestId": Uuid::new_v4().to_string(),
-            "routeKey": format!("{} {}", request.method, route.path),
+            "routeKey": format!("{} {path}", request.method),
             "stage": "$default",
             "time": now.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string(),
             "timeEpoch": now.as_millisecond(),
         },
         "isBase64Encoded": is_base64_encoded,
     });
-    if !route.parameters.is_empty() {
+    if let Some(route) = route.filter(|route| !route.parameters.is_empty()) {
         event["pathParameters"] = json!(route.parameters);
     }
     if body != Value::Null {

@@ -139,7 +139,7 @@ impl System {
     /// What the function fails with: none ever should.
     pub async fn call(&self, request: &HttpRequest<'_>) -> Result<Option<Answer>, AnyError> {
         let Some(route) = functions::route(request.method, request.path) else { return Ok(None) };
-        let event = event::http(request, &route, self.app.clock.now());
+        let event = event::http(request, self.app.clock.now());
         let answer = functions::invoke(&self.app, route.function, event::invocation(event, HTTP_SECONDS)).await?;
         Answer::read(&answer).map(Some)
     }

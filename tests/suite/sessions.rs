@@ -27,9 +27,9 @@ async fn end(world: &World, actor: &Actor, id: &str) -> (u16, String) {
 async fn a_user_sees_where_they_are_signed_in() {
     let world = World::new().await;
     let laptop = world.registered("ada@example.com").await;
-    world.pass(SignedDuration::from_hours(1));
+    world.pass(SignedDuration::from_mins(5));
     let phone = signed_in_again(&world, &laptop).await;
-    world.pass(SignedDuration::from_hours(1));
+    world.pass(SignedDuration::from_mins(5));
     assert_eq!(world.refresh(&laptop.refresh_token).await.status, 200);
 
     let listed = sessions(&world, &phone).await;
@@ -38,8 +38,8 @@ async fn a_user_sees_where_they_are_signed_in() {
     assert_eq!(
         json!(seen),
         json!([
-            ["2027-01-15T13:00:00.000Z", "2027-01-15T13:00:00.000Z", true],
-            ["2027-01-15T12:00:00.000Z", "2027-01-15T14:00:00.000Z", false],
+            ["2027-01-15T12:05:00.000Z", "2027-01-15T12:05:00.000Z", true],
+            ["2027-01-15T12:00:00.000Z", "2027-01-15T12:10:00.000Z", false],
         ])
     );
     assert_eq!((&listed[0]["userAgent"], &listed[0]["network"]), (&json!("world/1"), &json!("192.0.2.1")));

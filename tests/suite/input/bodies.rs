@@ -31,7 +31,7 @@ async fn post_base64(world: &World, path: &str, body: &str) -> Answer {
     let mut event = event::http(&posted(path, &Value::Null), world.now());
     event["body"] = json!(body);
     event["isBase64Encoded"] = json!(true);
-    let function = functions::route("POST", path).unwrap();
+    let function = functions::route("POST", path).unwrap().function;
     let answer = functions::invoke(&world.system().app, function, event::invocation(event, 10)).await.unwrap();
     let answer = answered(&answer);
     assert_eq!(tests::contract::complaint("POST", path, &answer), None);

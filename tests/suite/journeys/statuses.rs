@@ -31,6 +31,8 @@ async fn provoke(method: &str, path: &str, status: u16) -> Answer {
     let world = World::new().await;
     world.leave_mail();
     let ada = world.registered("ada@example.com").await;
+    let session = world.rows("SESSION#")[0]["sessionId"]["S"].as_str().unwrap_or_default().to_owned();
+    let path = &path.replace("{id}", &session);
     let mut request = usual(method, path, &ada);
     match status {
         400 => request.body = Some(b"{}".to_vec()),

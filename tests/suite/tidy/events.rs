@@ -22,6 +22,7 @@ async fn every_function_answers_its_event_as_documented() {
         let function = match (method.as_str(), path.as_str()) {
             (Some(method), Some(path)) => functions::route(method, path)
                 .unwrap_or_else(|| panic!("{name}.json is for {method} {path}, which is no route"))
+                .function
                 .to_owned(),
             _ => name.clone(),
         };

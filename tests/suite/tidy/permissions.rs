@@ -10,7 +10,7 @@ use super::{function_of, functions, resources};
 
 /// Action and resource of everything that a function may do, its own log group aside. An item of a transaction counts as the
 /// action of its kind (`TransactWriteItems` has no right of its own).
-const MATRIX: [(&str, &[(&str, &str)]); 11] = [
+const MATRIX: [(&str, &[(&str, &str)]); 12] = [
     (
         "register",
         &[
@@ -49,6 +49,10 @@ const MATRIX: [(&str, &[(&str, &str)]); 11] = [
         ],
     ),
     ("me", &[("dynamodb:GetItem", "Accounts")]),
+    (
+        "sessions",
+        &[("dynamodb:GetItem", "Accounts"), ("dynamodb:Query", "Accounts"), ("dynamodb:UpdateItem", "Accounts")],
+    ),
     (
         "send-welcome-email",
         &[("dynamodb:GetItem", "Accounts"), ("dynamodb:PutItem", "Accounts"), ("sqs:SendMessage", "MailQueue")],

@@ -49,11 +49,6 @@ fn each_layer_uses_those_below_it() {
             assert!(!uses(text, above), "{path} uses {above}, which is above it: hand over what it needs");
         }
     }
-    for (path, text) in &files {
-        for function in functions() {
-            assert!(!uses(text, &format!("{}::", function.replace('-', "_"))), "{path} uses the function {function}");
-        }
-    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use tests::doubles::{Fault, Service};
 use tests::event;
 use tests::functions::invoke;
 use tests::system::SECRET;
-use tests::world::{PASSWORD, World};
+use tests::world::{PASSWORD, World, request};
 
 use super::{MATRIX, functions};
 use crate::welcome_email::{calls, denied, registers, rejected};
@@ -70,7 +70,7 @@ async fn act(world: &World, function: &str) -> Vec<String> {
             assert_eq!(calls(world, "TransactWriteItems"), 3, "register's, and those of the tenth and eleventh login");
             from
         }
-        "refresh" | "logout" | "me" | "send-welcome-email" => {
+        "refresh" | "logout" | "me" | "sessions" | "send-welcome-email" => {
             let ada = world.registered("ada@example.com").await;
             world.pass(CACHED);
             let from = world.aws().calls().len();
@@ -89,6 +89,14 @@ async fn act(world: &World, function: &str) -> Vec<String> {
                     assert_eq!(world.logout(&ada.refresh_token).await.status, 204);
                 }
                 "me" => assert_eq!(world.get("/api/auth/me", Some(&ada.bearer())).await.status, 200),
+                "sessions" => {
+                    let listed = world.get("/api/auth/sessions", Some(&ada.bearer())).await.json();
+                    let path =
+                        format!("/api/auth/sessions/{}", listed["sessions"][0]["id"].as_str().unwrap_or_default());
+                    let mut end = request("DELETE", &path);
+                    end.headers.insert("authorization", ada.bearer().parse().expect("a header"));
+                    assert_eq!(world.send(end).await.status, 204);
+                }
                 _ => assert_eq!(world.post_as("/api/auth/send-welcome-email", Some(&ada.bearer())).await.status, 202),
             }
             from
