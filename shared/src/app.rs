@@ -161,7 +161,8 @@ pub fn init_log(level: LogLevel) {
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Error => LevelFilter::ERROR,
     };
-    tracing_subscriber::fmt().json().flatten_event(true).with_target(false).with_max_level(level).init();
+    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_target(false);
+    lines.with_current_span(false).with_span_list(false).with_max_level(level).init();
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(event = "panic", place); // its message may hold anything, and stays out

@@ -47,8 +47,28 @@ fn system_now() -> Timestamp {
 
 /// What an invocation may still use of its time, `deadline` being in milliseconds since the Unix epoch: all but the second
 /// in which its answer must be on the way. By the machine's clock, which is what Lambda goes by.
+///
+/// A deadline of days ago is none: `cargo lambda` sends one of 1970. Such an invocation has a minute.
 #[must_use]
 pub fn time_left(deadline: u64) -> Duration {
+    const DAY: u64 = 24 * 60 * 60 * 1000;
     let now = u64::try_from(system_now().as_millisecond()).unwrap_or_default();
+    if deadline.saturating_add(DAY) < now {
+        return Duration::from_mins(1);
+    }
     Duration::from_millis(deadline.saturating_sub(now)).saturating_sub(Duration::from_secs(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invocation_keeps_a_second_for_its_answer() {
+        let now = u64::try_from(system_now().as_millisecond()).unwrap();
+        let left = time_left(now + 10_000);
+        assert!(left <= Duration::from_secs(9) && left > Duration::from_secs(5), "{left:?}");
+        assert_eq!(time_left(now), Duration::ZERO);
+        assert_eq!(time_left(600_000), Duration::from_mins(1));
+    }
 }

@@ -87,12 +87,12 @@ pub fn settings(url: &str) -> HashMap<String, String> {
     settings
 }
 
-/// Writes the functions' settings as `NAME=value` lines, or as what `sam local invoke --env-vars` reads.
+/// Writes the functions' settings as `NAME="value"` lines, or as what `sam local invoke --env-vars` reads.
 pub fn write_environment(file: &Path, environment: &HashMap<String, String>) -> Result<(), AnyError> {
     let text = if file.extension().is_some_and(|extension| extension == "json") {
         serde_json::to_string_pretty(&serde_json::json!({"Parameters": environment}))?
     } else {
-        let mut lines: Vec<_> = environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut lines: Vec<_> = environment.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
         lines.sort();
         lines.join("\n") + "\n"
     };
