@@ -1,6 +1,7 @@
 //! What a handler works with, made once a process.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
@@ -144,7 +145,10 @@ where
     };
     init_log(config.log_level);
     let app = App::new(config, Clock::System, &aws::https());
-    app.warm_up(warm_ups).await;
+    // Lambda gives ten seconds to initialise, and starts over when they are not enough.
+    if tokio::time::timeout(Duration::from_secs(5), app.warm_up(warm_ups)).await.is_err() {
+        tracing::warn!(event = "warm_up_cut_short");
+    }
     match lambda_runtime::run(service_fn(async |event| handle(&app, event).await)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

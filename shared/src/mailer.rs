@@ -190,6 +190,9 @@ fn classify<R>(error: &SdkError<SendEmailError, R>) -> Delivery {
 /// sending errors").
 fn is_about_the_mail(words: &str) -> bool {
     let words = words.to_ascii_lowercase();
+    if words.contains("not verified") {
+        return false; // and then come addresses, which may have any word in them
+    }
     ["blacklisted", "suppression", "virus", "illegal", "content"].iter().any(|part| words.contains(part))
 }
 
@@ -232,6 +235,9 @@ mod tests {
             SendEmailError::MailFromDomainNotVerifiedException(MailFromDomainNotVerifiedException::builder().build()),
             rejected(
                 "Email address is not verified. The following identities failed the check in region US-EAST-1: a@b.co",
+            ),
+            rejected(
+                "Email address is not verified. The following identities failed the check in region US-EAST-1: a@content.example",
             ),
             rejected("Something that SES says next year."),
             code("Throttling", "Daily message quota exceeded."),

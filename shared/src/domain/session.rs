@@ -8,6 +8,8 @@ pub const IDLE_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 pub const ABSOLUTE_LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How many live sessions a user may have.
 pub const MAX_LIVE_SESSIONS: usize = 10;
+/// A transaction takes 100 items. Logins in flight together may leave more to end: the next ones do.
+const MAX_ENDED_AT_ONCE: usize = 99;
 
 /// One sign-in on one device, and where its refresh tokens stand.
 ///
@@ -148,7 +150,7 @@ pub fn surplus(sessions: &[Session], user: &User, now: Timestamp) -> Vec<Session
     let mut live: Vec<_> = sessions.iter().filter(|session| session.is_of(user) && session.is_live(now)).collect();
     live.sort_by_key(|session| session.created_at);
     let too_many = (live.len() + 1).saturating_sub(MAX_LIVE_SESSIONS);
-    live.into_iter().take(too_many).map(|session| session.id).collect()
+    live.into_iter().take(too_many.min(MAX_ENDED_AT_ONCE)).map(|session| session.id).collect()
 }
 
 #[cfg(test)]

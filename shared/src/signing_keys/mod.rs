@@ -6,6 +6,8 @@
 mod jwk;
 pub mod secret;
 
+use std::collections::HashSet;
+
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
@@ -166,6 +168,12 @@ impl KeySet {
     fn from_stored(stored: StoredKeySet) -> Result<Self, KeyError> {
         if stored.version != 1 || stored.access_keys.is_empty() || stored.refresh_keys.is_empty() {
             return Err(KeyError);
+        }
+        for keys in [&stored.access_keys, &stored.refresh_keys] {
+            let ids: HashSet<_> = keys.iter().map(|key| &key.id).collect();
+            if ids.len() < keys.len() {
+                return Err(KeyError);
+            }
         }
         let access = stored.access_keys.iter().map(StoredKey::to_signing_key).collect::<Result<_, _>>()?;
         let refresh = stored.refresh_keys.iter().map(StoredKey::to_mac_key).collect::<Result<_, _>>()?;

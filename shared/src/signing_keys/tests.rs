@@ -79,6 +79,9 @@ fn what_is_not_a_set_of_good_keys_is_refused() {
     ];
     assert!(KeySet::from_json(&good.to_string()).is_ok());
     assert!(KeySet::from_json("{}").is_err());
+    let mut twice = good.clone();
+    twice["refreshKeys"] = serde_json::json!([good["refreshKeys"][0], good["refreshKeys"][0]]);
+    assert!(KeySet::from_json(&twice.to_string()).is_err(), "one id, twice");
     for (pointer, value) in changes {
         let mut bad = good.clone();
         *bad.pointer_mut(pointer).unwrap() = value;

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::transaction::{Transaction, put_new};
-use super::{Item, StoreError, Tables, keys, milliseconds, number, outbox, read, unavailable, write};
+use super::{Item, StoreError, Tables, keys, milliseconds, number, outbox, read, seconds, unavailable, write};
 use crate::domain::{Decision, IDLE_LIFETIME, Mail, RefreshClaim, Session, SessionId, UserId};
 
 /// How often a decision may be overtaken by another before the client is asked to come again.
@@ -140,8 +140,12 @@ impl Sessions {
     pub async fn end(&self, user: UserId, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
         let request = self.tables.client.update_item().table_name(&self.tables.accounts);
         let request = request.set_key(Some(keys::session(user, session))).update_expression(REVOKE);
-        let request = request.condition_expression("attribute_exists(pk)");
-        match request.expression_attribute_values(":now", milliseconds(now)).send().await {
+        let request = request.condition_expression("attribute_exists(pk) AND attribute_not_exists(revokedAt)");
+        let request = request
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":now", milliseconds(now))
+            .expression_attribute_values(":ttl", seconds(now));
+        match request.send().await {
             Err(error)
                 if !error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
             {
@@ -235,14 +239,17 @@ impl Sessions {
             .set_key(Some(keys::session(user, session)))
             .update_expression(REVOKE)
             .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":now", milliseconds(now))
+            .expression_attribute_values(":ttl", seconds(now))
             .build()
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 }
 
-const REVOKE: &str = "SET revokedAt = if_not_exists(revokedAt, :now)";
+/// An ended session is of no more use: it is garbage from now on, so that logins do not read it for a month.
+const REVOKE: &str = "SET revokedAt = if_not_exists(revokedAt, :now), #ttl = :ttl";
 
 /// [`Session::decide`]'s `Rotate`, as a condition.
 const LIVE_AT_COUNTER: &str =

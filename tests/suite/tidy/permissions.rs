@@ -15,6 +15,7 @@ const MATRIX: [(&str, &[(&str, &str)]); 12] = [
         "register",
         &[
             ("dynamodb:PutItem", "Credentials"),
+            ("dynamodb:GetItem", "Accounts"), // at the start
             ("dynamodb:PutItem", "Accounts"),
             ("sqs:SendMessage", "MailQueue"),
             ("secretsmanager:GetSecretValue", "SigningKeys"),
@@ -24,6 +25,7 @@ const MATRIX: [(&str, &[(&str, &str)]); 12] = [
         "login",
         &[
             ("dynamodb:GetItem", "Credentials"),
+            ("dynamodb:GetItem", "Accounts"), // at the start
             ("dynamodb:Query", "Accounts"),
             ("dynamodb:PutItem", "Accounts"),
             ("dynamodb:UpdateItem", "Accounts"), // ends the oldest of too many sessions
