@@ -23,7 +23,7 @@ use crate::model::{Model, Promise};
 /// How long the traces are that are all replayed.
 const SHORT: usize = 3;
 /// How many longer ones are, and how long those are.
-const SAMPLE: usize = 60;
+const SAMPLE: usize = 40;
 const LONG: usize = 12;
 /// The variable that has the seed of the longer ones.
 const SEED: &str = "TRACES_SEED";
