@@ -2,12 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{CACHE_CONTROL, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
 use jiff::SignedDuration;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::{Value, json};
 use tests::doubles::Service;
+use tests::system::Answer;
 use tests::world::{DOMAIN, World, request};
 
 use crate::health::{spoil_keys, unpublish_keys};
@@ -21,6 +22,12 @@ const ALGORITHMS: [&str; 2] = ["ES256", "RS256"];
 fn part(token: &str, index: usize) -> Value {
     let part = token.split('.').nth(index).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+async fn asked_again(world: &World, path: &str, kept: &str) -> Answer {
+    let mut request = request("GET", path);
+    request.headers.insert(IF_NONE_MATCH, kept.parse().unwrap());
+    world.send(request).await
 }
 
 fn reads(world: &World) -> usize {
@@ -141,6 +148,40 @@ async fn the_keys_are_read_every_five_minutes_and_outlive_the_store_by_an_hour()
     assert_eq!(world.get(JWKS, None).await.status, 503);
     world.aws().clear_faults();
     assert_eq!(world.get(JWKS, None).await.json(), published);
+}
+
+#[tokio::test]
+async fn whoever_has_a_document_is_told_that_it_is_still_the_same() {
+    // HTP-02, HTP-04
+    let world = World::new().await;
+    for path in [JWKS, DISCOVERY] {
+        let first = world.get(path, None).await;
+        let tag = first.headers[ETAG].to_str().unwrap().to_owned();
+        assert_eq!(world.get(path, None).await.headers[ETAG], tag, "{path}: the name is the body's");
+        for kept in [tag.clone(), format!("W/{tag}"), format!("\"another\", {tag}"), "*".to_owned()] {
+            let answer = asked_again(&world, path, &kept).await;
+            assert_eq!((answer.status, answer.body.as_str()), (304, ""), "{path}: {kept}");
+            let mut expected = first.without_request_id().headers;
+            expected.remove(CONTENT_TYPE);
+            assert_eq!(answer.without_request_id().headers, expected, "{path}: {kept}");
+        }
+        for kept in ["", "\"another\"", tag.trim_matches('"'), &tag.to_uppercase(), &format!("w/{tag}")] {
+            let answer = asked_again(&world, path, kept).await;
+            assert_eq!((answer.status, &answer.body), (200, &first.body), "{path}: {kept}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn new_keys_are_a_document_of_another_name() {
+    // KEY-05
+    let world = World::new().await;
+    let old = world.get(JWKS, None).await;
+    world.system().rotate_keys().await.unwrap();
+    world.pass(SignedDuration::from_mins(5));
+    let new = asked_again(&world, JWKS, old.headers[ETAG].to_str().unwrap()).await;
+    assert_eq!((new.status, new.json()["keys"].as_array().unwrap().len()), (200, 2));
+    assert_ne!(new.headers[ETAG], old.headers[ETAG]);
 }
 
 #[tokio::test]

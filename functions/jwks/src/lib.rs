@@ -14,7 +14,8 @@ struct JwkSet<'a> {
     keys: Vec<&'a Jwk>,
 }
 
-/// What `OpenID` Connect Discovery 1.0, 3 demands and Latchkey has; verifiers read the first two.
+/// What `OpenID` Connect Discovery 1.0, 3 and RFC 8414, 2 demand and Latchkey has: verifiers read the first two, and some the
+/// third. Endpoints for authorization and tokens it has none, and names none.
 #[derive(Serialize)]
 struct Discovery {
     issuer: String,
@@ -24,17 +25,22 @@ struct Discovery {
     subject_types_supported: [&'static str; 1],
 }
 
-/// 200 with the document that the path names, for anyone to keep five minutes; 503 until keys are published.
+/// 200 with the document that the path names, for anyone to keep five minutes; 304 for whoever has it; 503 until keys are
+/// published.
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let now = app.clock.now();
     let keys = app.public_keys.current(now).await?;
     if request.path().ends_with("/jwks.json") {
         let keys = keys.live(now).collect();
-        return Ok(web::json(StatusCode::OK, &JwkSet { keys })?.cacheable());
+        return Ok(web::json(StatusCode::OK, &JwkSet { keys })?.cacheable(&request));
     }
     let issuer = request.issuer(&app.config)?;
-    let mut algorithms: Vec<_> = keys.live(now).map(|jwk| jwk.alg).collect();
-    algorithms.dedup();
+    let mut algorithms = Vec::new();
+    for jwk in keys.live(now) {
+        if !algorithms.contains(&jwk.alg) {
+            algorithms.push(jwk.alg);
+        }
+    }
     let discovery = Discovery {
         jwks_uri: format!("{issuer}/.well-known/jwks.json"),
         issuer,
@@ -42,5 +48,5 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         response_types_supported: ["id_token"],
         subject_types_supported: ["public"],
     };
-    Ok(web::json(StatusCode::OK, &discovery)?.cacheable())
+    Ok(web::json(StatusCode::OK, &discovery)?.cacheable(&request))
 }

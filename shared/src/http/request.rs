@@ -5,7 +5,7 @@ use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH};
 
 use crate::config::Config;
 use crate::error::ApiError;
@@ -57,6 +57,12 @@ impl Request {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") && !token.is_empty() => Ok(token),
             _ => Err(ApiError::NoToken),
         }
+    }
+
+    /// Whether the client has the answer of this entity tag, by weak comparison (RFC 9110, 13.1.2).
+    pub(super) fn has_kept(&self, tag: &str) -> bool {
+        let names = self.0.headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        names.split(',').map(str::trim).any(|name| name == "*" || name.strip_prefix("W/").unwrap_or(name) == tag)
     }
 
     /// The issuer of tokens: the configured one, or the address at which the API was called.

@@ -1,12 +1,16 @@
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
+use super::Request;
 use crate::domain::Code;
 use crate::error::{ApiError, Violation};
 
@@ -42,10 +46,21 @@ impl Response {
         Self { status, headers, body }
     }
 
-    /// The same answer, which anyone may keep for five minutes.
+    /// The same answer, which anyone may keep for five minutes, named by its body's digest (RFC 9110, 8.8.3); 304 without the
+    /// body for whoever has it.
     #[must_use]
-    pub fn cacheable(mut self) -> Self {
+    pub fn cacheable(mut self, request: &Request) -> Self {
         self.headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+        let digest = digest(&SHA256, self.body.as_deref().unwrap_or_default().as_bytes());
+        let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest));
+        if request.has_kept(&tag) {
+            self.status = StatusCode::NOT_MODIFIED;
+            self.headers.remove(CONTENT_TYPE);
+            self.body = None;
+        }
+        if let Ok(tag) = HeaderValue::try_from(tag) {
+            self.headers.insert(ETAG, tag);
+        }
         self
     }
 

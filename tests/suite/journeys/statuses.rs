@@ -35,6 +35,7 @@ async fn provoke(method: &str, path: &str, status: u16) -> Answer {
     let path = &path.replace("{id}", &session);
     let mut request = usual(method, path, &ada);
     match status {
+        304 => drop(request.headers.insert("if-none-match", "*".parse().unwrap())),
         400 => request.body = Some(b"{}".to_vec()),
         401 => {
             request.headers.remove(AUTHORIZATION);
