@@ -8,14 +8,15 @@ use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Serialize;
 use serde_json::Value;
-use tracing_subscriber::filter::LevelFilter;
+use tracing::Instrument;
 
 use crate::aws::{self, Clients};
 use crate::clock::Clock;
-use crate::config::{Config, LogLevel};
+use crate::config::{Config, Function, LogLevel};
 use crate::domain::UserId;
 use crate::error::ApiError;
 use crate::http::{self, Request, Response};
+use crate::log;
 use crate::mail_queue::MailQueue;
 use crate::mailer::Mailer;
 use crate::passwords::Passwords;
@@ -135,40 +136,31 @@ where
     H: AsyncFn(&App, LambdaEvent<Value>) -> Result<R, lambda_runtime::Error>,
     R: Serialize,
 {
+    let function = Function::from_env();
     let config = match Config::from_env() {
         Ok(config) => config,
         Err(error) => {
-            init_log(LogLevel::Error);
+            log::init(LogLevel::Error, function);
             tracing::error!(event = "start_failed", reason = %error);
             return ExitCode::FAILURE;
         }
     };
-    init_log(config.log_level);
+    log::init(config.log_level, function);
     let app = App::new(config, Clock::System, &aws::https());
     // Lambda gives ten seconds to initialise, and starts over when they are not enough.
     if tokio::time::timeout(Duration::from_secs(5), app.warm_up(warm_ups)).await.is_err() {
         tracing::warn!(event = "warm_up_cut_short");
     }
-    match lambda_runtime::run(service_fn(async |event| handle(&app, event).await)).await {
+    let invoked = async |event: LambdaEvent<Value>| {
+        // Of the highest level, so that every line has its field.
+        let span = tracing::error_span!("invocation", request_id = event.context.request_id);
+        handle(&app, event).instrument(span).await
+    };
+    match lambda_runtime::run(service_fn(invoked)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(event = "runtime_failed", reason = %error);
             ExitCode::FAILURE
         }
     }
-}
-
-/// One line of JSON an event, on standard output, which Lambda carries to the log group. A panic is one too.
-pub fn init_log(level: LogLevel) {
-    let level = match level {
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Error => LevelFilter::ERROR,
-    };
-    let lines = tracing_subscriber::fmt().json().flatten_event(true).with_target(false);
-    lines.with_current_span(false).with_span_list(false).with_max_level(level).init();
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        tracing::error!(event = "panic", place); // its message may hold anything, and stays out
-    }));
 }

@@ -92,6 +92,15 @@ pub enum LogLevel {
     Error,
 }
 
+/// Which function this process is, for its log: Lambda says so, and nothing outside of it does.
+#[derive(Clone, Debug, Default)]
+pub struct Function {
+    /// `AWS_LAMBDA_FUNCTION_NAME`.
+    pub name: Option<String>,
+    /// `AWS_LAMBDA_FUNCTION_VERSION`.
+    pub version: Option<String>,
+}
+
 /// A variable that is missing or cannot be used. Its display names the variable and what it wants, and never its value.
 #[derive(Debug, thiserror::Error)]
 #[error("{variable} {problem}; it wants {wants}")]
@@ -101,14 +110,26 @@ pub struct ConfigError {
     wants: &'static str,
 }
 
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+impl Function {
+    /// That of this process.
+    #[must_use]
+    pub fn from_env() -> Self {
+        Self { name: variable("AWS_LAMBDA_FUNCTION_NAME"), version: variable("AWS_LAMBDA_FUNCTION_VERSION") }
+    }
+}
+
 impl Config {
     /// The settings of this process.
     ///
     /// # Errors
     /// The first variable that is missing or wrong.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(|variable| std::env::var(variable).ok())
+        Self::read(variable)
     }
 
     /// The settings that `lookup` gives, variable by variable. An empty one counts as absent.

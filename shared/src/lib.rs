@@ -13,6 +13,7 @@ pub mod error;
 pub mod http;
 mod json;
 mod last_good;
+pub mod log;
 pub mod mail_queue;
 pub mod mailer;
 pub mod passwords;

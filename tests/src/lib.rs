@@ -11,6 +11,7 @@ pub mod contract;
 pub mod doubles;
 pub mod event;
 pub mod functions;
+pub mod log;
 pub mod system;
 pub mod template;
 pub mod world;

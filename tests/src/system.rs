@@ -15,6 +15,8 @@ use shared::clock::Clock;
 use shared::config::Config;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tracing::Dispatch;
+use tracing::instrument::WithSubscriber;
 
 use crate::doubles::Aws;
 use crate::event::{self, HttpRequest};
@@ -48,6 +50,8 @@ pub struct Options {
     pub aws_port: u16,
     /// Settings beside, or instead of, those that the system knows itself.
     pub settings: HashMap<String, String>,
+    /// What its functions log to; nothing for the log of the process.
+    pub log: Option<Dispatch>,
 }
 
 /// The functions and all that they stand on.
@@ -61,6 +65,7 @@ pub struct System {
     /// Every variable that a function of this system needs.
     pub environment: HashMap<String, String>,
     sqs: aws_sdk_sqs::Client,
+    log: Option<Dispatch>,
     _stop_dynamodb: oneshot::Sender<()>,
 }
 
@@ -87,7 +92,7 @@ impl System {
     /// # Errors
     /// What cannot be started, in words for whoever started it.
     pub async fn start(options: Options) -> Result<Self, AnyError> {
-        let Options { clock, data, aws_port, settings } = options;
+        let Options { clock, data, aws_port, settings, log } = options;
         let database = open_database(data.as_deref())?;
         create_table(&database, CREDENTIALS)?;
         create_table(&database, ACCOUNTS)?;
@@ -126,7 +131,7 @@ impl System {
         let http = aws_smithy_http_client::Builder::new().build_http();
         let sqs = Clients::new(&config.aws, &http).sqs;
         let app = App::new(config, clock, &http);
-        let system = Self { app, aws, database, environment, sqs, _stop_dynamodb: stop };
+        let system = Self { app, aws, database, environment, sqs, log, _stop_dynamodb: stop };
         if system.aws.secrets.value(SECRET, "AWSCURRENT").as_deref() == Some("{}") {
             system.rotate_keys().await?;
         }
@@ -140,7 +145,7 @@ impl System {
     pub async fn call(&self, request: &HttpRequest<'_>) -> Result<Option<Answer>, AnyError> {
         let Some(route) = functions::route(request.method, request.path) else { return Ok(None) };
         let event = event::http(request, self.app.clock.now());
-        let answer = functions::invoke(&self.app, route.function, event::invocation(event, HTTP_SECONDS)).await?;
+        let answer = self.invoke(route.function, event, HTTP_SECONDS).await?;
         Answer::read(&answer).map(Some)
     }
 
@@ -170,7 +175,7 @@ impl System {
     /// Calls the mailer with these messages, and deletes those that it does not report as failed.
     async fn hand_over(&self, messages: &[Message]) -> Result<(), AnyError> {
         let event = event::sqs(messages, MAIL_QUEUE);
-        let result = functions::invoke(&self.app, "welcome-email", event::invocation(event, MAILER_SECONDS)).await?;
+        let result = self.invoke("welcome-email", event, MAILER_SECONDS).await?;
         let failures = result["batchItemFailures"].as_array().cloned().unwrap_or_default();
         for message in messages {
             let failed = failures.iter().any(|failure| failure["itemIdentifier"].as_str() == message.message_id());
@@ -188,7 +193,7 @@ impl System {
     /// What the sweeper fails with.
     pub async fn sweep(&self) -> Result<(), AnyError> {
         let event = event::schedule(self.app.clock.now());
-        functions::invoke(&self.app, "outbox-sweeper", event::invocation(event, MAILER_SECONDS)).await.map(drop)
+        self.invoke("outbox-sweeper", event, MAILER_SECONDS).await.map(drop)
     }
 
     /// Does what Secrets Manager does at the stack's creation and every 30 days.
@@ -199,9 +204,18 @@ impl System {
         let token = self.aws.secrets.begin_rotation(SECRET).ok_or("there is no such secret")?;
         for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
             let event = event::rotation(step, &self.app.config.signing_keys_secret, &token);
-            functions::invoke(&self.app, "rotate-keys", event::invocation(event, MAILER_SECONDS)).await?;
+            self.invoke("rotate-keys", event, MAILER_SECONDS).await?;
         }
         Ok(())
+    }
+
+    /// Calls a function as Lambda does, with so many seconds to answer.
+    async fn invoke(&self, function: &str, event: Value, seconds: i64) -> Result<Value, AnyError> {
+        let invocation = functions::invoke(&self.app, function, event::invocation(event, seconds));
+        match &self.log {
+            Some(log) => invocation.with_subscriber(log.clone()).await,
+            None => invocation.await,
+        }
     }
 }
 

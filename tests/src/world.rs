@@ -3,17 +3,18 @@
 //! Each has its own tables, queues, mailbox, keys and clock, so tests run beside each other. Every answer is held against the
 //! contract. A world that ends with a mail still owed fails its test, unless [`World::leave_mail`] says that this is meant.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderMap, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::clock::Clock;
+use tracing::level_filters::LevelFilter;
 
 use crate::contract;
 use crate::doubles::{Aws, SentMail};
 use crate::event::HttpRequest;
+use crate::log::Log;
 use crate::system::{Answer, DEAD_LETTER_QUEUE, MAIL_QUEUE, Options, System};
 
 /// The password of everyone who is not asked for one.
@@ -27,6 +28,7 @@ const HOME: &str = "192.0.2.1";
 #[derive(Debug)]
 pub struct World {
     system: System,
+    log: Log,
     may_leave_mail: AtomicBool,
 }
 
@@ -57,15 +59,26 @@ impl World {
     /// # Panics
     /// When it cannot be made.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
-        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self::start(settings).await
+        Self::start(settings, LevelFilter::INFO).await
     }
 
-    async fn start(settings: HashMap<String, String>) -> Self {
+    /// A world whose log has everything that a debug build can say, the SDK's lines too.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub async fn telling_all() -> Self {
+        Self::start(&[], LevelFilter::TRACE).await
+    }
+
+    async fn start(settings: &[(&str, &str)], level: LevelFilter) -> Self {
+        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let log = Log::default();
         let noon = Timestamp::from_second(1_800_014_400).expect("a day in 2027");
-        let options = Options { clock: Clock::fixed(noon), data: None, aws_port: 0, settings };
+        let options =
+            Options { clock: Clock::fixed(noon), data: None, aws_port: 0, settings, log: Some(log.dispatch(level)) };
         let system = System::start(options).await.expect("the system starts");
-        Self { system, may_leave_mail: AtomicBool::new(false) }
+        log.clear(); // of the making of its keys
+        Self { system, log, may_leave_mail: AtomicBool::new(false) }
     }
 
     /// The system itself, for what an actor cannot do.
@@ -203,6 +216,11 @@ impl World {
     /// What SES accepted.
     pub fn mails(&self) -> Vec<SentMail> {
         self.aws().ses.sent()
+    }
+
+    /// What the functions logged that this world called.
+    pub fn log(&self) -> Vec<Value> {
+        self.log.lines()
     }
 
     /// The bodies in the dead-letter queue.

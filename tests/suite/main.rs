@@ -20,6 +20,7 @@ mod welcome_email;
 
 mod erasure;
 mod input;
+mod log;
 mod races;
 mod tokens;
 

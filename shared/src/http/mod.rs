@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use http::StatusCode;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
+use tracing::Instrument;
 
 use crate::app::App;
 use crate::clock::time_left;
@@ -33,9 +34,10 @@ where
         Ok(request) => request.request_context.request_id.clone().unwrap_or(context.request_id),
         Err(_) => context.request_id,
     };
+    let span = tracing::error_span!("request", request_id); // of the highest level, so that every line has its field
     let result = match request {
         Ok(request) => {
-            let answer = AssertUnwindSafe(handle(app, Request::new(request))).catch_unwind();
+            let answer = AssertUnwindSafe(handle(app, Request::new(request))).catch_unwind().instrument(span.clone());
             match tokio::time::timeout(time_left(context.deadline), answer).await {
                 Ok(Ok(result)) => result,
                 Ok(Err(_panic)) => Err(ApiError::Internal("a panic, logged where it happened".to_owned())),
@@ -46,7 +48,7 @@ where
     };
     let response = result.unwrap_or_else(|error| {
         let response = response::problem(&error, &request_id);
-        log_failure(&error, response.status(), &request_id);
+        span.in_scope(|| log_failure(&error, response.status()));
         response
     });
     response.into_event(&request_id)
@@ -57,11 +59,11 @@ fn unreadable() -> ApiError {
     ApiError::Invalid(vec![Violation { field: None, rejected }])
 }
 
-fn log_failure(error: &ApiError, status: StatusCode, request_id: &str) {
+fn log_failure(error: &ApiError, status: StatusCode) {
     let status = status.as_u16();
     if status >= 500 {
-        tracing::error!(event = "request_failed", request_id, status, reason = %error);
+        tracing::error!(event = "request_failed", status, reason = %error);
     } else {
-        tracing::info!(event = "request_refused", request_id, status, reason = %error);
+        tracing::info!(event = "request_refused", status, reason = %error);
     }
 }

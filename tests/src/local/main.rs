@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::clock::Clock;
+use shared::config::Function;
 use tests::system::{Options, System};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -46,10 +47,10 @@ async fn run() -> Result<(), AnyError> {
     let settings = options::settings(&url);
     let allowed_origins = options::allowed_origins()?;
     let data = arguments.data;
-    let options = Options { clock: Clock::System, data: data.clone(), aws_port: 0, settings };
+    let options = Options { clock: Clock::System, data: data.clone(), aws_port: 0, settings, log: None };
     let system = Arc::new(System::start(options).await?);
     system.app.passwords.warm_up();
-    shared::app::init_log(system.app.config.log_level);
+    shared::log::init(system.app.config.log_level, Function::default());
     if let Some(file) = &arguments.env_file {
         options::write_environment(file, &system.environment)?;
     }

@@ -1,0 +1,72 @@
+//! What the functions log, line by line.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tests::doubles::{Fault, Service};
+use tests::world::World;
+
+fn events(log: &[Value]) -> Vec<&str> {
+    log.iter().filter_map(|line| line["event"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_refusal_is_logged_under_the_id_that_the_client_was_told() {
+    // OBS-02
+    let world = World::new().await;
+    let answer = world.login("ada@example.com", "not her password").await;
+    let log = world.log();
+    assert_eq!(events(&log), ["request_refused"]);
+    assert_eq!(log[0]["request_id"], answer.headers["x-request-id"].to_str().unwrap());
+    assert_eq!((&log[0]["level"], &log[0]["status"]), (&json!("INFO"), &json!(401)));
+    assert_eq!((&log[0]["function"], &log[0]["version"]), (&json!("world"), &json!("$LATEST")));
+}
+
+#[tokio::test]
+async fn all_that_a_request_logs_bears_its_id() {
+    // OBS-02
+    let world = World::new().await;
+    let down = Fault::Error { status: 500, code: "InternalServerError".to_owned(), message: String::new() };
+    world.aws().fail(Service::Sqs, "SendMessage", down, 3);
+    let answer =
+        world.post("/api/auth/register", &json!({"email": "ada@example.com", "password": "a b c d e f"})).await;
+    let log = world.log();
+    assert_eq!(events(&log), ["mail_not_announced"]);
+    assert_eq!(log[0]["request_id"], answer.headers["x-request-id"].to_str().unwrap());
+    world.leave_mail();
+}
+
+#[tokio::test]
+async fn what_a_client_sends_makes_no_line_of_its_own() {
+    // OBS-02
+    let world = World::new().await;
+    let nasty = "\"}\n{\"level\": \"ERROR\", \"event\": \"forged\"}\r\n\u{0}\u{2028}";
+    world.post("/api/auth/register", &json!({"email": nasty, "password": nasty, "name": nasty})).await;
+    world.post("/api/auth/refresh", &json!({"refreshToken": nasty})).await;
+    world.login(nasty, nasty).await;
+    assert!(world.log().iter().all(|line| line["event"] == "request_refused"), "{:?}", world.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn worlds_beside_each_other_read_their_own_log_alone() {
+    let lives = (0..8).map(|number| {
+        tokio::spawn(async move {
+            let world = World::new().await;
+            let requests = (0..=number).map(|_| world.login("ada@example.com", "not her password"));
+            let told = join_all(requests).await.iter().map(|answer| answer.text("instance")).collect::<Vec<_>>();
+            let log = world.log();
+            assert_eq!(log.len(), number + 1);
+            let logged = log.iter().map(|line| format!("urn:request:{}", line["request_id"].as_str().unwrap()));
+            assert!(logged.into_iter().all(|id| told.contains(&id)));
+        })
+    });
+    join_all(lives).await.into_iter().for_each(|life| life.unwrap());
+}
+
+#[tokio::test]
+async fn a_world_that_tells_all_has_the_sdks_lines_too() {
+    // OBS-01: what release builds leave out
+    let world = World::telling_all().await;
+    world.login("ada@example.com", "not her password").await;
+    let levels = ["TRACE", "DEBUG"].map(|level| world.log().iter().filter(|line| line["level"] == level).count());
+    assert!(levels.iter().all(|lines| *lines > 0), "{levels:?}");
+}
