@@ -7,10 +7,16 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -64,6 +70,7 @@ impl Clients {
                     .credentials_provider(credentials.clone())
                     .http_client(http.clone())
                     .retry_config($retries)
+                    .retry_classifier(MetATransaction)
                     .timeout_config($timeouts);
                 let mut builder = builder;
                 builder.set_endpoint_url($endpoint.clone());
@@ -86,6 +93,27 @@ impl Clients {
                 timeouts(ATTEMPT, OPERATION)
             ),
         }
+    }
+}
+
+/// A write of one item that met a transaction had no effect, and meets it no more a moment later. The SDK does not know this
+/// error of DynamoDB's as one to retry.
+#[derive(Debug)]
+struct MetATransaction;
+
+impl ClassifyRetry for MetATransaction {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let error = context.output_or_error().and_then(Result::err).and_then(OrchestratorError::as_operation_error);
+        let met = error.is_some_and(|error| {
+            error.downcast_ref().is_some_and(PutItemError::is_transaction_conflict_exception)
+                || error.downcast_ref().is_some_and(UpdateItemError::is_transaction_conflict_exception)
+                || error.downcast_ref().is_some_and(DeleteItemError::is_transaction_conflict_exception)
+        });
+        if met { RetryAction::transient_error() } else { RetryAction::NoActionIndicated }
+    }
+
+    fn name(&self) -> &'static str {
+        "a write that met a transaction"
     }
 }
 

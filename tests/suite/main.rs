@@ -18,6 +18,7 @@ mod send_welcome_email;
 mod sessions;
 mod welcome_email;
 
+mod conflicts;
 mod erasure;
 mod input;
 mod log;

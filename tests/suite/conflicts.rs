@@ -1,0 +1,54 @@
+//! A write of one item that meets a transaction.
+
+use serde_json::json;
+use shared::domain::UserId;
+use tests::doubles::{Fault, Service};
+use tests::world::{PASSWORD, World};
+
+use crate::welcome_email::{calls, error};
+
+fn conflict() -> Fault {
+    error(400, "TransactionConflictException", "Transaction is ongoing for the item")
+}
+
+#[tokio::test]
+async fn a_write_that_meets_a_transaction_is_made_again() {
+    // LOG-04, REF-08
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    world.aws().clear_calls();
+    for operation in ["PutItem", "UpdateItem", "DeleteItem"] {
+        world.aws().fail(Service::DynamoDb, operation, conflict(), 2);
+    }
+    assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200);
+    assert_eq!(world.refresh(&ada.refresh_token).await.status, 200);
+    let id: UserId = ada.id().parse().unwrap();
+    world.system().app.users.erase(id).await.unwrap();
+    assert_eq!(["PutItem", "UpdateItem", "DeleteItem"].map(|operation| calls(&world, operation)), [3, 4, 4]);
+}
+
+#[tokio::test]
+async fn transactions_that_stay_in_the_way_are_no_verdict() {
+    // LOG-04, HTP-05
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    for operation in ["PutItem", "UpdateItem"] {
+        world.aws().fail(Service::DynamoDb, operation, conflict(), 3);
+    }
+    assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 503);
+    assert_eq!(world.refresh(&ada.refresh_token).await.status, 503);
+    assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200);
+    assert_eq!(world.refresh(&ada.refresh_token).await.status, 200);
+}
+
+#[tokio::test]
+async fn no_other_refusal_is_taken_for_a_conflict() {
+    // HTP-01
+    let world = World::new().await;
+    world.registered("ada@example.com").await;
+    world.aws().clear_calls();
+    let refusal = json!({"__type": "com.amazonaws.dynamodb.v20120810#ValidationException", "message": "no"});
+    world.aws().fail(Service::DynamoDb, "PutItem", Fault::Answer { status: 400, body: refusal.to_string() }, 1);
+    assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 503);
+    assert_eq!(calls(&world, "PutItem"), 1);
+}
