@@ -38,6 +38,8 @@ pub struct Config {
     pub service_name: String,
     /// `WELCOME_SUBJECT`: the subject of the welcome mail.
     pub welcome_subject: String,
+    /// `WELCOME_EMAILS_PER_HOUR`: how many more welcome mails a user may ask for in an hour, 1 to 1000.
+    pub welcome_emails_per_hour: u32,
     /// `MIN_PASSWORD_LENGTH`: code points of a new password, 8 to 64.
     pub min_password_length: usize,
     /// `REFRESH_GRACE_SECONDS`: for how long a retired refresh token is still answered with its successor, 0 to 60.
@@ -153,6 +155,9 @@ impl Config {
                 .ok_or_else(|| missing("MAIL_SENDER", "`address` or `Name <address>`"))?,
             service_name: env.checked("SERVICE_NAME", "one line of text", is_line)?.unwrap_or("our platform".into()),
             welcome_subject: env.checked("WELCOME_SUBJECT", "one line of text", is_line)?.unwrap_or("Welcome!".into()),
+            welcome_emails_per_hour: env
+                .within("WELCOME_EMAILS_PER_HOUR", "a number from 1 to 1000", 1..=1000)?
+                .unwrap_or(5),
             min_password_length: env.within("MIN_PASSWORD_LENGTH", "a number from 8 to 64", 8..=64)?.unwrap_or(8),
             refresh_grace: SignedDuration::from_secs(
                 env.within("REFRESH_GRACE_SECONDS", "a number of seconds from 0 to 60", 0..=60)?.unwrap_or(10),
@@ -329,6 +334,7 @@ mod tests {
         for (variable, value) in [
             ("MIN_PASSWORD_LENGTH", "7"),
             ("MIN_PASSWORD_LENGTH", "65"),
+            ("WELCOME_EMAILS_PER_HOUR", "0"),
             ("REFRESH_GRACE_SECONDS", "-1"),
             ("HASH_CONCURRENCY", "0"),
             ("SIGNING_ALGORITHM", "HS256"),

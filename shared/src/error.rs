@@ -1,11 +1,13 @@
 //! What a request can come to, named by meaning; [`crate::http`] makes the answers.
 
+use jiff::SignedDuration;
+
 use crate::domain::Rejected;
 
 /// Every way in which a request fails. Displayed, it is for the log; the client gets its status and title alone.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// 400: the body is no JSON object, or its fields break rules. All of them at once.
+    /// 400: the body is no JSON object, or its fields, or a header, break rules. All of them at once.
     #[error("validation failed")]
     Invalid(Vec<Violation>),
     /// 413: the body is larger than is read.
@@ -32,6 +34,9 @@ pub enum ApiError {
     /// 404: the user has no such session, or has it no more.
     #[error("no such session")]
     SessionNotFound,
+    /// 429: it was asked for too often; how long until it may be again.
+    #[error("too many requests")]
+    TooManyRequests(SignedDuration),
     /// 503: something that Latchkey depends on did not answer as it should. Asking again may help.
     #[error("unavailable: {0}")]
     Unavailable(String),
@@ -40,10 +45,16 @@ pub enum ApiError {
     Internal(String),
 }
 
+impl From<Violation> for ApiError {
+    fn from(violation: Violation) -> Self {
+        Self::Invalid(vec![violation])
+    }
+}
+
 /// A field that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Where it is; nothing for the body as a whole.
+    /// Where it is, a field of the body or a header; nothing for the body as a whole.
     pub field: Option<&'static str>,
     /// Why.
     pub rejected: Rejected,

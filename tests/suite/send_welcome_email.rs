@@ -2,6 +2,9 @@
 
 #![expect(clippy::expect_used, reason = "a helper that cannot reach its world has nothing to go on with")]
 
+mod idempotency;
+mod limit;
+
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
@@ -120,7 +123,7 @@ async fn without_the_queue_the_answer_is_the_same_and_the_mail_comes_later() {
 #[tokio::test]
 async fn without_the_store_nothing_is_promised() {
     // HTP-01
-    for operation in ["GetItem", "PutItem"] {
+    for operation in ["GetItem", "TransactWriteItems"] {
         let world = World::new().await;
         let ada = world.registered("ada@example.com").await;
         world.get("/api/auth/me", Some(&ada.bearer())).await; // the public keys are read by now
@@ -142,9 +145,9 @@ async fn a_row_whose_answer_is_lost_is_not_doubled() {
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.aws().clear_calls();
-    world.aws().fail(Service::DynamoDb, "PutItem", Fault::AppliedButLost, 1);
+    world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 1);
     assert_eq!(asks(&world, &ada).await.status, 202);
-    assert_eq!((calls(&world, "PutItem"), world.rows("MAIL#").len()), (2, 2));
+    assert_eq!((calls(&world, "TransactWriteItems"), world.rows("MAIL#").len()), (2, 2));
     world.live_through(SignedDuration::from_mins(10)).await;
     assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (1, 2));
 }
@@ -155,20 +158,20 @@ async fn a_row_that_the_mailer_finishes_before_the_write_is_tried_again_is_not_d
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.aws().clear_calls();
-    world.aws().fail(Service::DynamoDb, "PutItem", Fault::AppliedButLost, 1);
-    world.aws().fail(Service::DynamoDb, "PutItem", Fault::Hang, 1);
+    world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 1);
+    world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::Hang, 1);
     let mailer = async {
-        while calls(&world, "PutItem") < 2 {
+        while calls(&world, "TransactWriteItems") < 2 {
             tokio::task::yield_now().await;
         }
         enqueue(&world, &json!({"v": 1, "mail": key(&pending(&world))}).to_string()).await;
         world.deliver_mail().await;
-        (calls(&world, "PutItem"), world.mails().len())
+        (calls(&world, "TransactWriteItems"), world.mails().len())
     };
     let (answer, by_then) = tokio::join!(asks(&world, &ada), mailer);
     assert_eq!((answer.status, by_then), (202, (2, 2)), "the mail went out between the second try and the third");
     world.live_through(SignedDuration::from_mins(10)).await;
-    assert_eq!((calls(&world, "PutItem"), calls(&world, "SendEmail"), world.mails().len()), (3, 1, 2));
+    assert_eq!((calls(&world, "TransactWriteItems"), calls(&world, "SendEmail"), world.mails().len()), (3, 1, 2));
     assert!(world.rows("MAIL#").iter().all(|row| text(row, "state") == "sent"));
 }
 
@@ -177,7 +180,7 @@ async fn a_row_that_nobody_could_confirm_is_owed_all_the_same() {
     // OUT-01: 503 promises nothing and takes nothing back
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    world.aws().fail(Service::DynamoDb, "PutItem", Fault::AppliedButLost, TRIES);
+    world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, TRIES);
     assert_eq!(asks(&world, &ada).await.status, 503);
     assert_eq!(world.aws().sqs.counts(MAIL_QUEUE), Counts::default());
     world.live_through(SignedDuration::from_mins(2)).await;

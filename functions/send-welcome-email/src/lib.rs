@@ -3,16 +3,20 @@
 use http::StatusCode;
 use serde::Serialize;
 use shared::app::App;
-use shared::domain::{Mail, Status};
+use shared::domain::{Mail, MailId, Status};
 use shared::error::ApiError;
 use shared::http::{self as web, Request, Response};
+use shared::store::{Limit, Owed};
 
 #[derive(Serialize)]
 struct Body {
     message: &'static str,
 }
 
-/// 202: the mail is owed from here on, in a row of its own, whatever becomes of the queue.
+/// 202: the mail is owed from here on, in a row of its own, whatever becomes of the queue; 429 when the user asks too often.
+///
+/// Under an `Idempotency-Key` the mail's id is made of user and key, so that who asks again finds the row, and no secret is needed
+/// for it.
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let now = app.clock.now();
     let claims = app.authenticate(&request, now).await?;
@@ -20,8 +24,14 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     if user.status != Status::Active {
         return Err(ApiError::InvalidToken("disabled user"));
     }
-    let mail = Mail::welcome(user.id, now);
-    app.outbox.put(&mail).await?;
-    app.mail_queue.announce(mail.key).await;
+    let mut mail = Mail::welcome(user.id, now);
+    if let Some(key) = request.idempotency_key()? {
+        mail.key.mail = MailId::asked_for(user.id, &key);
+    }
+    match app.outbox.put(&mail, Limit::hourly(app.config.welcome_emails_per_hour), now).await? {
+        Owed::Now => app.mail_queue.announce(mail.key).await,
+        Owed::Before => {}
+        Owed::TooMany(wait) => return Err(ApiError::TooManyRequests(wait)),
+    }
     web::json(StatusCode::ACCEPTED, &Body { message: "Welcome email queued" })
 }

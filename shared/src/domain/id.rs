@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::{NoContext, Uuid};
 
+use super::IdempotencyKey;
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -69,5 +71,12 @@ impl MailId {
     pub fn about_reuse_of(session: SessionId) -> Self {
         const NAMESPACE: Uuid = Uuid::from_u128(0x8b1c_5d0e_6f57_4d0c_9a3e_52f1_5e55_10ff);
         Self(Uuid::new_v5(&NAMESPACE, session.as_bytes()))
+    }
+
+    /// The id of the mail that a user asks for under a key: the same one however often it is asked for.
+    #[must_use]
+    pub fn asked_for(user: UserId, key: &IdempotencyKey) -> Self {
+        const NAMESPACE: Uuid = Uuid::from_u128(0x2f6d_0c0b_91d4_4e0e_b3d5_7a44_c1a6_5e0d);
+        Self(Uuid::new_v5(&NAMESPACE, &[user.as_bytes(), key.as_bytes()].concat()))
     }
 }

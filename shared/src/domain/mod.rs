@@ -5,6 +5,7 @@
 
 mod email;
 mod id;
+mod idempotency_key;
 mod mail;
 mod name;
 mod password;
@@ -15,6 +16,7 @@ mod user;
 
 pub use email::Email;
 pub use id::{MailId, SessionId, UserId};
+pub use idempotency_key::IdempotencyKey;
 pub use mail::{Claim, Lease, MAIL_LIFETIME, Mail, MailKey, MailKind, MailState, retry_delay};
 pub use name::Name;
 pub use password::{NewPassword, Password};

@@ -4,14 +4,16 @@ use std::net::IpAddr;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH};
+use http::{HeaderName, Method};
 
 use crate::config::Config;
-use crate::error::ApiError;
+use crate::domain::IdempotencyKey;
+use crate::error::{ApiError, Violation};
 
 const MAX_BODY: usize = 8 * 1024;
 const MAX_USER_AGENT: usize = 200;
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A request as API Gateway describes it (HTTP API, payload format 2.0).
 pub struct Request(ApiGatewayV2httpRequest);
@@ -63,6 +65,15 @@ impl Request {
     pub(super) fn has_kept(&self, tag: &str) -> bool {
         let names = self.0.headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
         names.split(',').map(str::trim).any(|name| name == "*" || name.strip_prefix("W/").unwrap_or(name) == tag)
+    }
+
+    /// The `Idempotency-Key` header, if there is one.
+    ///
+    /// # Errors
+    /// A [`Violation`] that names the header.
+    pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Violation> {
+        let key = self.0.headers.get(IDEMPOTENCY_KEY).map(|value| IdempotencyKey::parse(value.as_bytes()));
+        key.transpose().map_err(|rejected| Violation { field: Some("Idempotency-Key"), rejected })
     }
 
     /// The issuer of tokens: the configured one, or the address at which the API was called.

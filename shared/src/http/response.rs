@@ -8,6 +8,7 @@ use http::header::{
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::Request;
@@ -66,8 +67,14 @@ impl Response {
 
     /// The same answer, with word to come back in a second.
     #[must_use]
-    pub fn retry_soon(mut self) -> Self {
-        self.headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    pub fn retry_soon(self) -> Self {
+        self.retry_after(SignedDuration::from_secs(1))
+    }
+
+    /// The same answer, with word to come back later: in whole seconds (RFC 9110, 10.2.3), so not a moment too soon.
+    fn retry_after(mut self, wait: SignedDuration) -> Self {
+        let seconds = wait.as_secs() + i64::from(wait.subsec_nanos() > 0);
+        self.headers.insert(RETRY_AFTER, seconds.max(1).into());
         self
     }
 
@@ -136,6 +143,9 @@ pub(super) fn problem(error: &ApiError, request_id: &str) -> Response {
             "Unsupported media type",
             Some("Send JSON, with the header Content-Type: application/json"),
         ),
+        ApiError::TooManyRequests(_) => {
+            (StatusCode::TOO_MANY_REQUESTS, "Too many requests", Some("Try again when Retry-After has passed"))
+        }
         ApiError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "Internal server error", None),
         ApiError::Unavailable(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, "Service unavailable", Some("Try again in a moment"))
@@ -158,10 +168,11 @@ pub(super) fn problem(error: &ApiError, request_id: &str) -> Response {
     if status == StatusCode::UNAUTHORIZED {
         response.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response = response.retry_soon();
+    match error {
+        ApiError::TooManyRequests(wait) => response.retry_after(*wait),
+        ApiError::Unavailable(_) => response.retry_soon(),
+        _ => response,
     }
-    response
 }
 
 impl<'a> From<&'a Violation> for Detail<'a> {

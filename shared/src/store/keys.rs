@@ -9,6 +9,7 @@ use crate::domain::{MailId, MailKey, SessionId, UserId};
 pub const PROFILE: &str = "PROFILE";
 const SESSION: &str = "SESSION#";
 const MAIL: &str = "MAIL#";
+const WELCOME_LIMIT: &str = "LIMIT#WELCOME#";
 
 /// The index over unfinished mail rows.
 pub const DUE_INDEX: &str = "due";
@@ -39,6 +40,11 @@ pub fn session(user: UserId, session: SessionId) -> Key {
 
 pub fn mail(mail: MailKey) -> Key {
     key(user_partition(mail.user), mail_sort(mail.mail))
+}
+
+/// How many welcome mails a user asked for in a window. It lies with all else of the user, and goes with it.
+pub fn welcome_limit(user: UserId, window: i64) -> Key {
+    key(user_partition(user), format!("{WELCOME_LIMIT}{window}"))
 }
 
 pub fn public_keys() -> Key {

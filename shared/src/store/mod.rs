@@ -6,6 +6,7 @@
 
 mod erasure;
 mod keys;
+mod limits;
 mod outbox;
 mod public_keys;
 mod sessions;
@@ -25,7 +26,8 @@ use crate::aws::describe;
 use crate::error::ApiError;
 
 pub use keys::DUE_SHARDS;
-pub use outbox::{Claimed, Outbox};
+pub use limits::{Limit, Window};
+pub use outbox::{Claimed, Outbox, Owed};
 pub use public_keys::{NoPublicKeys, PublicKeys};
 pub use sessions::{Refreshed, Sessions};
 pub use users::{Account, CreateError, Credential, Users};

@@ -1,4 +1,3 @@
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
@@ -7,6 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::limits::Limit;
+use super::transaction::{Transaction, put_new};
 use super::{Item, StoreError, Tables, keys, milliseconds, number, read, seconds, text, unavailable, write};
 use crate::domain::{Claim, Lease, Mail, MailKey, MailKind, MailState};
 use crate::mail_queue::MailMessage;
@@ -19,6 +20,17 @@ const FINISHED_LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
 #[derive(Clone, Debug)]
 pub struct Outbox {
     tables: Tables,
+}
+
+/// What came of a request for a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owed {
+    /// It is owed from now on, and counted.
+    Now,
+    /// It was before: the request came again, and is not counted.
+    Before,
+    /// It is not: the user has asked for as many as may be, until the end of this time.
+    TooMany(SignedDuration),
 }
 
 /// What a message gets.
@@ -96,19 +108,19 @@ impl Outbox {
         Self { tables }
     }
 
-    /// Owes a mail that no other write owes. Its id is new: if the row is there, it is this call's own.
+    /// Owes a mail that its user asks for, within `limit`; the mail and the count, or neither.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn put(&self, mail: &Mail) -> Result<(), StoreError> {
-        let request = self.tables.client.put_item().table_name(&self.tables.accounts).set_item(Some(to_item(mail)?));
-        match request.condition_expression("attribute_not_exists(pk)").send().await {
-            Err(error)
-                if !error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                Err(unavailable("PutItem", &error))
-            }
-            _ => Ok(()),
+    pub async fn put(&self, mail: &Mail, limit: Limit, now: Timestamp) -> Result<Owed, StoreError> {
+        let (table, window) = (&self.tables.accounts, limit.window(now));
+        let counter = keys::welcome_limit(mail.key.user, window.number);
+        let items = [put_new(table, to_item(mail)?)?, limit.count(table, counter, window)?];
+        match self.tables.transact(&items).await? {
+            Transaction::Applied => Ok(Owed::Now),
+            // The first is the mail's: what is owed already is not refused, however much was asked for.
+            Transaction::Refused { position: 0, .. } => Ok(Owed::Before),
+            Transaction::Refused { .. } => Ok(Owed::TooMany(window.ends_at.duration_since(now))),
         }
     }
 

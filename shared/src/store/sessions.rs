@@ -86,7 +86,7 @@ impl Sessions {
         }
         match self.tables.transact(&items).await? {
             Transaction::Applied => Ok(()),
-            Transaction::Refused(_) => {
+            Transaction::Refused { .. } => {
                 Err(StoreError::Unavailable("TransactWriteItems: a session went away".to_owned()))
             }
         }
@@ -165,7 +165,7 @@ impl Sessions {
             [self.revocation(session.user, session.id, now)?, put_new(&self.tables.accounts, outbox::to_item(mail)?)?];
         match self.tables.transact(&items).await? {
             Transaction::Applied => Ok(()),
-            Transaction::Refused(_) => self.end(session.user, session.id, now).await,
+            Transaction::Refused { .. } => self.end(session.user, session.id, now).await,
         }
     }
 
@@ -197,7 +197,7 @@ impl Sessions {
             [TransactWriteItem::builder().update(epoch).build(), self.revocation(claim.user, claim.session, now)?];
         match self.tables.transact(&items).await? {
             Transaction::Applied => Ok(()),
-            Transaction::Refused(_) => self.end(claim.user, claim.session, now).await,
+            Transaction::Refused { .. } => self.end(claim.user, claim.session, now).await,
         }
     }
 

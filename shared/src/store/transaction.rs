@@ -12,18 +12,26 @@ use super::{Item, StoreError, Tables, unavailable};
 const ATTEMPTS: u32 = 6;
 const FIRST_WAIT_MS: u64 = 50;
 
+const CONDITION_FAILED: &str = "ConditionalCheckFailed";
+
 /// What became of a transaction.
 #[derive(Debug)]
 pub enum Transaction {
     /// All of it was done, once.
     Applied,
-    /// Nothing was done, for the condition of the item at this position, the first that failed.
-    Refused(usize),
+    /// Nothing was done, for the condition of the item at this position: the first that failed, and all before it held.
+    Refused {
+        /// From 0.
+        position: usize,
+        /// What the condition found, if its write asks for it.
+        found: Option<Item>,
+    },
 }
 
 impl Tables {
     /// Does all `items` or none. Sent again after a lost answer, it is not applied twice: its client request token is remembered
-    /// for ten minutes. Other transactions in the way are waited for.
+    /// for ten minutes. Other transactions in the way are waited for, also where a condition behind them failed: of two conditions
+    /// the first decides, and it is not known yet.
     pub async fn transact(&self, items: &[TransactWriteItem]) -> Result<Transaction, StoreError> {
         let token = Uuid::new_v4().to_string();
         for attempt in 0..ATTEMPTS {
@@ -33,8 +41,11 @@ impl Tables {
                 return Ok(Transaction::Applied);
             };
             let Some(reasons) = reasons(&error) else { return Err(unavailable("TransactWriteItems", &error)) };
-            if let Some(position) = reasons.iter().position(|reason| reason.code() == Some("ConditionalCheckFailed")) {
-                return Ok(Transaction::Refused(position));
+            let first = reasons.iter().enumerate().find(|(_, reason)| reason.code().is_some_and(|code| code != "None"));
+            if let Some((position, reason)) = first
+                && reason.code() == Some(CONDITION_FAILED)
+            {
+                return Ok(Transaction::Refused { position, found: reason.item().cloned() });
             }
             if !reasons.iter().all(is_passing) {
                 return Err(unavailable("TransactWriteItems", &error));
@@ -59,9 +70,9 @@ fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<&[Cancella
     }
 }
 
-/// Whether asking again may help: nothing was wrong with this item, or something else had hold of it.
+/// Whether asking again may help: nothing was wrong with this item, or something else had hold of it or of one before it.
 fn is_passing(reason: &CancellationReason) -> bool {
-    let passing = ["None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+    let passing = ["None", CONDITION_FAILED, "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
     reason.code().is_none_or(|code| passing.contains(&code))
 }
 

@@ -115,8 +115,8 @@ impl Users {
         match self.tables.transact(&puts).await? {
             Transaction::Applied => Ok(()),
             // The first of the four is the credential's. The others' ids are random and new.
-            Transaction::Refused(0) => Err(CreateError::EmailTaken),
-            Transaction::Refused(_) => {
+            Transaction::Refused { position: 0, .. } => Err(CreateError::EmailTaken),
+            Transaction::Refused { .. } => {
                 Err(StoreError::Unavailable("TransactWriteItems: an id is taken".to_owned()).into())
             }
         }

@@ -12,6 +12,8 @@ use crate::health::spoil_keys;
 use crate::input::{delete, posted};
 use crate::register::down;
 
+const WELCOME: &str = "/api/auth/send-welcome-email";
+
 /// What Ada sends when all goes well.
 fn usual<'a>(method: &'a str, path: &'a str, ada: &Actor) -> HttpRequest<'a> {
     let body = match path {
@@ -36,6 +38,7 @@ async fn provoke(method: &str, path: &str, status: u16) -> Answer {
     let mut request = usual(method, path, &ada);
     match status {
         304 => drop(request.headers.insert("if-none-match", "*".parse().unwrap())),
+        400 if path == WELCOME => drop(request.headers.insert("idempotency-key", "a b".parse().unwrap())),
         400 => request.body = Some(b"{}".to_vec()),
         401 => {
             request.headers.remove(AUTHORIZATION);
@@ -46,6 +49,11 @@ async fn provoke(method: &str, path: &str, status: u16) -> Answer {
         409 => request.body = Some(json!({"email": "ada@example.com", "password": PASSWORD}).to_string().into()),
         413 => request.body = Some(vec![b' '; 8193]),
         415 => drop(request.headers.insert("content-type", "text/plain".parse().unwrap())),
+        429 => {
+            for _ in 0..world.system().app.config.welcome_emails_per_hour {
+                assert_eq!(world.post_as(WELCOME, Some(&ada.bearer())).await.status, 202);
+            }
+        }
         500 if path == "/api/auth/logout" => {
             world.tamper("Accounts", world.rows("SESSION#").remove(0), &json!({"counter": {"S": "spoilt"}}));
         }

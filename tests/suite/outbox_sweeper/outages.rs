@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use shared::domain::{Mail, UserId};
-use shared::store::DUE_SHARDS;
+use shared::store::{DUE_SHARDS, Limit};
 use tests::doubles::{Counts, Fault, Service};
 use tests::system::MAIL_QUEUE;
 use tests::world::World;
@@ -122,7 +122,7 @@ async fn a_mail_that_cannot_be_moved_delays_its_shard_by_one_sweep_at_the_most()
 #[tokio::test]
 async fn a_mail_of_every_shard_is_found() {
     // OUT-02: rows of as many shards as there are, each through the API
-    let world = World::new().await;
+    let world = World::with(&[("WELCOME_EMAILS_PER_HOUR", "40")]).await;
     let ada = world.registered("ada@example.com").await;
     world.aws().fail(Service::Sqs, "SendMessage", denied(), 40);
     for _ in 0..40 {
@@ -140,8 +140,9 @@ async fn a_mail_of_every_shard_is_found() {
 async fn owe(world: &World, user: UserId, is_wanted: impl Fn(u8) -> bool, count: usize) {
     let mails = std::iter::repeat_with(|| Mail::welcome(user, world.now()));
     let wanted = mails.filter(|mail| is_wanted(mail.key.mail.as_bytes()[15] % DUE_SHARDS));
+    let unlimited = Limit::hourly(u32::MAX);
     for mail in wanted.take(count) {
-        world.system().app.outbox.put(&mail).await.expect("the store takes it");
+        world.system().app.outbox.put(&mail, unlimited, world.now()).await.expect("the store takes it");
     }
 }
 

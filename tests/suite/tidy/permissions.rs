@@ -57,7 +57,12 @@ const MATRIX: [(&str, &[(&str, &str)]); 12] = [
     ),
     (
         "send-welcome-email",
-        &[("dynamodb:GetItem", "Accounts"), ("dynamodb:PutItem", "Accounts"), ("sqs:SendMessage", "MailQueue")],
+        &[
+            ("dynamodb:GetItem", "Accounts"),
+            ("dynamodb:PutItem", "Accounts"),
+            ("dynamodb:UpdateItem", "Accounts"), // counts for the limit
+            ("sqs:SendMessage", "MailQueue"),
+        ],
     ),
     ("jwks", &[("dynamodb:GetItem", "Accounts")]),
     ("health", &[("dynamodb:GetItem", "Accounts")]),

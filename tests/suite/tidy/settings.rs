@@ -88,9 +88,11 @@ fn the_template_allows_what_the_code_takes() {
     let takes = |name: &str, value: &str| {
         Config::read(|variable| if variable == name { Some(value.to_owned()) } else { base(variable) }).is_ok()
     };
-    for (parameter, variable) in
-        [("MinPasswordLength", "MIN_PASSWORD_LENGTH"), ("RefreshGraceSeconds", "REFRESH_GRACE_SECONDS")]
-    {
+    for (parameter, variable) in [
+        ("MinPasswordLength", "MIN_PASSWORD_LENGTH"),
+        ("RefreshGraceSeconds", "REFRESH_GRACE_SECONDS"),
+        ("WelcomeEmailsPerHour", "WELCOME_EMAILS_PER_HOUR"),
+    ] {
         let bound = |name: &str| TEMPLATE["Parameters"][parameter][name].as_i64().expect("a bound");
         let (least, most) = (bound("MinValue"), bound("MaxValue"));
         let inside = [least, most].map(|value| takes(variable, &value.to_string()));

@@ -48,6 +48,7 @@ fn is_used_unseen(function: &str, action: &str) -> bool {
         "login" => action == "UpdateItem",
         "register" => ["GetItem", "PutItem"].contains(&action),
         "refresh" => action == "PutItem",
+        "send-welcome-email" => ["PutItem", "UpdateItem"].contains(&action),
         "rotate-keys" => action == "DescribeSecret",
         "welcome-email" => ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"].contains(&action),
         _ => false,

@@ -1,0 +1,83 @@
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use jiff::{SignedDuration, Timestamp};
+
+use super::keys::Key;
+use super::{StoreError, number, seconds};
+
+/// How often something may happen in a window of time.
+///
+/// The windows are aligned to the clock, and a counter's key says which it counts: a new one begins with a new item, so that
+/// counting is one write, whatever was counted before. Around the end of a window twice as many may pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// How many.
+    pub most: u32,
+    /// In which time.
+    pub every: SignedDuration,
+}
+
+/// One window of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Which since the epoch.
+    pub number: i64,
+    /// When the next one begins.
+    pub ends_at: Timestamp,
+}
+
+impl Limit {
+    /// So many in an hour of the clock.
+    #[must_use]
+    pub const fn hourly(most: u32) -> Self {
+        Self { most, every: SignedDuration::from_hours(1) }
+    }
+
+    /// The window that `now` lies in.
+    #[must_use]
+    pub fn window(&self, now: Timestamp) -> Window {
+        let length = self.every.as_secs().max(1);
+        let number = now.as_second().div_euclid(length);
+        let ends_at = Timestamp::from_second((number + 1).saturating_mul(length)).unwrap_or(Timestamp::MAX);
+        Window { number, ends_at }
+    }
+
+    /// The write that counts one more in this window, on condition that there is room. `counter` is the key of the window's item.
+    pub(super) fn count(&self, table: &str, counter: Key, window: Window) -> Result<TransactWriteItem, StoreError> {
+        let update = Update::builder()
+            .table_name(table)
+            .set_key(Some(counter))
+            .update_expression("SET #ttl = :ttl ADD #count :one")
+            .condition_expression("attribute_not_exists(pk) OR #count < :most")
+            .expression_attribute_names("#count", "count")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":most", number(self.most))
+            .expression_attribute_values(":ttl", seconds(window.ends_at))
+            .build()
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_millisecond(milliseconds).unwrap()
+    }
+
+    #[test]
+    fn a_window_lasts_to_the_millisecond_before_the_next() {
+        let limit = Limit::hourly(5);
+        let window = |number, ends_at| Window { number, ends_at: at(ends_at) };
+        for (now, expected) in [
+            (0, window(0, 3_600_000)),
+            (3_599_999, window(0, 3_600_000)),
+            (3_600_000, window(1, 7_200_000)),
+            (-1, window(-1, 0)),
+        ] {
+            assert_eq!(limit.window(at(now)), expected, "{now}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! How often a user may ask.
+
+use futures_util::future::join_all;
+use http::header::RETRY_AFTER;
+use jiff::SignedDuration;
+use serde_json::json;
+use tests::doubles::{Counts, Fault, Service};
+use tests::system::{Answer, MAIL_QUEUE};
+use tests::world::{Actor, PASSWORD, World};
+
+use super::{TRIES, asks};
+use crate::register::down;
+use crate::welcome_email::denied;
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+#[tokio::test]
+async fn one_too_many_is_refused_and_owes_nothing() {
+    // LIM-06, OUT-08, HTP-05: the world begins with an hour
+    let world = World::new().await;
+    let (ada, bob) = (world.registered("ada@example.com").await, world.registered("bob@example.com").await);
+    for _ in 0..5 {
+        assert_eq!(asks(&world, &ada).await.status, 202);
+    }
+    world.deliver_mail().await;
+    world.pass(SignedDuration::from_secs(600));
+    let answer = asks(&world, &ada).await;
+    assert_eq!(answer.verdict(), (429, "Too many requests".to_owned()));
+    assert_eq!(answer.headers[RETRY_AFTER], "3000");
+    assert_eq!((world.rows("MAIL#").len(), world.mails().len()), (7, 7));
+    assert_eq!(world.aws().sqs.counts(MAIL_QUEUE), Counts::default());
+    assert_eq!(asks(&world, &bob).await.status, 202, "the limit is each user's own");
+    world.deliver_mail().await;
+}
+
+#[tokio::test]
+async fn who_comes_back_when_told_gets_through_and_not_a_second_before() {
+    // LIM-06, HTP-05
+    let world = World::with(&[("WELCOME_EMAILS_PER_HOUR", "1")]).await;
+    world.pass(SignedDuration::from_millis(1500));
+    let ada = world.registered("ada@example.com").await;
+    assert_eq!(asks(&world, &ada).await.status, 202);
+    // A second that has begun is told as a whole one.
+    assert_eq!(told(&asks(&world, &ada).await), (429, "3599"));
+    world.pass(SignedDuration::from_secs(3598));
+    let ada = logged_in(&world, &ada).await;
+    assert_eq!(told(&asks(&world, &ada).await), (429, "1"));
+    world.pass(SignedDuration::from_millis(499));
+    assert_eq!(asks(&world, &ada).await.status, 429);
+    world.pass(SignedDuration::from_millis(1));
+    assert_eq!(asks(&world, &ada).await.status, 202);
+    world.deliver_mail().await;
+}
+
+#[tokio::test]
+async fn of_many_at_once_as_many_get_through_as_may() {
+    // LIM-06, DDB-03
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    let answers = join_all((0..20).map(|_| asks(&world, &ada))).await;
+    let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [vec![202; 5], vec![429; 15]].concat());
+    world.deliver_mail().await;
+    assert_eq!(world.mails().len(), 6);
+}
+
+#[tokio::test]
+async fn a_request_whose_answer_is_lost_counts_once() {
+    // DDB-03
+    let world = World::with(&[("WELCOME_EMAILS_PER_HOUR", "2")]).await;
+    let ada = world.registered("ada@example.com").await;
+    for _ in 0..2 {
+        world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 2);
+        assert_eq!(asks(&world, &ada).await.status, 202);
+    }
+    assert_eq!(asks(&world, &ada).await.status, 429);
+    assert_eq!(world.rows("LIMIT#")[0]["count"]["N"], "2");
+    world.deliver_mail().await;
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_count_is_no_limit_that_was_reached() {
+    // HTP-05, OUT-08
+    let throttled = Fault::Error {
+        status: 400,
+        code: "ProvisionedThroughputExceededException".to_owned(),
+        message: "The level of configured provisioned throughput for the table was exceeded.".to_owned(),
+    };
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    for fault in [down(), throttled, denied()] {
+        world.aws().fail(Service::DynamoDb, "TransactWriteItems", fault.clone(), TRIES);
+        assert_eq!(asks(&world, &ada).await.status, 503, "{fault:?}");
+        world.aws().clear_faults();
+    }
+    assert_eq!((world.rows("MAIL#").len(), world.rows("LIMIT#").len()), (1, 0));
+}
+
+#[tokio::test]
+async fn counting_is_one_write_in_the_users_own_partition_and_is_garbage_after_the_hour() {
+    // OUT-08
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    let begin = world.now();
+    for hour in 0..2 {
+        let ada = logged_in(&world, &ada).await;
+        world.aws().clear_calls();
+        assert_eq!(asks(&world, &ada).await.status, 202);
+        let made: Vec<_> = world.aws().calls().into_iter().map(|call| call.operation).collect();
+        // The public keys, which are read anew, and the user.
+        assert_eq!(made, ["GetItem", "GetItem", "TransactWriteItems", "SendMessage"], "hour {hour}");
+        world.pass(HOUR);
+    }
+    let counters = world.rows("LIMIT#");
+    assert_eq!(counters.len(), 2, "an item for each hour");
+    for (counter, end) in counters.iter().zip([begin + HOUR, begin + HOUR + HOUR]) {
+        assert_eq!(counter["pk"]["S"], format!("USER#{}", ada.id()));
+        assert_eq!(counter["ttl"], json!({"N": end.as_second().to_string()}));
+    }
+    world.deliver_mail().await;
+}
+
+fn told(answer: &Answer) -> (u16, &str) {
+    (answer.status, answer.headers[RETRY_AFTER].to_str().unwrap())
+}
+
+/// An access token lives for a quarter of the limit's hour.
+async fn logged_in(world: &World, actor: &Actor) -> Actor {
+    Actor::signed_in(&actor.email, &world.login(&actor.email, PASSWORD).await, 200)
+}
