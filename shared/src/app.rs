@@ -12,7 +12,7 @@ use tracing::Instrument;
 
 use crate::aws::{self, Clients};
 use crate::clock::Clock;
-use crate::config::{Config, Function, LogLevel};
+use crate::config::{Config, ConfigError, Function, LogLevel};
 use crate::domain::UserId;
 use crate::error::ApiError;
 use crate::http::{self, Request, Response};
@@ -95,11 +95,19 @@ impl App {
     /// # Errors
     /// 401 without a good token; 503 when the keys cannot be had.
     pub async fn authenticate(&self, request: &Request, now: Timestamp) -> Result<AccessClaims, ApiError> {
+        let token = request.bearer_token()?;
+        self.verify(token, &request.issuer(&self.config)?, now).await
+    }
+
+    /// What an access token of this issuer says.
+    ///
+    /// # Errors
+    /// 401 when it is not good; 503 when the keys cannot be had.
+    pub async fn verify(&self, token: &str, issuer: &str, now: Timestamp) -> Result<AccessClaims, ApiError> {
         let refused = |bad: BadToken| ApiError::InvalidToken(bad.0);
-        let token = tokens::parse(request.bearer_token()?).map_err(refused)?;
-        let issuer = request.issuer(&self.config)?;
+        let token = tokens::parse(token).map_err(refused)?;
         let keys = self.public_keys.with(token.kid(), now).await?;
-        token.verify(&keys, Parties { issuer: &issuer, audience: &self.config.audience }, now).map_err(refused)
+        token.verify(&keys, Parties { issuer, audience: &self.config.audience }, now).map_err(refused)
     }
 
     /// Does what can be done before the first event. What fails now is tried again, and answered for, when it is needed.
@@ -136,8 +144,17 @@ where
     H: AsyncFn(&App, LambdaEvent<Value>) -> Result<R, lambda_runtime::Error>,
     R: Serialize,
 {
+    run_with(Config::from_env(), warm_ups, handle).await
+}
+
+/// The `main` of a function that asks more of its settings than the others do.
+pub async fn run_with<H, R>(config: Result<Config, ConfigError>, warm_ups: &[WarmUp], handle: H) -> ExitCode
+where
+    H: AsyncFn(&App, LambdaEvent<Value>) -> Result<R, lambda_runtime::Error>,
+    R: Serialize,
+{
     let function = Function::from_env();
-    let config = match Config::from_env() {
+    let config = match config {
         Ok(config) => config,
         Err(error) => {
             log::init(LogLevel::Error, function);

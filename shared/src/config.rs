@@ -176,6 +176,17 @@ impl Config {
             },
         })
     }
+
+    /// The same settings for a function that is called at addresses of others, and so cannot take its issuer from there.
+    ///
+    /// # Errors
+    /// `ISSUER` when it is not set.
+    pub fn with_issuer(self) -> Result<Self, ConfigError> {
+        if self.issuer.is_none() {
+            return Err(missing("ISSUER", "the `iss` of the tokens, an https:// URL"));
+        }
+        Ok(self)
+    }
 }
 
 struct Variables<F>(F);
@@ -326,6 +337,14 @@ mod tests {
             let error = read(&[(variable, "")]).unwrap_err().to_string();
             assert!(error.starts_with(&format!("{variable} is not set; it wants ")), "{error}");
         }
+    }
+
+    #[test]
+    fn the_issuer_is_required_of_who_cannot_do_without() {
+        // LAM-03
+        let error = read(&[]).and_then(Config::with_issuer).unwrap_err().to_string();
+        assert!(error.starts_with("ISSUER is not set; it wants "), "{error}");
+        assert!(read(&[("ISSUER", "https://id.example.com")]).and_then(Config::with_issuer).is_ok());
     }
 
     #[test]

@@ -103,6 +103,13 @@ pub fn issue(
     Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)).into())
 }
 
+/// The token of the credentials `Bearer <token>` (RFC 6750, 2.1), which an `Authorization` header has.
+#[must_use]
+pub fn bearer(credentials: &str) -> Option<&str> {
+    let (scheme, token) = credentials.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("Bearer") && !token.is_empty()).then_some(token)
+}
+
 /// Takes a token apart (RFC 7515, 5.2) and refuses every header but ours.
 ///
 /// # Errors

@@ -82,6 +82,20 @@ pub fn http(request: &HttpRequest<'_>, now: Timestamp) -> Value {
     event
 }
 
+/// A Lambda authorizer's event, payload format 2.0, at another API; the identity source is the header `Authorization` ("Control
+/// access to HTTP APIs with AWS Lambda authorizers").
+#[must_use]
+pub fn authorizer(request: &HttpRequest<'_>, now: Timestamp) -> Value {
+    let mut event = http(request, now);
+    event["type"] = json!("REQUEST");
+    event["routeArn"] = json!(format!("arn:aws:execute-api:us-east-1:000000000000:api/$default/{}", request.method));
+    event["identitySource"] = json!([event["headers"]["authorization"]]);
+    for absent in ["body", "isBase64Encoded"] {
+        event.as_object_mut().map(|event| event.remove(absent));
+    }
+    event
+}
+
 /// A queue's messages as Lambda's poller hands them over ("Using Lambda with Amazon SQS").
 #[must_use]
 pub fn sqs(messages: &[aws_sdk_sqs::types::Message], queue_name: &str) -> Value {

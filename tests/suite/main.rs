@@ -5,6 +5,7 @@
 
 mod journeys;
 
+mod authorizer;
 mod health;
 mod jwks;
 mod login;

@@ -10,6 +10,7 @@ use http::{HeaderName, Method};
 use crate::config::Config;
 use crate::domain::IdempotencyKey;
 use crate::error::{ApiError, Violation};
+use crate::tokens::bearer;
 
 const MAX_BODY: usize = 8 * 1024;
 const MAX_USER_AGENT: usize = 200;
@@ -48,17 +49,13 @@ impl Request {
         self.0.path_parameters.get(name).map(String::as_str)
     }
 
-    /// The token of `Authorization: Bearer <token>` (RFC 6750, 2.1).
+    /// The token of `Authorization: Bearer <token>`.
     ///
     /// # Errors
     /// [`ApiError::NoToken`] when there is no such header.
     pub fn bearer_token(&self) -> Result<&str, ApiError> {
-        let header =
-            self.0.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or(ApiError::NoToken)?;
-        match header.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") && !token.is_empty() => Ok(token),
-            _ => Err(ApiError::NoToken),
-        }
+        let header = self.0.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        header.and_then(bearer).ok_or(ApiError::NoToken)
     }
 
     /// Whether the client has the answer of this entity tag, by weak comparison (RFC 9110, 13.1.2).

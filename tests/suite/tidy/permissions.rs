@@ -10,7 +10,7 @@ use super::{function_of, functions, resources};
 
 /// Action and resource of everything that a function may do, its own log group aside. An item of a transaction counts as the
 /// action of its kind (`TransactWriteItems` has no right of its own).
-const MATRIX: [(&str, &[(&str, &str)]); 12] = [
+const MATRIX: [(&str, &[(&str, &str)]); 13] = [
     (
         "register",
         &[
@@ -64,6 +64,7 @@ const MATRIX: [(&str, &[(&str, &str)]); 12] = [
             ("sqs:SendMessage", "MailQueue"),
         ],
     ),
+    ("authorizer", &[("dynamodb:GetItem", "Accounts")]),
     ("jwks", &[("dynamodb:GetItem", "Accounts")]),
     ("health", &[("dynamodb:GetItem", "Accounts")]),
     (

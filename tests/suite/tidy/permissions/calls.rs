@@ -11,6 +11,7 @@ use tests::system::SECRET;
 use tests::world::{PASSWORD, World, request};
 
 use super::{MATRIX, functions};
+use crate::authorizer::is_authorized;
 use crate::welcome_email::{calls, denied, registers, rejected};
 
 /// For how long keys are not read again.
@@ -20,7 +21,7 @@ const CACHED: SignedDuration = SignedDuration::from_mins(6);
 async fn the_code_calls_what_its_role_allows() {
     // IAM-01
     for function in functions() {
-        let world = World::new().await;
+        let world = World::with(&[("ISSUER", "https://id.latchkey.example")]).await;
         world.leave_mail();
         world.aws().clear_calls();
         let made: BTreeSet<_> = act(&world, &function).await.into_iter().collect();
@@ -108,6 +109,13 @@ async fn act(world: &World, function: &str) -> Vec<String> {
             let path = if function == "jwks" { "/.well-known/jwks.json" } else { "/health" };
             assert_eq!(world.get(path, None).await.status, 200);
             0
+        }
+        "authorizer" => {
+            let ada = world.registered("ada@example.com").await;
+            world.pass(CACHED);
+            let from = world.aws().calls().len();
+            assert!(is_authorized(world, &ada.bearer()).await);
+            from
         }
         "welcome-email" => {
             registers(world, "ada@example.com").await;

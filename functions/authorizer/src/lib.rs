@@ -1,0 +1,58 @@
+//! A Lambda authorizer for HTTP APIs of other services: payload format 2.0, simple responses ("Control access to HTTP APIs with
+//! AWS Lambda authorizers" in the API Gateway Developer Guide).
+
+use lambda_runtime::{Error, LambdaEvent};
+use serde::Serialize;
+use serde_json::Value;
+use shared::app::App;
+use shared::domain::{SessionId, UserId};
+use shared::error::ApiError;
+use shared::tokens::bearer;
+
+/// What API Gateway wants to know.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    is_authorized: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<Caller>,
+}
+
+/// What the route's integration gets to know of the caller.
+#[derive(Debug, Serialize)]
+struct Caller {
+    sub: UserId,
+    sid: SessionId,
+}
+
+/// Whether the bearer token of a request is good. An error, which API Gateway answers with 500, when the keys cannot be had:
+/// that is never a yes, and a no would be kept as long as any other.
+pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<Verdict, Error> {
+    let issuer = app.config.issuer.as_deref().ok_or("ISSUER is not set")?;
+    let result = match credentials(&event.payload).and_then(bearer) {
+        Some(token) => app.verify(token, issuer, app.clock.now()).await,
+        None => Err(ApiError::NoToken),
+    };
+    match result {
+        Ok(claims) => {
+            Ok(Verdict { is_authorized: true, context: Some(Caller { sub: claims.user, sid: claims.session }) })
+        }
+        Err(reason @ (ApiError::NoToken | ApiError::InvalidToken(_))) => {
+            tracing::info!(event = "request_refused", %reason);
+            Ok(Verdict { is_authorized: false, context: None })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The identity source, under which API Gateway keeps the verdict for the next request: where there is one, a header beside it
+/// must not decide. Without one nothing is kept.
+fn credentials(event: &Value) -> Option<&str> {
+    match event.get("identitySource") {
+        None | Some(Value::Null) => {
+            let headers = event.get("headers")?.as_object()?;
+            headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("Authorization"))?.1.as_str()
+        }
+        Some(sources) => sources.as_array()?.iter().filter_map(Value::as_str).find(|source| bearer(source).is_some()),
+    }
+}
