@@ -19,6 +19,9 @@ pub enum ApiError {
     /// 409: the address has an account.
     #[error("the address is taken")]
     EmailTaken,
+    /// 422: the idempotency key was another request's; in what, the client is not told.
+    #[error("the idempotency key was another request's: {0}")]
+    IdempotencyKeyReused(&'static str),
     /// 401: address and password do not go together; for whatever reason.
     #[error("the credentials are wrong: {0}")]
     InvalidCredentials(&'static str),

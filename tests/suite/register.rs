@@ -1,6 +1,7 @@
 //! `POST /api/auth/register`.
 
 mod faults;
+mod idempotency;
 
 use std::collections::HashSet;
 

@@ -1,31 +1,80 @@
 //! `POST /api/auth/register`: opens an account and promises it a welcome mail.
 
 use http::StatusCode;
+use jiff::Timestamp;
 use shared::answers::{SignedIn, UserBody, tokens};
 use shared::app::App;
-use shared::domain::{Email, Mail, Name, NewPassword, Session, User};
+use shared::domain::{
+    Email, IdempotencyKey, Mail, Name, NewPassword, Password, Session, Status, User, UserId, surplus,
+};
 use shared::error::ApiError;
 use shared::http::{self as web, Request, Response};
+use shared::signing_keys::{Digests, KeySet, Purpose};
+use shared::store::{Created, Idempotency};
 
 /// 201 with the account and its first tokens; 409 when the address has an account.
+///
+/// Under an `Idempotency-Key`, the same request again is 201 again. It costs a second hash, to see that the password is the same.
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let mut fields = web::fields(&request)?;
     let email = fields.required("email", Email::parse);
     let password = fields.required("password", |text| NewPassword::parse(text, app.config.min_password_length));
     let name = fields.optional("name", Name::parse);
-    let (email, password, name) = fields.finish(|| Some((email?, password?, name?)))?;
+    let key = fields.beside(request.idempotency_key());
+    let (email, password, name, key) = fields.finish(|| Some((email?, password?, name?, key?)))?;
 
     let now = app.clock.now();
     let keys = app.signing_keys.current(now).await?;
 
     let user = User::new(email, name, now);
+    let idempotency = key.map(|key| idempotency(keys.digests(), &key, &user));
     let hash = app.passwords.hash(password.password()).await?;
     let session = Session::new(&user, request.user_agent(), request.network(), now);
     let mail = Mail::welcome(user.id, now);
     let tokens = tokens(app, &keys, &request, &session, now)?;
 
     // All that can fail is behind: an account without an answer would be taken for a failure.
-    app.users.create(&user, &hash, &session, &mail).await?;
-    app.mail_queue.announce(mail.key).await;
+    match app.users.create(&user, &hash, &session, &mail, idempotency.as_ref()).await? {
+        Created::Now => {
+            app.mail_queue.announce(mail.key).await;
+            web::json(StatusCode::CREATED, &SignedIn { user: UserBody::from(&user), tokens })
+        }
+        Created::Before(id) => again(app, &keys, &request, (id, &user.email, password.password()), now).await,
+    }
+}
+
+fn idempotency(digests: &Digests, key: &IdempotencyKey, user: &User) -> Idempotency {
+    let mut asked_for = vec![user.email.canonical().as_bytes()];
+    asked_for.extend(user.name.as_ref().map(|name| name.as_str().as_bytes()));
+    Idempotency {
+        key: digests.digest(Purpose::IdempotencyKey, &[key.as_bytes()]),
+        fingerprint: digests.digest(Purpose::Registration, &asked_for),
+    }
+}
+
+/// 201 with the account that this request opened before, and a session as a login opens it; 422 when it is not the request that it
+/// was, which the password decides.
+async fn again(
+    app: &App,
+    keys: &KeySet,
+    request: &Request,
+    (id, email, password): (UserId, &Email, &Password),
+    now: Timestamp,
+) -> Result<Response, ApiError> {
+    let credential = app.users.credential(email).await?.filter(|credential| credential.user == id);
+    let (matches, account) = tokio::join!(
+        app.passwords.verify(password, credential.as_ref().map(|credential| &credential.hash)),
+        app.users.account(id),
+    );
+    let (matches, account) = (matches?, account?);
+    let user = match account.user {
+        Some(user) if matches && user.status == Status::Active => user,
+        Some(_) if matches => return Err(ApiError::InvalidCredentials("disabled user")),
+        Some(_) => return Err(ApiError::IdempotencyKeyReused("wrong password")),
+        None => return Err(ApiError::IdempotencyKeyReused("no such user")),
+    };
+    let session = Session::new(&user, request.user_agent(), request.network(), now);
+    app.sessions.open(&session, &surplus(&account.sessions, &user, now), now).await?;
+    let tokens = tokens(app, keys, request, &session, now)?;
     web::json(StatusCode::CREATED, &SignedIn { user: UserBody::from(&user), tokens })
 }

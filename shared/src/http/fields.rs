@@ -72,6 +72,11 @@ impl Fields {
         }
     }
 
+    /// What stands beside the body; nothing if it is refused.
+    pub fn beside<T>(&mut self, value: Result<T, Violation>) -> Option<T> {
+        value.map_err(|violation| self.violations.push(violation)).ok()
+    }
+
     /// The values, if none was refused: `fields.finish(|| Some((email?, password?)))?`.
     ///
     /// # Errors

@@ -135,6 +135,11 @@ pub(super) fn problem(error: &ApiError, request_id: &str) -> Response {
         ApiError::UserNotFound => (StatusCode::NOT_FOUND, "User not found", None),
         ApiError::SessionNotFound => (StatusCode::NOT_FOUND, "Session not found", None),
         ApiError::EmailTaken => (StatusCode::CONFLICT, "User already exists", None),
+        ApiError::IdempotencyKeyReused(_) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "Idempotency key reused",
+            Some("The Idempotency-Key came with other fields before: send a new key with a new request"),
+        ),
         ApiError::BodyTooLarge => {
             (StatusCode::PAYLOAD_TOO_LARGE, "Payload too large", Some("The body may have 8192 bytes"))
         }

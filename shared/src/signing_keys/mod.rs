@@ -3,6 +3,7 @@
 //! A set is a value: [`KeySet::first`] makes one, [`KeySet::rotated`] the next, and the clock decides who signs. The
 //! secret that keeps it is in [`secret`].
 
+mod digest;
 mod jwk;
 pub mod secret;
 
@@ -21,6 +22,7 @@ use crate::config::Algorithm;
 use crate::domain::{ABSOLUTE_LIFETIME, MacKey};
 use crate::tokens::ACCESS_TOKEN_LIFETIME;
 
+pub use digest::{Digests, Purpose};
 pub use jwk::{Jwk, Material, PublicKeySet, PublishedKey};
 
 /// From publication to the first signature: longer than any verifier keeps a key set (API Gateway: two hours).
@@ -42,6 +44,7 @@ pub struct KeyError;
 pub struct KeySet {
     access: Vec<Dated<SigningKey>>,
     refresh: Vec<Dated<MacKey>>,
+    digests: Digests,
     stored: StoredKeySet,
 }
 
@@ -177,7 +180,9 @@ impl KeySet {
         }
         let access = stored.access_keys.iter().map(StoredKey::to_signing_key).collect::<Result<_, _>>()?;
         let refresh = stored.refresh_keys.iter().map(StoredKey::to_mac_key).collect::<Result<_, _>>()?;
-        Ok(Self { access, refresh, stored })
+        let limit_key = URL_SAFE_NO_PAD.decode(stored.limit_key.expose_secret()).map_err(|_| KeyError)?;
+        let digests = Digests::new(&limit_key)?;
+        Ok(Self { access, refresh, digests, stored })
     }
 
     /// The key that signs access tokens at `now`.
@@ -198,6 +203,12 @@ impl KeySet {
     pub fn refresh_key_by_id(&self, id: [u8; 4], now: Timestamp) -> Option<&MacKey> {
         let live = |dated: &&Dated<MacKey>| dated.key.id() == id && dated.retires_at.is_none_or(|at| now < at);
         self.refresh.iter().find(live).map(|dated| &dated.key)
+    }
+
+    /// What stands in the tables in place of what must not.
+    #[must_use]
+    pub const fn digests(&self) -> &Digests {
+        &self.digests
     }
 
     /// Whether each key's signature verifies with `published`: a set that fails must not sign.

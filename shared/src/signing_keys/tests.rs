@@ -67,7 +67,7 @@ fn what_is_not_a_set_of_good_keys_is_refused() {
     let json = KeySet::first(Algorithm::Es256, at(0)).unwrap().to_json().unwrap();
     let good: serde_json::Value = serde_json::from_str(json.expose_secret()).unwrap();
     let other = KeySet::first(Algorithm::Es256, at(0)).unwrap();
-    let changes: [(&str, serde_json::Value); 8] = [
+    let changes: [(&str, serde_json::Value); 10] = [
         ("/version", 2.into()),
         ("/accessKeys", serde_json::json!([])),
         ("/refreshKeys", serde_json::json!([])),
@@ -76,6 +76,8 @@ fn what_is_not_a_set_of_good_keys_is_refused() {
         ("/accessKeys/0/key", "AAAA".into()),
         ("/refreshKeys/0/id", "xyz".into()),
         ("/refreshKeys/0/key", "c2hvcnQ".into()),
+        ("/limitKey", "c2hvcnQ".into()),
+        ("/limitKey", "???".into()),
     ];
     assert!(KeySet::from_json(&good.to_string()).is_ok());
     assert!(KeySet::from_json("{}").is_err());

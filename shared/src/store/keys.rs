@@ -9,6 +9,7 @@ use crate::domain::{MailId, MailKey, SessionId, UserId};
 pub const PROFILE: &str = "PROFILE";
 const SESSION: &str = "SESSION#";
 const MAIL: &str = "MAIL#";
+const IDEMPOTENCY: &str = "IDEM#";
 const WELCOME_LIMIT: &str = "LIMIT#WELCOME#";
 
 /// The index over unfinished mail rows.
@@ -45,6 +46,11 @@ pub fn mail(mail: MailKey) -> Key {
 /// How many welcome mails a user asked for in a window. It lies with all else of the user, and goes with it.
 pub fn welcome_limit(user: UserId, window: i64) -> Key {
     key(user_partition(user), format!("{WELCOME_LIMIT}{window}"))
+}
+
+/// Partition and sort key of a registration, by the digest of its idempotency key.
+pub fn registration(digest: &str) -> (String, String) {
+    (format!("{IDEMPOTENCY}{digest}"), "REGISTER".to_owned())
 }
 
 pub fn public_keys() -> Key {

@@ -5,6 +5,7 @@
 //! what it finds is its own effect.
 
 mod erasure;
+mod idempotency;
 mod keys;
 mod limits;
 mod outbox;
@@ -25,12 +26,13 @@ use serde::de::DeserializeOwned;
 use crate::aws::describe;
 use crate::error::ApiError;
 
+pub use idempotency::Idempotency;
 pub use keys::DUE_SHARDS;
 pub use limits::{Limit, Window};
 pub use outbox::{Claimed, Outbox, Owed};
 pub use public_keys::{NoPublicKeys, PublicKeys};
 pub use sessions::{Refreshed, Sessions};
-pub use users::{Account, CreateError, Credential, Users};
+pub use users::{Account, CreateError, Created, Credential, Users};
 
 /// An item as DynamoDB gives it.
 type Item = HashMap<String, AttributeValue>;

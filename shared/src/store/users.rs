@@ -2,6 +2,7 @@ use jiff::Timestamp;
 use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
 use serde::{Deserialize, Serialize};
 
+use super::idempotency::Idempotency;
 use super::transaction::{Transaction, put_new};
 use super::{Item, StoreError, Tables, keys, outbox, read, sessions, text, unavailable, write};
 use crate::domain::{Email, Mail, Name, Session, Status, User, UserId};
@@ -32,12 +33,24 @@ pub struct Account {
     pub sessions: Vec<Session>,
 }
 
+/// Who opened the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// This request.
+    Now,
+    /// The same request, when it came before: whose account that is.
+    Before(UserId),
+}
+
 /// Why no account was opened.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
     /// The address has one.
     #[error("the address is taken")]
     EmailTaken,
+    /// The idempotency key is another request's.
+    #[error("the idempotency key is another request's")]
+    KeyReused,
     /// The store cannot tell.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -47,6 +60,7 @@ impl From<CreateError> for ApiError {
     fn from(error: CreateError) -> Self {
         match error {
             CreateError::EmailTaken => Self::EmailTaken,
+            CreateError::KeyReused => Self::IdempotencyKeyReused("another request"),
             CreateError::Store(error) => error.into(),
         }
     }
@@ -91,10 +105,11 @@ impl Users {
         Self { tables }
     }
 
-    /// Opens an account: credential, user, first session and welcome mail, all or none, if the address has no account.
+    /// Opens an account: credential, user, first session and welcome mail, all or none, if the address has no account. With an
+    /// idempotency key the request is remembered among them, and one that is remembered opens nothing.
     ///
     /// # Errors
-    /// [`CreateError::EmailTaken`]; [`StoreError::Unavailable`] when DynamoDB does not answer, or when other transactions are
+    /// [`CreateError::EmailTaken`]; [`CreateError::KeyReused`]; [`StoreError::Unavailable`] when DynamoDB does not answer, or when other transactions are
     /// in the way for too long.
     pub async fn create(
         &self,
@@ -102,21 +117,31 @@ impl Users {
         hash: &StoredHash,
         session: &Session,
         mail: &Mail,
-    ) -> Result<(), CreateError> {
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Created, CreateError> {
         let credential =
             CredentialRow { pk: user.email.canonical().to_owned(), user_id: user.id, hash: hash.expose().to_owned() };
         let (credentials, accounts) = (&self.tables.credentials, &self.tables.accounts);
-        let puts = [
+        // First, so that its condition decides before the credential's: whose request is remembered has an account, and is not
+        // told that the address is taken.
+        let mut puts = Vec::new();
+        puts.extend(idempotency.map(|idempotency| idempotency.put(accounts, user.id, user.created_at)).transpose()?);
+        puts.extend([
             put_new(credentials, write("credential", &credential)?)?,
             put_new(accounts, write("user", &UserRow::from(user))?)?,
             put_new(accounts, sessions::to_item(session)?)?,
             put_new(accounts, outbox::to_item(mail)?)?,
-        ];
-        match self.tables.transact(&puts).await? {
-            Transaction::Applied => Ok(()),
-            // The first of the four is the credential's. The others' ids are random and new.
-            Transaction::Refused { position: 0, .. } => Err(CreateError::EmailTaken),
-            Transaction::Refused { .. } => {
+        ]);
+        match (self.tables.transact(&puts).await?, idempotency) {
+            (Transaction::Applied, _) => Ok(Created::Now),
+            (Transaction::Refused { position: 0, found }, Some(idempotency)) => {
+                idempotency.opened_by(found)?.map(Created::Before).ok_or(CreateError::KeyReused)
+            }
+            (Transaction::Refused { position: 0, .. }, None) | (Transaction::Refused { position: 1, .. }, Some(_)) => {
+                Err(CreateError::EmailTaken)
+            }
+            // The others' ids are random and new.
+            (Transaction::Refused { .. }, _) => {
                 Err(StoreError::Unavailable("TransactWriteItems: an id is taken".to_owned()).into())
             }
         }

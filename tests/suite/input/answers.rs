@@ -13,6 +13,13 @@ use super::{LOGIN, LOGOUT, REGISTER, answered, delete, posted};
 use crate::health::spoil_keys;
 use crate::register::down;
 
+/// Twice with different addresses, it is 422.
+async fn register_under_key(world: &World, email: &str) -> Answer {
+    let mut request = posted(REGISTER, &json!({"email": email, "password": PASSWORD}));
+    request.headers.insert("idempotency-key", "a".parse().unwrap());
+    world.send(request).await
+}
+
 fn assert_always_there(answer: &Answer, cache_control: &str) {
     let what = format!("{} {}", answer.status, answer.body);
     for (name, value) in [
@@ -59,6 +66,8 @@ async fn every_answer_has_the_headers_of_a_safe_one() {
         world.login("ada@example.com", "another password").await,
         world.refresh("x").await,
         world.post(REGISTER, &account).await,
+        register_under_key(&world, "eve@example.net").await,
+        register_under_key(&world, "eve@example.org").await,
         world.post_bytes(REGISTER, "application/json", vec![b'x'; 8193]).await,
         world.post_bytes(REGISTER, "text/plain", vec![]).await,
         world.send(nowhere).await,
@@ -76,7 +85,7 @@ async fn every_answer_has_the_headers_of_a_safe_one() {
     let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
     statuses.sort_unstable();
     statuses.dedup();
-    assert_eq!(statuses, [200, 201, 202, 204, 400, 401, 404, 409, 413, 415, 429, 500, 503]);
+    assert_eq!(statuses, [200, 201, 202, 204, 400, 401, 404, 409, 413, 415, 422, 429, 500, 503]);
     for path in ["/.well-known/jwks.json", "/.well-known/openid-configuration"] {
         assert_always_there(&world.get(path, None).await, "public, max-age=300");
     }

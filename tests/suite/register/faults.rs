@@ -19,20 +19,20 @@ pub(crate) fn down() -> Fault {
 }
 
 /// A transaction that was cancelled, with a code for each of its items.
-fn cancelled(codes: [&str; 4]) -> Fault {
+pub(super) fn cancelled(codes: &[&str]) -> Fault {
     let body = json!({
         "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
         "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
-        "CancellationReasons": codes.map(|code| json!({"Code": code})),
+        "CancellationReasons": codes.iter().map(|code| json!({"Code": code})).collect::<Vec<_>>(),
     });
     Fault::Answer { status: 400, body: body.to_string() }
 }
 
-fn calls(world: &World, operation: &str) -> usize {
+pub(super) fn calls(world: &World, operation: &str) -> usize {
     world.aws().calls().iter().filter(|call| call.operation == operation).count()
 }
 
-fn assert_nobody_is_there(world: &World) {
+pub(super) fn assert_nobody_is_there(world: &World) {
     assert_eq!(world.items("Credentials"), [] as [Value; 0]);
     let rows: Vec<_> = world.items("Accounts").into_iter().filter(|row| row["pk"]["S"] != "KEYS").collect();
     assert_eq!(rows, [] as [Value; 0]);
@@ -56,7 +56,7 @@ async fn other_transactions_in_the_way_are_waited_for() {
     // REG-02
     for code in ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"] {
         let world = World::new().await;
-        world.aws().fail(Service::DynamoDb, "TransactWriteItems", cancelled([code, "None", "None", code]), 3);
+        world.aws().fail(Service::DynamoDb, "TransactWriteItems", cancelled(&[code, "None", "None", code]), 3);
         world.registered("ada@example.com").await;
         assert_eq!(calls(&world, "TransactWriteItems"), 4, "{code}");
         assert_one_account_is_there(&world);
@@ -67,7 +67,7 @@ async fn other_transactions_in_the_way_are_waited_for() {
 async fn a_conflict_that_lasts_is_told_as_such_and_never_as_a_taken_address() {
     // REG-02, HTP-05
     let world = World::new().await;
-    let conflict = cancelled(["TransactionConflict", "None", "None", "None"]);
+    let conflict = cancelled(&["TransactionConflict", "None", "None", "None"]);
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", conflict, usize::MAX);
     let answer = register(&world, "ada@example.com").await;
     assert_eq!(answer.verdict(), (503, "Service unavailable".to_owned()));
@@ -89,7 +89,7 @@ async fn only_the_credential_s_condition_means_that_the_address_is_taken() {
     ];
     let world = World::new().await;
     for (codes, status) in cases {
-        world.aws().fail(Service::DynamoDb, "TransactWriteItems", cancelled(codes), 1);
+        world.aws().fail(Service::DynamoDb, "TransactWriteItems", cancelled(&codes), 1);
         assert_eq!(register(&world, "ada@example.com").await.status, status, "{codes:?}");
     }
     assert_nobody_is_there(&world);

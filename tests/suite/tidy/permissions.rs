@@ -14,9 +14,12 @@ const MATRIX: [(&str, &[(&str, &str)]); 13] = [
     (
         "register",
         &[
+            ("dynamodb:GetItem", "Credentials"), // this, Query and UpdateItem sign in who comes again
             ("dynamodb:PutItem", "Credentials"),
             ("dynamodb:GetItem", "Accounts"), // at the start
+            ("dynamodb:Query", "Accounts"),
             ("dynamodb:PutItem", "Accounts"),
+            ("dynamodb:UpdateItem", "Accounts"),
             ("sqs:SendMessage", "MailQueue"),
             ("secretsmanager:GetSecretValue", "SigningKeys"),
         ],

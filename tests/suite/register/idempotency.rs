@@ -1,0 +1,330 @@
+//! Registering again under the same `Idempotency-Key`.
+
+use std::collections::HashSet;
+
+use futures_util::future::join_all;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use shared::domain::Status;
+use tests::doubles::{Fault, Service};
+use tests::system::Answer;
+use tests::world::{Actor, PASSWORD, World};
+
+use super::faults::{assert_nobody_is_there, calls, cancelled};
+use super::{REGISTER, assert_one_account_is_there, down, register};
+use crate::input::posted;
+use crate::welcome_email::dies_at;
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// How often the SDK tries a call of DynamoDB.
+const TRIES: usize = 3;
+
+async fn register_under(world: &World, key: &str, body: &Value) -> Answer {
+    let mut request = posted(REGISTER, body);
+    request.headers.insert("idempotency-key", key.parse().unwrap());
+    world.send(request).await
+}
+
+fn ada() -> Value {
+    json!({"email": "ada@example.com", "password": PASSWORD, "name": "Ada"})
+}
+
+/// All that the tables have.
+fn everything(world: &World) -> (Vec<Value>, Vec<Value>) {
+    (world.items("Credentials"), world.items("Accounts"))
+}
+
+fn reused() -> (u16, String) {
+    (422, "Idempotency key reused".to_owned())
+}
+
+#[tokio::test]
+async fn the_same_request_again_is_answered_with_the_account_that_it_opened() {
+    // REG-06
+    let world = World::new().await;
+    let first = Actor::signed_in("ada@example.com", &register_under(&world, "a", &ada()).await, 201);
+    world.pass(SignedDuration::from_hours(23));
+    let again = Actor::signed_in("ada@example.com", &register_under(&world, "a", &ada()).await, 201);
+    assert_eq!(again.user, first.user);
+    assert_eq!((world.rows("PROFILE").len(), world.rows("MAIL#").len(), world.rows("SESSION#").len()), (1, 1, 2));
+    for token in [&first.refresh_token, &again.refresh_token] {
+        assert_eq!(world.refresh(token).await.status, 200, "each has a session of its own");
+    }
+    assert_eq!(world.get("/api/auth/me", Some(&again.bearer())).await.json()["user"], first.user);
+    world.deliver_mail().await;
+    assert_eq!(world.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn the_same_request_is_one_of_the_same_address_name_and_password_however_they_are_spelt() {
+    // REG-06, INP-02
+    let world = World::new().await;
+    let body = json!({"email": "Ada@Bücher.example", "password": PASSWORD, "name": "Jose\u{301}"});
+    let first = register_under(&world, "a", &body).await.json()["user"].clone();
+    let body = json!({"email": "ADA@xn--bcher-kva.example", "password": PASSWORD, "name": "José", "role": "admin"});
+    let again = register_under(&world, "a", &body).await;
+    assert_eq!((again.status, &again.json()["user"]), (201, &first), "as it was typed first");
+    world.deliver_mail().await;
+}
+
+#[tokio::test]
+async fn another_request_under_the_same_key_is_refused_and_changes_nothing() {
+    // REG-06
+    let world = World::new().await;
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
+    world.deliver_mail().await;
+    let before = everything(&world);
+    for (field, value) in [
+        ("email", json!("bob@example.com")),
+        ("name", json!("Eve")),
+        ("name", Value::Null),
+        ("password", json!("another password")),
+    ] {
+        let mut body = ada();
+        match value {
+            Value::Null => drop(body.as_object_mut().unwrap().remove(field)),
+            value => body[field] = value,
+        }
+        let answer = register_under(&world, "a", &body).await;
+        assert_eq!(answer.verdict(), reused(), "{body}");
+        assert!(answer.json()["detail"].is_string() && !answer.body.contains("example"), "{}", answer.body);
+        assert_eq!(everything(&world), before, "{body}");
+    }
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_taken_address_is_taken_under_any_other_key() {
+    // REG-02, REG-06
+    let world = World::new().await;
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
+    world.deliver_mail().await;
+    let before = everything(&world);
+    let taken = (409, "User already exists".to_owned());
+    assert_eq!(register_under(&world, "b", &ada()).await.verdict(), taken);
+    assert_eq!(register_under(&world, "A", &ada()).await.verdict(), taken);
+    assert_eq!(world.post(REGISTER, &ada()).await.verdict(), taken);
+    assert_eq!(everything(&world), before, "a refused request is not remembered");
+}
+
+#[tokio::test]
+async fn a_day_later_the_key_is_free_though_its_item_is_still_there() {
+    // REG-06: TTL deletes days late
+    let world = World::new().await;
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
+    let bob = json!({"email": "bob@example.com", "password": PASSWORD});
+    world.pass(DAY - SignedDuration::from_millis(1));
+    assert_eq!(register_under(&world, "a", &bob).await.verdict(), reused());
+    world.pass(SignedDuration::from_millis(1));
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 409, "a request as any other");
+    let first = register_under(&world, "a", &bob).await;
+    assert_eq!(first.status, 201);
+    let again = register_under(&world, "a", &bob).await;
+    assert_eq!((again.status, &again.json()["user"]), (201, &first.json()["user"]));
+    world.deliver_mail().await;
+}
+
+#[tokio::test]
+async fn the_keys_turn_and_a_request_is_still_known() {
+    // REG-06, KEY-05
+    let world = World::new().await;
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
+    world.system().rotate_keys().await.unwrap();
+    world.pass(SignedDuration::from_hours(3));
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
+    world.deliver_mail().await;
+}
+
+#[tokio::test]
+async fn neither_the_key_nor_what_was_asked_for_can_be_read_off_the_item() {
+    // REG-06, KEY-06
+    let world = World::new().await;
+    let answer = register_under(&world, "my-very-own-key", &ada()).await;
+    let item = world.items("Accounts").into_iter().find(|item| item["sk"]["S"] == "REGISTER").unwrap();
+    let digest = item["pk"]["S"].as_str().unwrap().strip_prefix("IDEM#").unwrap().to_owned();
+    let fingerprint = item["fingerprint"]["S"].as_str().unwrap().to_owned();
+    assert!([&digest, &fingerprint].iter().all(|text| text.len() == 64), "{item}");
+    assert_ne!(digest, fingerprint);
+    let end = world.now() + DAY;
+    let expected = json!({
+        "pk": {"S": format!("IDEM#{digest}")}, "sk": {"S": "REGISTER"}, "userId": {"S": answer.json()["user"]["id"]},
+        "fingerprint": {"S": fingerprint}, "expiresAt": {"N": end.as_millisecond().to_string()},
+        "ttl": {"N": end.as_second().to_string()},
+    });
+    assert_eq!(item, expected);
+    world.deliver_mail().await;
+}
+
+#[tokio::test]
+async fn twenty_at_once_under_one_key_all_get_the_one_account() {
+    // REG-03, REG-06
+    let world = World::with(&[("HASH_CONCURRENCY", "2")]).await;
+    let body = ada();
+    let answers = join_all((0..20).map(|_| register_under(&world, "a", &body))).await;
+    assert!(answers.iter().all(|answer| answer.status == 201));
+    let users: HashSet<_> = answers.iter().map(|answer| answer.json()["user"].to_string()).collect();
+    let tokens: HashSet<_> = answers.iter().map(|answer| answer.text("refreshToken")).collect();
+    assert_eq!((users.len(), tokens.len()), (1, 20));
+    assert_eq!((world.items("Credentials").len(), world.rows("PROFILE").len()), (1, 1));
+    world.deliver_mail().await;
+    assert_eq!(world.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn who_registers_again_and_again_has_ten_sessions_and_no_more() {
+    // REG-06, LOG-05
+    let world = World::new().await;
+    for _ in 0..12 {
+        assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
+    }
+    let live = world.rows("SESSION#").iter().filter(|session| session.get("revokedAt").is_none()).count();
+    assert_eq!((world.rows("SESSION#").len(), live), (12, 10));
+    world.deliver_mail().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_is_had_by_asking_again() {
+    // REG-03, REG-06: before the commit, and after it
+    for fault in [Fault::Reset, Fault::AppliedButLost] {
+        let world = World::new().await;
+        world.aws().fail(Service::DynamoDb, "TransactWriteItems", fault.clone(), TRIES);
+        assert_eq!(register_under(&world, "a", &ada()).await.status, 503);
+        assert_eq!(register_under(&world, "a", &ada()).await.status, 201, "{fault:?}");
+        world.live_through(SignedDuration::from_mins(3)).await;
+        assert_eq!((world.items("Credentials").len(), world.rows("PROFILE").len()), (1, 1));
+        assert_eq!(world.mails().len(), 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_that_the_sdk_asks_for_again_is_no_replay() {
+    // REG-03, DDB-03
+    let world = World::new().await;
+    world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 2);
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
+    assert_eq!((calls(&world, "TransactWriteItems"), calls(&world, "Query")), (3, 0));
+    assert_one_account_is_there(&world);
+    world.deliver_mail().await;
+}
+
+#[tokio::test]
+async fn a_process_that_dies_behind_the_commit_leaves_an_account_that_the_key_opens() {
+    // REG-06, OUT-01
+    let world = World::new().await;
+    dies_at(&world, "SendMessage", register_under(&world, "a", &ada())).await;
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
+    world.live_through(SignedDuration::from_mins(3)).await;
+    assert_eq!((world.rows("PROFILE").len(), world.mails().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn while_the_first_request_is_under_way_the_second_waits_and_is_not_told_that_the_address_is_taken() {
+    // REG-02, REG-06: the key's item is in the way, so its condition is not known yet; the credential's is, and does not count
+    let world = World::new().await;
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
+    let under_way = cancelled(&["TransactionConflict", "ConditionalCheckFailed", "None", "None", "None"]);
+    world.aws().fail(Service::DynamoDb, "TransactWriteItems", under_way.clone(), 2);
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
+    world.aws().fail(Service::DynamoDb, "TransactWriteItems", under_way, usize::MAX);
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 503);
+    world.deliver_mail().await;
+}
+
+#[tokio::test]
+async fn only_the_two_conditions_that_can_fail_are_verdicts() {
+    // REG-02
+    const FAILED: &str = "ConditionalCheckFailed";
+    let world = World::new().await;
+    for (codes, status) in [
+        (["None", FAILED, "None", "None", "None"], 409),
+        (["None", FAILED, "TransactionConflict", "None", "None"], 409),
+        (["None", "None", FAILED, "None", "None"], 503),
+        (["None", "None", "None", "None", FAILED], 503),
+        (["ValidationError", FAILED, "None", "None", "None"], 503),
+    ] {
+        world.aws().fail(Service::DynamoDb, "TransactWriteItems", cancelled(&codes), 1);
+        assert_eq!(register_under(&world, "a", &ada()).await.status, status, "{codes:?}");
+    }
+    assert_nobody_is_there(&world);
+}
+
+#[tokio::test]
+async fn a_disabled_user_is_not_signed_in_by_registering_again() {
+    // REG-06, LOG-01
+    let world = World::new().await;
+    let first = Actor::signed_in("ada@example.com", &register_under(&world, "a", &ada()).await, 201);
+    world.deliver_mail().await;
+    let users = &world.system().app.users;
+    assert!(users.set_status(first.id().parse().unwrap(), Status::Disabled).await.unwrap());
+    assert_eq!(register_under(&world, "a", &ada()).await.verdict(), (401, "Invalid credentials".to_owned()));
+    let wrong = json!({"email": "ada@example.com", "password": "another password", "name": "Ada"});
+    assert_eq!(register_under(&world, "a", &wrong).await.verdict(), reused());
+    assert_eq!(world.rows("SESSION#").len(), 1);
+}
+
+#[tokio::test]
+async fn of_an_erased_user_the_key_opens_nothing() {
+    // REG-06, OUT-08
+    let world = World::new().await;
+    let first = Actor::signed_in("ada@example.com", &register_under(&world, "a", &ada()).await, 201);
+    world.deliver_mail().await;
+    world.system().app.users.erase(first.id().parse().unwrap()).await.unwrap();
+    assert_eq!(register_under(&world, "a", &ada()).await.verdict(), reused());
+    assert_eq!(register_under(&world, "b", &ada()).await.status, 201);
+    assert_eq!(
+        register_under(&world, "a", &ada()).await.verdict(),
+        reused(),
+        "the address is another account's by now"
+    );
+    world.deliver_mail().await;
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_no_verdict_about_a_request_that_comes_again() {
+    // REG-06, LOG-04, HTP-05
+    let world = World::new().await;
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
+    world.deliver_mail().await;
+    for operation in ["GetItem", "Query", "PutItem"] {
+        world.aws().fail(Service::DynamoDb, operation, down(), TRIES);
+        assert_eq!(register_under(&world, "a", &ada()).await.status, 503, "{operation}");
+    }
+    assert_eq!(world.rows("SESSION#").len(), 1);
+}
+
+#[tokio::test]
+async fn without_a_key_nothing_is_remembered_and_a_key_costs_no_call() {
+    // REG-06
+    let world = World::new().await;
+    register(&world, "bob@example.com").await;
+    let made = |world: &World| -> Vec<_> { world.aws().calls().into_iter().map(|call| call.operation).collect() };
+    world.aws().clear_calls();
+    register(&world, "eve@example.com").await;
+    assert_eq!(made(&world), ["TransactWriteItems", "SendMessage"]);
+    assert!(world.items("Accounts").iter().all(|item| item["sk"]["S"] != "REGISTER"));
+
+    world.aws().clear_calls();
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
+    assert_eq!(made(&world), ["TransactWriteItems", "SendMessage"]);
+    world.aws().clear_calls();
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
+    assert_eq!(made(&world), ["TransactWriteItems", "GetItem", "Query", "PutItem"]);
+    world.deliver_mail().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_is_refused_beside_the_fields() {
+    // REG-06, INP-06
+    let world = World::new().await;
+    let answer = register_under(&world, "a b", &json!({"email": "ada", "password": PASSWORD})).await;
+    let violation = |field: &str, message: &str| json!({"path": [field], "code": "invalid_string", "message": message});
+    let details = json!([
+        violation("email", "Invalid email"),
+        violation("Idempotency-Key", "Idempotency-Key must be visible ASCII characters"),
+    ]);
+    assert_eq!((answer.status, &answer.json()["details"]), (400, &details));
+    for key in ["", "schlüssel", &*"k".repeat(256)] {
+        assert_eq!(register_under(&world, key, &ada()).await.status, 400, "{key}");
+    }
+    assert_nobody_is_there(&world);
+}
