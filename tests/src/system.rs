@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use dynoxide::Database;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use http::HeaderMap;
+use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use shared::app::App;
 use shared::aws::Clients;
@@ -39,6 +42,9 @@ const MAILER_SECONDS: i64 = 60;
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
+/// A function as Lambda knows it.
+pub type StandIn = for<'a> fn(&'a App, LambdaEvent<Value>) -> BoxFuture<'a, Result<Value, AnyError>>;
+
 /// What a system starts from.
 #[derive(Debug)]
 pub struct Options {
@@ -50,6 +56,8 @@ pub struct Options {
     pub aws_port: u16,
     /// Settings beside, or instead of, those that the system knows itself.
     pub settings: HashMap<String, String>,
+    /// The value of its secret, where it goes on with the keys of another system.
+    pub secret: Option<String>,
     /// What its functions log to; nothing for the log of the process.
     pub log: Option<Dispatch>,
 }
@@ -64,6 +72,8 @@ pub struct System {
     pub database: Database,
     /// Every variable that a function of this system needs.
     pub environment: HashMap<String, String>,
+    /// What is called in place of a function.
+    pub stand_ins: HashMap<&'static str, StandIn>,
     sqs: aws_sdk_sqs::Client,
     log: Option<Dispatch>,
     _stop_dynamodb: oneshot::Sender<()>,
@@ -92,7 +102,7 @@ impl System {
     /// # Errors
     /// What cannot be started, in words for whoever started it.
     pub async fn start(options: Options) -> Result<Self, AnyError> {
-        let Options { clock, data, aws_port, settings, log } = options;
+        let Options { clock, data, aws_port, settings, secret, log } = options;
         let database = open_database(data.as_deref())?;
         create_table(&database, CREDENTIALS)?;
         create_table(&database, ACCOUNTS)?;
@@ -109,7 +119,7 @@ impl System {
         let dead_letters = aws.sqs.create_queue(DEAD_LETTER_QUEUE, template::queue("MailDeadLetterQueue", ""));
         let mails = aws.sqs.create_queue(MAIL_QUEUE, template::queue("MailQueue", DEAD_LETTER_QUEUE));
         aws.ses.verify(SENDER_DOMAIN);
-        let secret = aws.secrets.create(SECRET, "{}");
+        let secret = aws.secrets.create(SECRET, secret.as_deref().unwrap_or("{}"));
 
         let mut environment: HashMap<String, String> = [
             ("CREDENTIALS_TABLE", CREDENTIALS.to_owned()),
@@ -131,7 +141,8 @@ impl System {
         let http = aws_smithy_http_client::Builder::new().build_http();
         let sqs = Clients::new(&config.aws, &http).sqs;
         let app = App::new(config, clock, &http);
-        let system = Self { app, aws, database, environment, sqs, log, _stop_dynamodb: stop };
+        let system =
+            Self { app, aws, database, environment, stand_ins: HashMap::new(), sqs, log, _stop_dynamodb: stop };
         if system.aws.secrets.value(SECRET, "AWSCURRENT").as_deref() == Some("{}") {
             system.rotate_keys().await?;
         }
@@ -211,10 +222,23 @@ impl System {
 
     /// Calls a function as Lambda does, with so many seconds to answer.
     async fn invoke(&self, function: &str, event: Value, seconds: i64) -> Result<Value, AnyError> {
-        let invocation = functions::invoke(&self.app, function, event::invocation(event, seconds));
-        match &self.log {
-            Some(log) => invocation.with_subscriber(log.clone()).await,
-            None => invocation.await,
+        let event = event::invocation(event, seconds);
+        let death = self.aws.death();
+        let invocation = match self.stand_ins.get(function) {
+            Some(stand_in) => stand_in(&self.app, event),
+            None => functions::invoke(&self.app, function, event).boxed(),
+        };
+        let invocation = async {
+            match &self.log {
+                Some(log) => invocation.with_subscriber(log.clone()).await,
+                None => invocation.await,
+            }
+        };
+        // A process that dies is dropped at the very call: what it would have done next is not done.
+        tokio::select! {
+            biased;
+            () = death => Err("the process is gone".into()),
+            answer = invocation => answer,
         }
     }
 }

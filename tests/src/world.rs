@@ -15,7 +15,7 @@ use crate::contract;
 use crate::doubles::{Aws, SentMail};
 use crate::event::HttpRequest;
 use crate::log::Log;
-use crate::system::{Answer, DEAD_LETTER_QUEUE, MAIL_QUEUE, Options, System};
+use crate::system::{Answer, DEAD_LETTER_QUEUE, MAIL_QUEUE, Options, SECRET, System};
 
 /// The password of everyone who is not asked for one.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -59,7 +59,7 @@ impl World {
     /// # Panics
     /// When it cannot be made.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
-        Self::start(settings, LevelFilter::INFO).await
+        Self::start(settings, LevelFilter::INFO, None).await
     }
 
     /// A world whose log has everything that a debug build can say, the SDK's lines too.
@@ -67,15 +67,34 @@ impl World {
     /// # Panics
     /// When it cannot be made.
     pub async fn telling_all() -> Self {
-        Self::start(&[], LevelFilter::TRACE).await
+        Self::start(&[], LevelFilter::TRACE, None).await
     }
 
-    async fn start(settings: &[(&str, &str)], level: LevelFilter) -> Self {
+    /// Another world with the same tables and keys at the same time. Its queues and its mailbox are empty.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub async fn copy(&self) -> Self {
+        let copy = Self::start(&[], LevelFilter::INFO, self.aws().secrets.value(SECRET, "AWSCURRENT")).await;
+        copy.pass(self.now().duration_since(copy.now()));
+        for table in ["Credentials", "Accounts"] {
+            self.items(table).into_iter().for_each(|item| copy.tamper(table, item, &json!({})));
+        }
+        copy
+    }
+
+    async fn start(settings: &[(&str, &str)], level: LevelFilter, secret: Option<String>) -> Self {
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let log = Log::default();
         let noon = Timestamp::from_second(1_800_014_400).expect("a day in 2027");
-        let options =
-            Options { clock: Clock::fixed(noon), data: None, aws_port: 0, settings, log: Some(log.dispatch(level)) };
+        let options = Options {
+            clock: Clock::fixed(noon),
+            data: None,
+            aws_port: 0,
+            settings,
+            secret,
+            log: Some(log.dispatch(level)),
+        };
         let system = System::start(options).await.expect("the system starts");
         log.clear(); // of the making of its keys
         Self { system, log, may_leave_mail: AtomicBool::new(false) }
@@ -84,6 +103,11 @@ impl World {
     /// The system itself, for what an actor cannot do.
     pub const fn system(&self) -> &System {
         &self.system
+    }
+
+    /// The same, to be changed.
+    pub const fn system_mut(&mut self) -> &mut System {
+        &mut self.system
     }
 
     /// SQS, SES, Secrets Manager and the way to DynamoDB.

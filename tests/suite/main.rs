@@ -29,5 +29,7 @@ mod tokens;
 mod model;
 mod traces;
 
+mod faults;
+
 mod doubles;
 mod tidy;

@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+
 /// A service behind the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
@@ -49,15 +51,25 @@ pub enum Fault {
     Reset,
     /// Never answered; it ends when the client goes away or the server stops.
     Hang,
+    /// Refused for now, without effect, in the service's own words for "too fast".
+    Throttled,
+    /// The process that calls dies before anything is done.
+    DiesBefore,
+    /// Carried out, then the process that called dies.
+    DiesAfter,
 }
 
 /// The faults to come and the calls that were.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Mutex<Log>);
+pub(super) struct Faults {
+    log: Mutex<Log>,
+    deaths: watch::Sender<()>,
+}
 
 #[derive(Debug, Default)]
 struct Log {
     plans: Vec<Plan>,
+    positions: Vec<Position>,
     calls: Vec<Call>,
 }
 
@@ -70,6 +82,42 @@ struct Plan {
     times: usize,
 }
 
+/// A plan for the call at some position, whatever it is, and for those of the same operation behind it.
+#[derive(Debug)]
+struct Position {
+    /// How many calls are let through before.
+    spared: usize,
+    /// The call that was found there.
+    found: Option<Call>,
+    fault: Fault,
+    times: usize,
+}
+
+impl Position {
+    fn meet(&mut self, call: &Call) -> Option<Fault> {
+        if self.found.is_none() {
+            if self.spared > 0 {
+                self.spared -= 1;
+                return None;
+            }
+            self.found = Some(call.clone());
+        }
+        if self.times == 0 || self.found.as_ref() != Some(call) {
+            return None;
+        }
+        self.times -= 1;
+        Some(self.fault.clone())
+    }
+}
+
+impl Call {
+    /// Whether Lambda's poller makes it, rather than a function.
+    #[must_use]
+    pub fn is_pollers(&self) -> bool {
+        self.service == Service::Sqs && ["ReceiveMessage", "DeleteMessage"].contains(&self.operation.as_str())
+    }
+}
+
 impl Faults {
     /// Lets `spared` calls of `operation` through and the next `times` meet `fault`.
     pub(super) fn plan(&self, service: Service, operation: &str, spared: usize, fault: Fault, times: usize) {
@@ -77,10 +125,23 @@ impl Faults {
         self.log().plans.push(Plan { call, spared, fault, times });
     }
 
+    /// Lets `spared` calls of functions through, of whatever operation; the next, and those of its operation behind it,
+    /// `times` in all, meet `fault`.
+    pub(super) fn plan_at(&self, spared: usize, fault: Fault, times: usize) {
+        self.log().positions.push(Position { spared, found: None, fault, times });
+    }
+
     /// Logs a call that arrived; answers with the fault that it meets, if any.
     pub(super) fn meet(&self, call: &Call) -> Option<Fault> {
         let mut log = self.log();
         log.calls.push(call.clone());
+        if !call.is_pollers() {
+            // Each of them counts each call; the first that wants it has it.
+            let met: Vec<_> = log.positions.iter_mut().filter_map(|position| position.meet(call)).collect();
+            if let Some(fault) = met.into_iter().next() {
+                return Some(fault);
+            }
+        }
         let plan = log.plans.iter_mut().find(|plan| plan.times > 0 && plan.call == *call)?;
         if plan.spared > 0 {
             plan.spared -= 1;
@@ -92,7 +153,9 @@ impl Faults {
 
     /// Forgets the faults to come.
     pub(super) fn clear_plans(&self) {
-        self.log().plans.clear();
+        let mut log = self.log();
+        log.plans.clear();
+        log.positions.clear();
     }
 
     /// The calls so far.
@@ -105,7 +168,22 @@ impl Faults {
         self.log().calls.clear();
     }
 
+    /// Lets every process die that has a call under way.
+    pub(super) fn die(&self) {
+        self.deaths.send_modify(|()| {});
+    }
+
+    /// Resolves at the next death.
+    pub(super) fn death(&self) -> impl Future<Output = ()> + use<> {
+        let mut deaths = self.deaths.subscribe();
+        async move {
+            if deaths.changed().await.is_err() {
+                std::future::pending::<()>().await; // nobody is left to bring it
+            }
+        }
+    }
+
     fn log(&self) -> MutexGuard<'_, Log> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

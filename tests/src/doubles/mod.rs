@@ -79,6 +79,17 @@ impl Aws {
         self.faults.plan(service, operation, spared, fault, 1);
     }
 
+    /// Makes the call behind the next `spared` ones that functions make, whatever it is, meet `fault`, and those of its operation
+    /// after it: `times` in all.
+    pub fn fail_at(&self, spared: usize, fault: Fault, times: usize) {
+        self.faults.plan_at(spared, fault, times);
+    }
+
+    /// Resolves when [`Fault::DiesBefore`] or [`Fault::DiesAfter`] is met from now on.
+    pub fn death(&self) -> impl Future<Output = ()> + use<> {
+        self.faults.death()
+    }
+
     /// Forgets the faults that no call has met yet.
     pub fn clear_faults(&self) {
         self.faults.clear_plans();

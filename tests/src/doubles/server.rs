@@ -87,6 +87,19 @@ impl Server {
             }
             Some(Fault::Reset) => Err(io::ErrorKind::ConnectionReset.into()),
             Some(Fault::Hang) => pending().await,
+            Some(Fault::Throttled) => {
+                let message = "Rate exceeded".to_owned();
+                Ok(wire::reply(&call, Err(Refusal::asked_for(400, throttle(call.service).to_owned(), message))))
+            }
+            Some(Fault::DiesBefore) => {
+                self.faults.die();
+                pending().await
+            }
+            Some(Fault::DiesAfter) => {
+                self.serve(&call, head, body).await;
+                self.faults.die();
+                pending().await
+            }
         }
     }
 
@@ -119,6 +132,15 @@ impl Server {
         head.headers.remove(CONNECTION);
         head.headers.remove(TRANSFER_ENCODING);
         Ok(Reply::from_parts(head, Full::new(body)))
+    }
+}
+
+/// What a service calls a call too many.
+fn throttle(service: Service) -> &'static str {
+    match service {
+        Service::Ses => "Throttling",
+        Service::Sqs => "RequestThrottled",
+        Service::Secrets | Service::DynamoDb => "ThrottlingException",
     }
 }
 

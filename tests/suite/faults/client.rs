@@ -1,0 +1,243 @@
+//! A good client: it knows what it was told, asks again what failed, and says where an answer broke a promise.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderValue;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use serde_json::{Value, json};
+use tests::contract;
+use tests::system::Answer;
+use tests::world::{World, request};
+
+use super::invariants::Violation;
+use super::now;
+
+/// API Gateway waits for 30 s, and Lambda for ten.
+const IN_TIME: Duration = Duration::from_secs(10);
+
+/// What everybody calls themselves.
+pub const NAME: &str = "Canary Featherstone";
+
+/// What a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    Register,
+    Login,
+    LoginWithWrongPassword,
+    Refresh,
+    /// With the token before: another tab is late.
+    RefreshAgain,
+    /// With the first token of the session: it, or somebody else, kept a copy.
+    RefreshWithFirst,
+    LogOut,
+    LogOutEverywhere,
+    Me,
+    Sessions,
+    /// Ends the session that it did not make last.
+    EndOther,
+    SendMail,
+    Jwks,
+    Health,
+}
+
+/// A session, as its client knows it.
+#[derive(Clone, Debug)]
+pub struct Session {
+    id: String,
+    first: String,
+    /// What was traded for the current token.
+    previous: Option<String>,
+    current: String,
+}
+
+/// Somebody at the door, and all that they know.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub email: String,
+    pub password: String,
+    pub access_token: Option<String>,
+    /// Those it is signed in with, the one that it uses last.
+    pub sessions: Vec<Session>,
+    /// Refresh tokens of sessions that ended: none of them may ever work again.
+    pub ended: Vec<String>,
+    /// The successor that each token was answered with.
+    successors: HashMap<String, String>,
+    /// The user's id, once known.
+    pub user: Option<String>,
+    /// How many mails it was promised.
+    pub mails: usize,
+    /// Whether a registration failed that may have opened the account.
+    may_be_registered: bool,
+    pub violations: Vec<Violation>,
+}
+
+impl Client {
+    pub fn new(email: &str, password: &str) -> Self {
+        Self {
+            email: email.to_owned(),
+            password: password.to_owned(),
+            access_token: None,
+            sessions: Vec::new(),
+            ended: Vec::new(),
+            successors: HashMap::new(),
+            user: None,
+            mails: 0,
+            may_be_registered: false,
+            violations: Vec::new(),
+        }
+    }
+
+    /// The refresh token that it would use.
+    pub fn refresh_token(&self) -> Option<&str> {
+        self.sessions.last().map(|session| session.current.as_str())
+    }
+
+    /// Asks once. The status that it was answered, if it was; an answer that is none of `expected` is a violation.
+    pub async fn asks(&mut self, world: &World, wish: Wish, expected: &[u16]) -> Option<u16> {
+        let (method, path, body) = self.request(wish);
+        let mut request = request(method, &path);
+        if let Some(body) = body {
+            request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            request.body = Some(body.to_string().into_bytes());
+        } else if let Some(token) = &self.access_token {
+            request.headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().expect("a header"));
+        }
+        let asked_at = now();
+        let answer = world.system().call(&request).await;
+        if asked_at.elapsed() > IN_TIME {
+            self.complain("I8", format!("{wish:?} took {:?}", asked_at.elapsed()));
+        }
+        // A process that is gone is a 5xx of API Gateway's.
+        let Ok(answer) = answer else {
+            self.may_be_registered |= wish == Wish::Register;
+            return None;
+        };
+        let answer = answer.expect("there is such a route");
+        if let Some(complaint) = contract::complaint(method, &path, &answer) {
+            self.complain("I8", complaint);
+        }
+        if answer.body.contains(&self.password) {
+            self.complain("I7", format!("{wish:?} is answered with the password"));
+        }
+        if answer.status == 503 {
+            self.may_be_registered |= wish == Wish::Register;
+            return None;
+        }
+        self.judge(wish, &answer, expected);
+        self.learn(wish, &answer);
+        Some(answer.status)
+    }
+
+    /// Asks until it is answered, now that nothing is in the way: once is enough.
+    pub async fn insists(&mut self, world: &World, wish: Wish, expected: &[u16]) {
+        match self.asks(world, wish, expected).await {
+            None => self.complain("I8", format!("{wish:?} is not answered, and nothing is wrong any more")),
+            Some(409) if !expected.contains(&409) => {
+                if self.asks(world, Wish::Login, &[200]).await.is_none() {
+                    self.complain("I8", "login is not answered, and nothing is wrong any more".to_owned());
+                }
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn judge(&mut self, wish: Wish, answer: &Answer, expected: &[u16]) {
+        let is_honest = wish == Wish::Register && answer.status == 409 && self.may_be_registered;
+        if expected.contains(&answer.status) || is_honest {
+            return;
+        }
+        let name = match answer.status {
+            401 => "I9",
+            409 => "I6",
+            _ => "I8",
+        };
+        self.complain(name, format!("{wish:?} is answered {}, not {expected:?}: {}", answer.status, answer.body));
+    }
+
+    fn learn(&mut self, wish: Wish, answer: &Answer) {
+        match (wish, answer.status) {
+            (Wish::Register, 201) | (Wish::Login, 200) => {
+                self.user = answer.json()["user"]["id"].as_str().map(str::to_owned);
+                self.mails += usize::from(wish == Wish::Register);
+                let (id, token) = (session_of(&answer.text("accessToken")), answer.text("refreshToken"));
+                self.sessions.push(Session { id, first: token.clone(), previous: None, current: token });
+                self.access_token = Some(answer.text("accessToken"));
+            }
+            (Wish::Refresh | Wish::RefreshAgain, 200) => self.keep(wish, answer),
+            (Wish::Refresh | Wish::RefreshWithFirst, 401) | (Wish::LogOut, 204) => {
+                self.ended.extend(self.sessions.pop().map(|session| session.current));
+            }
+            (Wish::LogOutEverywhere, 204) => {
+                self.ended.extend(self.sessions.drain(..).map(|session| session.current));
+            }
+            (Wish::EndOther, 204) => self.ended.push(self.sessions.remove(0).current),
+            (Wish::SendMail, 202) => self.mails += 1,
+            _ => {}
+        }
+    }
+
+    fn keep(&mut self, wish: Wish, answer: &Answer) {
+        let Some(session) = self.sessions.last_mut() else { return };
+        let again = wish == Wish::RefreshAgain;
+        let presented = if again { session.previous.clone().unwrap_or_default() } else { session.current.clone() };
+        let successor = answer.text("refreshToken");
+        session.current.clone_from(&successor);
+        session.previous = Some(presented.clone());
+        self.access_token = Some(answer.text("accessToken"));
+        if self.successors.insert(presented, successor.clone()).is_some_and(|before| before != successor) {
+            self.complain("I5", "one token has two successors".to_owned());
+        }
+    }
+
+    pub fn complain(&mut self, name: &'static str, what: String) {
+        self.violations.push(Violation { name, what });
+    }
+
+    /// Method, path and body.
+    fn request(&self, wish: Wish) -> (&'static str, String, Option<Value>) {
+        let auth = |name: &str| format!("/api/auth/{name}");
+        let credentials = |password: &str| json!({"email": self.email, "password": password});
+        let session = self.sessions.last();
+        let refresh = |token: Option<&String>| json!({"refreshToken": token.map_or("", String::as_str)});
+        let current = session.map(|session| &session.current);
+        match wish {
+            Wish::Register => {
+                let mut body = credentials(&self.password);
+                body["name"] = json!(NAME);
+                ("POST", auth("register"), Some(body))
+            }
+            Wish::Login => ("POST", auth("login"), Some(credentials(&self.password))),
+            Wish::LoginWithWrongPassword => ("POST", auth("login"), Some(credentials("not the password"))),
+            Wish::Refresh => ("POST", auth("refresh"), Some(refresh(current))),
+            Wish::RefreshAgain => {
+                ("POST", auth("refresh"), Some(refresh(session.and_then(|session| session.previous.as_ref()))))
+            }
+            Wish::RefreshWithFirst => ("POST", auth("refresh"), Some(refresh(session.map(|session| &session.first)))),
+            Wish::LogOut => ("POST", auth("logout"), Some(refresh(current))),
+            Wish::LogOutEverywhere => {
+                let mut body = refresh(current);
+                body["everywhere"] = json!(true);
+                ("POST", auth("logout"), Some(body))
+            }
+            Wish::Me => ("GET", auth("me"), None),
+            Wish::Sessions => ("GET", auth("sessions"), None),
+            Wish::EndOther => {
+                let other = self.sessions.first().map_or("", |session| session.id.as_str());
+                ("DELETE", auth(&format!("sessions/{other}")), None)
+            }
+            Wish::SendMail => ("POST", auth("send-welcome-email"), None),
+            Wish::Jwks => ("GET", "/.well-known/jwks.json".to_owned(), None),
+            Wish::Health => ("GET", "/health".to_owned(), None),
+        }
+    }
+}
+
+/// The session that an access token is of.
+fn session_of(access_token: &str) -> String {
+    let claims = access_token.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok());
+    let claims: Value = serde_json::from_slice(&claims.unwrap_or_default()).unwrap_or_default();
+    claims["sid"].as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,184 @@
+//! What must hold when all is quiet again, whatever went wrong. Each violation bears the name of what it breaks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::Value;
+use tests::system::MAIL_QUEUE;
+use tests::world::World;
+
+use super::client::NAME;
+use super::stage::Stage;
+
+/// The most live sessions of a user. Logins that ran beside each other may overshoot; here none did.
+const MOST_SESSIONS: usize = 10;
+
+/// What was broken, by its name in the requirements, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    pub name: &'static str,
+    pub what: String,
+}
+
+/// A look at a stage at rest, for what does not hold of it.
+type Check = fn(&Stage) -> Vec<String>;
+
+/// All that does not hold of a stage at rest.
+pub fn broken(stage: &Stage) -> Vec<Violation> {
+    let checks: [(&'static str, Check); 7] = [
+        ("I1", every_mail_is_sent_once_or_is_before_a_person),
+        ("I2", no_mail_is_sent_to_nobody),
+        ("I3", accounts_are_whole),
+        ("I4", no_message_is_left),
+        ("I6", what_was_answered_is_there),
+        ("I7", no_canary_is_told),
+        ("LOG-05", no_user_has_too_many_sessions),
+    ];
+    let named =
+        |(name, check): (&'static str, Check)| check(stage).into_iter().map(move |what| Violation { name, what });
+    checks.into_iter().flat_map(named).collect()
+}
+
+/// I1: accepted by SES once, and once more for each time that was counted; or failed, and in the dead-letter queue.
+fn every_mail_is_sent_once_or_is_before_a_person(stage: &Stage) -> Vec<String> {
+    let world = &stage.world;
+    let mut accepted: BTreeMap<String, usize> = BTreeMap::new();
+    for mail in stage.mails_before.iter().chain(&world.mails()) {
+        let tag = |name: &str| mail.tags.get(name).cloned().unwrap_or_default();
+        *accepted.entry(format!("{}/{}", tag("user"), tag("mail"))).or_default() += 1;
+    }
+    let log = world.log();
+    let users = users(world);
+    let dead: BTreeSet<_> =
+        world.dead_letters().iter().filter_map(|body| body["mail"].as_str().map(str::to_owned)).collect();
+    let mut broken = Vec::new();
+    for row in world.rows("MAIL#").iter().filter(|row| users.contains_key(text(row, "pk"))) {
+        let key = mail_key(row);
+        let again = log.iter().filter(|line| line["event"] == "mail_sent_again" && line["mail"] == *key).count();
+        let accepted = accepted.get(&key).copied().unwrap_or_default();
+        if accepted > 1 + again {
+            broken.push(format!("{key} is accepted {accepted} times, {again} of them counted"));
+        }
+        match text(row, "state") {
+            "sent" if accepted == 0 => broken.push(format!("{key} is called sent, and SES never had it")),
+            "failed" if !dead.contains(&key) => broken.push(format!("{key} failed, and nobody is told")),
+            "sent" | "failed" => {}
+            unfinished => broken.push(format!("{key} is still {unfinished}")),
+        }
+    }
+    broken
+}
+
+/// I2.
+fn no_mail_is_sent_to_nobody(stage: &Stage) -> Vec<String> {
+    let users = users(&stage.world);
+    let mails = stage.world.mails();
+    let strays = mails.iter().filter(|mail| {
+        let [to] = &mail.to[..] else { return true };
+        !users.values().any(|email| email == to)
+    });
+    strays.map(|mail| format!("a mail to {:?}", mail.to)).collect()
+}
+
+/// I3: a credential, its user, a session and a mail; and no user without a credential.
+fn accounts_are_whole(stage: &Stage) -> Vec<String> {
+    let world = &stage.world;
+    let mut users = users(world);
+    let belongings = |sort_key: &str| -> BTreeSet<String> {
+        world.rows(sort_key).iter().map(|row| text(row, "pk").to_owned()).collect()
+    };
+    let (sessions, mails) = (belongings("SESSION#"), belongings("MAIL#"));
+    let mut broken = Vec::new();
+    for credential in world.items("Credentials") {
+        let user = format!("USER#{}", text(&credential, "userId"));
+        let email = users.remove(&user);
+        if email.is_none_or(|email| email.to_lowercase() != text(&credential, "pk")) {
+            broken.push(format!("a credential without its user {user}"));
+        }
+        if !sessions.contains(&user) || !mails.contains(&user) {
+            broken.push(format!("{user} is there by half"));
+        }
+    }
+    broken.extend(users.keys().map(|user| format!("{user} has no credential")));
+    broken
+}
+
+/// I4.
+fn no_message_is_left(stage: &Stage) -> Vec<String> {
+    stage.world.aws().sqs.bodies(MAIL_QUEUE).into_iter().map(|body| format!("still in the queue: {body}")).collect()
+}
+
+/// I6: who was told of an account has it; every mail that was promised has a row; and nobody was accused.
+fn what_was_answered_is_there(stage: &Stage) -> Vec<String> {
+    let world = &stage.world;
+    let users = users(world);
+    let mut broken = Vec::new();
+    for client in &stage.clients {
+        let Some(user) = client.user.as_ref().map(|user| format!("USER#{user}")) else { continue };
+        if users.get(&user) != Some(&client.email) {
+            broken.push(format!("{user} was told of an account that is not there"));
+        }
+        let rows = world.rows("MAIL#").iter().filter(|row| text(row, "pk") == user).count();
+        if rows < client.mails {
+            broken.push(format!("{user} was promised {} mails and has {rows}", client.mails));
+        }
+    }
+    let accused = world.log().iter().any(|line| line["event"] == "authn_token_reuse")
+        || world.rows("MAIL#").iter().any(|row| text(row, "kind") == "session-reuse");
+    if accused && !stage.has_thief {
+        broken.push("a reuse was found that was none".to_owned());
+    }
+    broken
+}
+
+/// I7: neither as it is nor in another spelling, in no line of the log and no message.
+fn no_canary_is_told(stage: &Stage) -> Vec<String> {
+    let mut told = stage.overheard.join("\n");
+    for value in stage.world.log().iter().chain(&stage.world.dead_letters()) {
+        let _ = writeln!(told, "{value}");
+    }
+    let mut canaries = vec![NAME];
+    for client in &stage.clients {
+        canaries.extend([client.email.as_str(), client.password.as_str()]);
+        canaries.extend(client.access_token.as_deref().into_iter().chain(client.refresh_token()));
+        canaries.extend(client.ended.iter().map(String::as_str));
+    }
+    let found = canaries.into_iter().filter(|canary| spellings(canary).iter().any(|spelling| told.contains(spelling)));
+    found.map(|canary| format!("{canary:.12}... is told")).collect()
+}
+
+fn spellings(canary: &str) -> [String; 5] {
+    let mut hex = String::new();
+    for byte in canary.bytes() {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    let url = form_urlencoded::byte_serialize(canary.as_bytes()).collect();
+    let base64 = STANDARD.encode(canary).trim_end_matches('=').to_owned();
+    [canary.to_owned(), hex, url, base64, URL_SAFE_NO_PAD.encode(canary)]
+}
+
+fn no_user_has_too_many_sessions(stage: &Stage) -> Vec<String> {
+    let mut live: BTreeMap<String, usize> = BTreeMap::new();
+    for row in stage.world.rows("SESSION#").iter().filter(|row| row.get("revokedAt").is_none()) {
+        *live.entry(text(row, "pk").to_owned()).or_default() += 1;
+    }
+    let too_many = live.into_iter().filter(|(_, live)| *live > MOST_SESSIONS);
+    too_many.map(|(user, live)| format!("{user} has {live} live sessions")).collect()
+}
+
+/// The addresses of the users, by partition.
+fn users(world: &World) -> BTreeMap<String, String> {
+    world.rows("PROFILE").iter().map(|row| (text(row, "pk").to_owned(), text(row, "email").to_owned())).collect()
+}
+
+/// What messages and the log call a mail row.
+pub fn mail_key(row: &Value) -> String {
+    let id = |name: &str| text(row, name).split_once('#').map_or("", |(_, id)| id).to_owned();
+    format!("{}/{}", id("pk"), id("sk"))
+}
+
+fn text<'a>(row: &'a Value, name: &str) -> &'a str {
+    row[name]["S"].as_str().unwrap_or_default()
+}

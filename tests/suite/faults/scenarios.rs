@@ -1,0 +1,232 @@
+//! What the faults happen to: each handler, on each of its ways.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use jiff::SignedDuration;
+use serde_json::json;
+use shared::aws::Clients;
+use shared::domain::{Status, UserId};
+use tests::doubles::{Fault, Service};
+use tests::system::StandIn;
+use tests::world::World;
+use tokio::sync::OnceCell;
+
+use super::client::{Client, Wish};
+use super::stage::{Act, Deed, Stage};
+
+/// A call of one function, and what was before.
+pub struct Scenario {
+    pub name: &'static str,
+    /// What was, on a world of its own: done once, and copied for each case.
+    before: Deed,
+    /// What was last, done for each case: queues are not copied.
+    last: Deed,
+    act: Act,
+    /// A wrong function in place of a right one.
+    stand_in: Option<(&'static str, StandIn)>,
+    first: OnceCell<Stage>,
+}
+
+impl Scenario {
+    pub fn new(name: &'static str, before: Deed, last: Deed, act: Act) -> Self {
+        Self { name, before, last, act, stand_in: None, first: OnceCell::new() }
+    }
+
+    pub fn with(self, function: &'static str, stand_in: StandIn) -> Self {
+        Self { stand_in: Some((function, stand_in)), ..self }
+    }
+
+    /// A stage on which everything is ready for the act. The process is new.
+    pub async fn staged(&self) -> Stage {
+        let first = self.first.get_or_init(async || {
+            let mut stage = Stage::new(World::new().await, Vec::new(), Vec::new());
+            (self.before)(&mut stage).await;
+            stage
+        });
+        let first = first.await;
+        let mut stage = Stage::new(first.world.copy().await, first.clients.clone(), first.world.mails());
+        if let Some((function, stand_in)) = self.stand_in {
+            stage.replace(function, stand_in);
+        }
+        (self.last)(&mut stage).await;
+        stage.restart();
+        stage.calls();
+        stage
+    }
+
+    /// How many calls the act makes when nothing goes wrong; and nothing does.
+    pub async fn calls(&self) -> usize {
+        let mut stage = self.staged().await;
+        let is_done = stage.act(self.act).await;
+        let calls = stage.calls();
+        stage.recover(self.act, is_done).await;
+        assert_eq!(stage.violations().await, [], "{} without a fault", self.name);
+        assert!(is_done && calls > 0, "{}: {calls} calls", self.name);
+        calls
+    }
+
+    pub async fn act(&self, stage: &mut Stage) -> bool {
+        stage.act(self.act).await
+    }
+
+    pub async fn recover(&self, stage: &mut Stage, is_done: bool) {
+        stage.recover(self.act, is_done).await;
+    }
+}
+
+/// One of them, on its own.
+pub fn named(name: &str) -> Scenario {
+    list().into_iter().find(|scenario| scenario.name == name).expect("a scenario of this name")
+}
+
+/// All of them.
+pub fn all() -> Vec<Arc<Scenario>> {
+    list().into_iter().map(Arc::new).collect()
+}
+
+fn list() -> Vec<Scenario> {
+    vec![
+        Scenario::new("register", stranger, nothing, Act::Ask(Wish::Register, &[201])),
+        Scenario::new("register-taken", taken, nothing, Act::Ask(Wish::Register, &[409])),
+        Scenario::new("login", member, nothing, Act::Ask(Wish::Login, &[200])),
+        Scenario::new("login-wrong-password", member, nothing, Act::Ask(Wish::LoginWithWrongPassword, &[401])),
+        Scenario::new("login-unknown", stranger, nothing, Act::Ask(Wish::Login, &[401])),
+        Scenario::new("login-eleventh", member_of_ten_sessions, nothing, Act::Ask(Wish::Login, &[200])),
+        Scenario::new("refresh", member, nothing, Act::Ask(Wish::Refresh, &[200])),
+        Scenario::new("refresh-again", refreshed, nothing, Act::Ask(Wish::RefreshAgain, &[200])),
+        Scenario::new("refresh-lost", refreshed_in_vain, nothing, Act::Ask(Wish::Refresh, &[200])),
+        Scenario::new("refresh-reuse", refreshed_thrice, thief, Act::Ask(Wish::RefreshWithFirst, &[401])),
+        Scenario::new("refresh-disabled", disabled, nothing, Act::Ask(Wish::Refresh, &[401])),
+        Scenario::new("logout", member, nothing, Act::Ask(Wish::LogOut, &[204])),
+        Scenario::new("logout-everywhere", member_of_two_sessions, nothing, Act::Ask(Wish::LogOutEverywhere, &[204])),
+        Scenario::new("me", member, nothing, Act::Ask(Wish::Me, &[200])),
+        Scenario::new("sessions", member_of_two_sessions, nothing, Act::Ask(Wish::Sessions, &[200])),
+        Scenario::new("sessions-end", member_of_two_sessions, nothing, Act::Ask(Wish::EndOther, &[204, 404])),
+        Scenario::new("send-welcome-email", member, nothing, Act::Ask(Wish::SendMail, &[202])),
+        Scenario::new("mail", owed, enqueued, Act::Poll),
+        Scenario::new("mail-postponed", owed, enqueued_and_throttled, Act::Poll),
+        Scenario::new("mail-rejected", owed, enqueued_and_rejected, Act::Poll),
+        Scenario::new("mail-erased", owed_to_nobody, enqueued, Act::Poll),
+        Scenario::new("mail-redriven", failed, redriven, Act::Poll),
+        Scenario::new("sweep", owed, two_minutes, Act::Sweep),
+        Scenario::new("sweep-given-up", owed, two_weeks, Act::Sweep),
+        Scenario::new("rotate", member, nothing, Act::Rotate),
+        Scenario::new("jwks", stranger, nothing, Act::Ask(Wish::Jwks, &[200])),
+        Scenario::new("health", stranger, nothing, Act::Ask(Wish::Health, &[200])),
+    ]
+}
+
+fn rejected() -> Fault {
+    Fault::Error { status: 400, code: "MessageRejected".to_owned(), message: "Address blacklisted.".to_owned() }
+}
+
+macro_rules! deeds {
+    ($($(#[$doc:meta])* $name:ident = |$stage:ident| $deed:block)*) => {
+        $($(#[$doc])* pub fn $name($stage: &mut Stage) -> futures_util::future::BoxFuture<'_, ()> {
+            async move { $deed }.boxed()
+        })*
+    };
+}
+
+deeds! {
+    nothing = |_stage| {}
+    stranger = |stage| {
+        stage.clients.push(Client::new("Ada@example.com", "the password of Ada"));
+    }
+    taken = |stage| {
+        stage.registers("Ada@example.com").await;
+        stage.world.deliver_mail().await;
+        stage.clients[0] = Client::new("ada@Example.com", "what somebody else would like");
+    }
+    member = |stage| {
+        stage.registers("Ada@example.com").await;
+        stage.world.deliver_mail().await;
+        stage.world.pass(SignedDuration::from_mins(6)); // so that what is read of keys is read again
+    }
+    member_of_two_sessions = |stage| {
+        member(stage).await;
+        stage.asks(Wish::Login, &[200]).await;
+    }
+    member_of_ten_sessions = |stage| {
+        member(stage).await;
+        for _ in 0..9 {
+            stage.asks(Wish::Login, &[200]).await;
+        }
+        stage.clients[0].sessions.clear(); // which of them end is not for the client to know
+    }
+    refreshed = |stage| {
+        member(stage).await;
+        stage.asks(Wish::Refresh, &[200]).await;
+    }
+    /// The answer to its last refresh was lost, an hour ago.
+    refreshed_in_vain = |stage| {
+        member(stage).await;
+        let before = stage.clients[0].clone();
+        stage.asks(Wish::Refresh, &[200]).await;
+        stage.clients[0] = before;
+        stage.world.pass(SignedDuration::from_hours(1));
+    }
+    refreshed_thrice = |stage| {
+        member(stage).await;
+        for _ in 0..3 {
+            stage.world.pass(SignedDuration::from_mins(1));
+            stage.asks(Wish::Refresh, &[200]).await;
+        }
+        stage.world.pass(SignedDuration::from_mins(1));
+    }
+    thief = |stage| {
+        stage.has_thief = true;
+    }
+    disabled = |stage| {
+        member(stage).await;
+        let user: UserId = stage.clients[0].user.as_ref().expect("an id").parse().expect("an id");
+        stage.world.system().app.users.set_status(user, Status::Disabled).await.expect("the store answers");
+    }
+    owed = |stage| {
+        stage.registers("Ada@example.com").await;
+    }
+    enqueued = |stage| {
+        stage.enqueues(stage.mail()).await;
+    }
+    enqueued_and_throttled = |stage| {
+        stage.world.aws().fail(Service::Ses, "SendEmail", Fault::Throttled, 1);
+        enqueued(stage).await;
+    }
+    enqueued_and_rejected = |stage| {
+        stage.world.aws().fail(Service::Ses, "SendEmail", rejected(), usize::MAX);
+        enqueued(stage).await;
+    }
+    owed_to_nobody = |stage| {
+        owed(stage).await;
+        for (table, item) in [("Accounts", stage.world.rows("PROFILE")), ("Credentials", stage.world.items("Credentials"))] {
+            let mut key = json!({"pk": item[0]["pk"]});
+            if table == "Accounts" {
+                key["sk"] = item[0]["sk"].clone();
+            }
+            let request = serde_json::from_value(json!({"TableName": table, "Key": key})).expect("a deletion");
+            stage.world.system().database.delete_item(request).expect("the item can be deleted");
+        }
+        stage.clients.clear();
+    }
+    failed = |stage| {
+        owed(stage).await;
+        stage.world.aws().fail(Service::Ses, "SendEmail", rejected(), usize::MAX);
+        stage.world.deliver_mail().await;
+        stage.world.aws().clear_faults();
+    }
+    redriven = |stage| {
+        let body = json!({"v": 1, "mail": stage.mail().to_string(), "retry": 1}).to_string();
+        let app = &stage.world.system().app;
+        let sqs = Clients::new(&app.config.aws, &aws_smithy_http_client::Builder::new().build_http()).sqs;
+        let request = sqs.send_message().queue_url(&app.config.mail_queue_url).message_body(body);
+        request.send().await.expect("SQS takes it");
+    }
+    two_minutes = |stage| {
+        stage.world.pass(SignedDuration::from_mins(2));
+    }
+    two_weeks = |stage| {
+        stage.world.pass(SignedDuration::from_hours(14 * 24));
+        stage.clients[0].sessions.clear(); // idle for too long
+    }
+}

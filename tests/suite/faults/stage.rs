@@ -1,0 +1,166 @@
+//! Where a case happens: a world, those who use it, and what was seen of it.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::SignedDuration;
+use shared::app::App;
+use shared::domain::MailKey;
+use tests::doubles::SentMail;
+use tests::system::{MAIL_QUEUE, StandIn};
+use tests::world::World;
+
+use super::client::{Client, Wish};
+use super::invariants::{self, Violation};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// After so many hours every mail is sent, or given up.
+const QUIET_AFTER: usize = 15 * 24;
+/// What an invocation of the mailer or the sweeper may take of its minute.
+const IN_TIME: Duration = Duration::from_mins(1);
+
+/// Who is called.
+#[derive(Clone, Copy, Debug)]
+pub enum Act {
+    /// A route, by the first client, who expects one of these statuses.
+    Ask(Wish, &'static [u16]),
+    /// The mailer, with what is in the queue.
+    Poll,
+    /// The sweeper.
+    Sweep,
+    /// The rotation function, four times.
+    Rotate,
+}
+
+/// A world and its people.
+pub struct Stage {
+    pub world: World,
+    pub clients: Vec<Client>,
+    /// What SES took before this world began.
+    pub mails_before: Vec<SentMail>,
+    /// Bodies of messages, as they went by.
+    pub overheard: Vec<String>,
+    /// Whether somebody presents a token that another holds.
+    pub has_thief: bool,
+    pub violations: Vec<Violation>,
+}
+
+/// Something done on a stage.
+pub type Deed = for<'a> fn(&'a mut Stage) -> BoxFuture<'a, ()>;
+
+impl Stage {
+    pub fn new(world: World, clients: Vec<Client>, mails_before: Vec<SentMail>) -> Self {
+        world.leave_mail(); // the invariants say more of it
+        Self { world, clients, mails_before, overheard: Vec::new(), has_thief: false, violations: Vec::new() }
+    }
+
+    /// A client that has registered.
+    pub async fn registers(&mut self, email: &str) -> &mut Client {
+        let mut client = Client::new(email, &format!("the password of {email}"));
+        client.insists(&self.world, Wish::Register, &[201]).await;
+        self.clients.push(client);
+        self.clients.last_mut().expect("somebody")
+    }
+
+    /// The first client asks for something that it gets.
+    pub async fn asks(&mut self, wish: Wish, expected: &[u16]) {
+        self.clients[0].insists(&self.world, wish, expected).await;
+    }
+
+    /// Puts what is left of the process away: what it knew, and its connections.
+    pub fn restart(&mut self) {
+        let system = self.world.system_mut();
+        let http = aws_smithy_http_client::Builder::new().build_http();
+        system.app = App::new(system.app.config.clone(), system.app.clock.clone(), &http);
+    }
+
+    pub fn replace(&mut self, function: &'static str, stand_in: StandIn) {
+        self.world.system_mut().stand_ins.insert(function, stand_in);
+    }
+
+    /// The key of the only mail row.
+    pub fn mail(&self) -> MailKey {
+        let [row] = &self.world.rows("MAIL#")[..] else { panic!("one mail row") };
+        invariants::mail_key(row).parse().expect("a key")
+    }
+
+    /// Puts a message of that row into the queue.
+    pub async fn enqueues(&self, key: MailKey) {
+        self.world.system().app.mail_queue.enqueue(key).await.expect("SQS takes it");
+    }
+
+    /// One invocation, whatever comes of it; of a rotation, as many as go well. Whether it did its work.
+    pub async fn act(&mut self, act: Act) -> bool {
+        let asked_at = super::now();
+        let system = self.world.system();
+        let is_done = match act {
+            Act::Ask(wish, expected) => self.clients[0].asks(&self.world, wish, expected).await.is_some(),
+            Act::Poll => system.poll_mail(0).await.is_ok(),
+            Act::Sweep => system.sweep().await.is_ok(),
+            Act::Rotate => system.rotate_keys().await.is_ok(),
+        };
+        if asked_at.elapsed() > IN_TIME * 4 {
+            self.complain("I8", format!("{act:?} took {:?}", asked_at.elapsed()));
+        }
+        self.overheard.extend(self.world.aws().sqs.bodies(MAIL_QUEUE));
+        is_done
+    }
+
+    /// What follows when nothing is wrong any more: whoever was not served comes again.
+    pub async fn recover(&mut self, act: Act, is_done: bool) {
+        match act {
+            Act::Ask(wish, expected) if !is_done => self.asks(wish, expected).await,
+            Act::Rotate => self.recovers_its_keys(is_done).await,
+            _ => {}
+        }
+    }
+
+    /// Nobody is refused while a rotation lies broken, nor after it was begun again, nor when the new keys sign.
+    async fn recovers_its_keys(&mut self, is_done: bool) {
+        self.asks(Wish::Me, &[200]).await;
+        self.asks(Wish::Refresh, &[200]).await;
+        if !is_done && let Err(error) = self.world.system().rotate_keys().await {
+            self.complain("KEY-05", format!("the rotation cannot be taken up: {error}"));
+        }
+        for time in [SignedDuration::ZERO, HOUR, HOUR + HOUR] {
+            self.world.pass(time);
+            self.asks(Wish::Refresh, &[200]).await;
+            self.asks(Wish::Me, &[200]).await;
+        }
+    }
+
+    /// Lets hours pass until no mail is owed and no message is left.
+    pub async fn settles(&mut self) {
+        for _ in 0..QUIET_AFTER {
+            self.world.live_through(HOUR).await;
+            self.overheard.extend(self.world.aws().sqs.bodies(MAIL_QUEUE));
+            let counts = self.world.aws().sqs.counts(MAIL_QUEUE);
+            let messages = counts.visible + counts.in_flight + counts.delayed;
+            if messages == 0 && self.world.rows("MAIL#").iter().all(|row| row.get("dueShard").is_none()) {
+                return;
+            }
+        }
+    }
+
+    /// What of the invariants does not hold. The clients try their tokens for that, the last thing they do.
+    pub async fn violations(mut self) -> Vec<Violation> {
+        self.settles().await;
+        self.violations.extend(invariants::broken(&self));
+        for client in &mut self.clients {
+            if client.refresh_token().is_some() {
+                client.insists(&self.world, Wish::Refresh, &[200]).await;
+            }
+            for token in client.ended.clone() {
+                if self.world.refresh(&token).await.status != 401 {
+                    client.complain("I5", "a token of an ended session still works".to_owned());
+                }
+            }
+        }
+        self.violations.extend(self.clients.iter().flat_map(|client| client.violations.clone()));
+        self.violations
+    }
+
+    fn complain(&mut self, name: &'static str, what: String) {
+        self.violations.push(Violation { name, what });
+    }
+}
