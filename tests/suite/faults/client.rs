@@ -39,6 +39,8 @@ pub enum Wish {
     /// Ends the session that it did not make last.
     EndOther,
     SendMail,
+    /// Under an `Idempotency-Key`, always the same.
+    SendMailWithKey,
     Jwks,
     Health,
 }
@@ -69,6 +71,9 @@ pub struct Client {
     pub user: Option<String>,
     /// How many mails it was promised.
     pub mails: usize,
+    /// Whether a mail may be owed of which it was never told.
+    pub may_be_owed_more: bool,
+    has_used_its_key: bool,
     /// Whether a registration failed that may have opened the account.
     may_be_registered: bool,
     pub violations: Vec<Violation>,
@@ -85,6 +90,8 @@ impl Client {
             successors: HashMap::new(),
             user: None,
             mails: 0,
+            may_be_owed_more: false,
+            has_used_its_key: false,
             may_be_registered: false,
             violations: Vec::new(),
         }
@@ -105,6 +112,9 @@ impl Client {
         } else if let Some(token) = &self.access_token {
             request.headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().expect("a header"));
         }
+        if wish == Wish::SendMailWithKey {
+            request.headers.insert("idempotency-key", HeaderValue::from_static("the-one-and-only"));
+        }
         let asked_at = now();
         let answer = world.system().call(&request).await;
         if asked_at.elapsed() > IN_TIME {
@@ -112,7 +122,7 @@ impl Client {
         }
         // A process that is gone is a 5xx of API Gateway's.
         let Ok(answer) = answer else {
-            self.may_be_registered |= wish == Wish::Register;
+            self.fears(wish);
             return None;
         };
         let answer = answer.expect("there is such a route");
@@ -123,7 +133,7 @@ impl Client {
             self.complain("I7", format!("{wish:?} is answered with the password"));
         }
         if answer.status == 503 {
-            self.may_be_registered |= wish == Wish::Register;
+            self.fears(wish);
             return None;
         }
         self.judge(wish, &answer, expected);
@@ -136,6 +146,7 @@ impl Client {
         match self.asks(world, wish, expected).await {
             None => self.complain("I8", format!("{wish:?} is not answered, and nothing is wrong any more")),
             Some(409) if !expected.contains(&409) => {
+                self.mails += 1; // it has an account after all
                 if self.asks(world, Wish::Login, &[200]).await.is_none() {
                     self.complain("I8", "login is not answered, and nothing is wrong any more".to_owned());
                 }
@@ -157,6 +168,12 @@ impl Client {
         self.complain(name, format!("{wish:?} is answered {}, not {expected:?}: {}", answer.status, answer.body));
     }
 
+    /// What was asked for may be done, though nobody says so.
+    fn fears(&mut self, wish: Wish) {
+        self.may_be_registered |= wish == Wish::Register;
+        self.may_be_owed_more |= wish == Wish::SendMail;
+    }
+
     fn learn(&mut self, wish: Wish, answer: &Answer) {
         match (wish, answer.status) {
             (Wish::Register, 201) | (Wish::Login, 200) => {
@@ -175,6 +192,10 @@ impl Client {
             }
             (Wish::EndOther, 204) => self.ended.push(self.sessions.remove(0).current),
             (Wish::SendMail, 202) => self.mails += 1,
+            (Wish::SendMailWithKey, 202) => {
+                self.mails += usize::from(!self.has_used_its_key);
+                self.has_used_its_key = true;
+            }
             _ => {}
         }
     }
@@ -228,7 +249,7 @@ impl Client {
                 let other = self.sessions.first().map_or("", |session| session.id.as_str());
                 ("DELETE", auth(&format!("sessions/{other}")), None)
             }
-            Wish::SendMail => ("POST", auth("send-welcome-email"), None),
+            Wish::SendMail | Wish::SendMailWithKey => ("POST", auth("send-welcome-email"), None),
             Wish::Jwks => ("GET", "/.well-known/jwks.json".to_owned(), None),
             Wish::Health => ("GET", "/health".to_owned(), None),
         }

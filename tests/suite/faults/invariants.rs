@@ -110,7 +110,8 @@ fn no_message_is_left(stage: &Stage) -> Vec<String> {
     stage.world.aws().sqs.bodies(MAIL_QUEUE).into_iter().map(|body| format!("still in the queue: {body}")).collect()
 }
 
-/// I6: who was told of an account has it; every mail that was promised has a row; and nobody was accused.
+/// I6: who was told of an account has it; every mail that was promised has a row, and no other has;
+/// and nobody was accused.
 fn what_was_answered_is_there(stage: &Stage) -> Vec<String> {
     let world = &stage.world;
     let users = users(world);
@@ -120,8 +121,9 @@ fn what_was_answered_is_there(stage: &Stage) -> Vec<String> {
         if users.get(&user) != Some(&client.email) {
             broken.push(format!("{user} was told of an account that is not there"));
         }
-        let rows = world.rows("MAIL#").iter().filter(|row| text(row, "pk") == user).count();
-        if rows < client.mails {
+        let is_promised = |row: &&Value| text(row, "pk") == user && text(row, "kind") == "welcome";
+        let rows = world.rows("MAIL#").iter().filter(is_promised).count();
+        if rows < client.mails || (rows > client.mails && !client.may_be_owed_more) {
             broken.push(format!("{user} was promised {} mails and has {rows}", client.mails));
         }
     }

@@ -104,6 +104,7 @@ fn list() -> Vec<Scenario> {
         Scenario::new("sessions", member_of_two_sessions, nothing, Act::Ask(Wish::Sessions, &[200])),
         Scenario::new("sessions-end", member_of_two_sessions, nothing, Act::Ask(Wish::EndOther, &[204, 404])),
         Scenario::new("send-welcome-email", member, nothing, Act::Ask(Wish::SendMail, &[202])),
+        Scenario::new("send-welcome-email-with-key", member, nothing, Act::Ask(Wish::SendMailWithKey, &[202])),
         Scenario::new("mail", owed, enqueued, Act::Poll),
         Scenario::new("mail-postponed", owed, enqueued_and_throttled, Act::Poll),
         Scenario::new("mail-rejected", owed, enqueued_and_rejected, Act::Poll),
