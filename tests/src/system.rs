@@ -221,7 +221,10 @@ impl System {
     }
 
     /// Calls a function as Lambda does, with so many seconds to answer.
-    async fn invoke(&self, function: &str, event: Value, seconds: i64) -> Result<Value, AnyError> {
+    ///
+    /// # Errors
+    /// What the function fails with, or that its process died over it.
+    pub async fn invoke(&self, function: &str, event: Value, seconds: i64) -> Result<Value, AnyError> {
         let event = event::invocation(event, seconds);
         let death = self.aws.death();
         let invocation = match self.stand_ins.get(function) {

@@ -62,7 +62,7 @@ async fn no_pair_of_faults_breaks_a_promise() {
 
 /// Every scenario, with the number of its calls.
 async fn counted() -> Vec<(Arc<Scenario>, usize)> {
-    let counted = scenarios::all().into_iter().map(async |scenario| {
+    let counted = scenarios::all().into_iter().map(|scenario| async move {
         let calls = scenario.calls().await;
         (scenario, calls)
     });

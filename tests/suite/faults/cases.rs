@@ -12,7 +12,7 @@ use super::invariants::Violation;
 use super::stage::Stage;
 
 /// How many cases run beside each other: most of them wait for a timeout most of their time.
-const AT_ONCE: usize = 24;
+pub const AT_ONCE: usize = 24;
 
 /// What goes wrong with a call. "For good" is to the end of the invocation, for every call of the operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,13 @@
 //! A good client: it knows what it was told, asks again what failed, and says where an answer broke a promise.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tests::contract;
 use tests::system::Answer;
@@ -22,9 +23,11 @@ const IN_TIME: Duration = Duration::from_secs(10);
 pub const NAME: &str = "Canary Featherstone";
 
 /// What a client asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Wish {
     Register,
+    /// Under an `Idempotency-Key`, always the same.
+    RegisterWithKey,
     Login,
     LoginWithWrongPassword,
     Refresh,
@@ -36,7 +39,7 @@ pub enum Wish {
     LogOutEverywhere,
     Me,
     Sessions,
-    /// Ends the session that it did not make last.
+    /// Ends the session that it made first.
     EndOther,
     SendMail,
     /// Under an `Idempotency-Key`, always the same.
@@ -73,7 +76,9 @@ pub struct Client {
     pub mails: usize,
     /// Whether a mail may be owed of which it was never told.
     pub may_be_owed_more: bool,
-    has_used_its_key: bool,
+    keys_used: HashSet<Wish>,
+    /// When it got its access token.
+    pub signed_in_at: Timestamp,
     /// Whether a registration failed that may have opened the account.
     may_be_registered: bool,
     pub violations: Vec<Violation>,
@@ -91,9 +96,22 @@ impl Client {
             user: None,
             mails: 0,
             may_be_owed_more: false,
-            has_used_its_key: false,
+            keys_used: HashSet::new(),
+            signed_in_at: Timestamp::UNIX_EPOCH,
             may_be_registered: false,
             violations: Vec::new(),
+        }
+    }
+
+    /// Goes on with what another tab of the same browser was answered, if this one was not.
+    pub fn hears_from(&mut self, mut tab: Self) {
+        let differs = |(token, successor)| self.successors.get(token).is_some_and(|mine| mine != successor);
+        if tab.successors.iter().any(differs) {
+            self.complain("I5", "one token has two successors".to_owned());
+        }
+        self.violations.append(&mut tab.violations);
+        if tab.successors.len() > self.successors.len() {
+            *self = Self { violations: std::mem::take(&mut self.violations), ..tab };
         }
     }
 
@@ -112,8 +130,8 @@ impl Client {
         } else if let Some(token) = &self.access_token {
             request.headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().expect("a header"));
         }
-        if wish == Wish::SendMailWithKey {
-            request.headers.insert("idempotency-key", HeaderValue::from_static("the-one-and-only"));
+        if [Wish::RegisterWithKey, Wish::SendMailWithKey].contains(&wish) {
+            request.headers.insert("idempotency-key", self.email.parse().expect("a header"));
         }
         let asked_at = now();
         let answer = world.system().call(&request).await;
@@ -137,6 +155,9 @@ impl Client {
             return None;
         }
         self.judge(wish, &answer, expected);
+        if answer.body.contains("accessToken") {
+            self.signed_in_at = world.now();
+        }
         self.learn(wish, &answer);
         Some(answer.status)
     }
@@ -176,9 +197,13 @@ impl Client {
 
     fn learn(&mut self, wish: Wish, answer: &Answer) {
         match (wish, answer.status) {
-            (Wish::Register, 201) | (Wish::Login, 200) => {
-                self.user = answer.json()["user"]["id"].as_str().map(str::to_owned);
-                self.mails += usize::from(wish == Wish::Register);
+            (Wish::Register | Wish::RegisterWithKey, 201) | (Wish::Login, 200) => {
+                let user = answer.json()["user"]["id"].as_str().map(str::to_owned);
+                if self.user.is_some() && self.user != user {
+                    self.complain("I3", format!("{wish:?} is answered with another user"));
+                }
+                self.user = user;
+                self.mails += usize::from(wish != Wish::Login && self.keys_used.insert(wish));
                 let (id, token) = (session_of(&answer.text("accessToken")), answer.text("refreshToken"));
                 self.sessions.push(Session { id, first: token.clone(), previous: None, current: token });
                 self.access_token = Some(answer.text("accessToken"));
@@ -192,10 +217,7 @@ impl Client {
             }
             (Wish::EndOther, 204) => self.ended.push(self.sessions.remove(0).current),
             (Wish::SendMail, 202) => self.mails += 1,
-            (Wish::SendMailWithKey, 202) => {
-                self.mails += usize::from(!self.has_used_its_key);
-                self.has_used_its_key = true;
-            }
+            (Wish::SendMailWithKey, 202) => self.mails += usize::from(self.keys_used.insert(wish)),
             _ => {}
         }
     }
@@ -225,7 +247,7 @@ impl Client {
         let refresh = |token: Option<&String>| json!({"refreshToken": token.map_or("", String::as_str)});
         let current = session.map(|session| &session.current);
         match wish {
-            Wish::Register => {
+            Wish::Register | Wish::RegisterWithKey => {
                 let mut body = credentials(&self.password);
                 body["name"] = json!(NAME);
                 ("POST", auth("register"), Some(body))

@@ -9,7 +9,7 @@ use shared::aws::Clients;
 use shared::domain::{Status, UserId};
 use tests::doubles::{Fault, Service};
 use tests::system::StandIn;
-use tests::world::World;
+use tests::world::{DOMAIN, World};
 use tokio::sync::OnceCell;
 
 use super::client::{Client, Wish};
@@ -89,6 +89,8 @@ fn list() -> Vec<Scenario> {
     vec![
         Scenario::new("register", stranger, nothing, Act::Ask(Wish::Register, &[201])),
         Scenario::new("register-taken", taken, nothing, Act::Ask(Wish::Register, &[409])),
+        Scenario::new("register-with-key", stranger, nothing, Act::Ask(Wish::RegisterWithKey, &[201])),
+        Scenario::new("register-replayed", member_with_key, nothing, Act::Ask(Wish::RegisterWithKey, &[201])),
         Scenario::new("login", member, nothing, Act::Ask(Wish::Login, &[200])),
         Scenario::new("login-wrong-password", member, nothing, Act::Ask(Wish::LoginWithWrongPassword, &[401])),
         Scenario::new("login-unknown", stranger, nothing, Act::Ask(Wish::Login, &[401])),
@@ -113,6 +115,7 @@ fn list() -> Vec<Scenario> {
         Scenario::new("sweep", owed, two_minutes, Act::Sweep),
         Scenario::new("sweep-given-up", owed, two_weeks, Act::Sweep),
         Scenario::new("rotate", member, nothing, Act::Rotate),
+        Scenario::new("authorizer", member, issuer, Act::Authorize),
         Scenario::new("jwks", stranger, nothing, Act::Ask(Wish::Jwks, &[200])),
         Scenario::new("health", stranger, nothing, Act::Ask(Wish::Health, &[200])),
     ]
@@ -144,6 +147,14 @@ deeds! {
         stage.registers("Ada@example.com").await;
         stage.world.deliver_mail().await;
         stage.world.pass(SignedDuration::from_mins(6)); // so that what is read of keys is read again
+    }
+    member_with_key = |stage| {
+        stranger(stage).await;
+        stage.asks(Wish::RegisterWithKey, &[201]).await;
+        stage.world.deliver_mail().await;
+    }
+    issuer = |stage| {
+        stage.world.system_mut().app.config.issuer = Some(format!("https://{DOMAIN}"));
     }
     member_of_two_sessions = |stage| {
         member(stage).await;

@@ -1,8 +1,85 @@
-//! Random schedules.
+//! Random lives of several clients at once, with faults wherever they happen to be.
+//!
+//! Each is made of its seed: `FAULTS_SEED=17 cargo test -p tests faults -- --nocapture` has the same ones again, as far as what
+//! runs beside each other allows.
 
+use std::fmt::Write as _;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use jiff::SignedDuration;
+use tests::system::MAIL_QUEUE;
+use tests::world::World;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::cases::{AT_ONCE, Mode};
+use super::client::{Client, Wish};
+use super::invariants::Violation;
+use super::stage::{Act, Stage};
 
 const SEED: &str = "FAULTS_SEED";
+/// How many lives are lived, and how many steps each has.
+const LIVES: u64 = 24;
+const STEPS: u64 = 16;
+const CLIENTS: [&str; 3] = ["Ada@example.com", "bob@example.com", "Eve@Example.com"];
+/// How often a client asks while something is wrong. Then nothing is.
+const TRIES: u64 = 2;
+/// An access token lives a minute longer.
+const LIFE_OF_A_TOKEN: SignedDuration = SignedDuration::from_mins(14);
+
+/// A source of choices: the same for the same seed.
+struct Choices(u64, u64);
+
+impl Choices {
+    fn below(&mut self, most: usize) -> usize {
+        self.1 += 1;
+        usize::try_from(hash((self.0, self.1)) % u64::try_from(most).expect("a number")).expect("a number")
+    }
+
+    fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len())]
+    }
+
+    /// What a client wants next, and what it may be answered.
+    fn wish(&mut self, client: &Client, world: &World) -> (Wish, &'static [u16]) {
+        const SIGNED_IN: [(Wish, &[u16]); 9] = [
+            (Wish::Refresh, &[200]),
+            (Wish::Refresh, &[200]),
+            (Wish::Me, &[200]),
+            (Wish::Sessions, &[200]),
+            (Wish::SendMail, &[202, 429]),
+            (Wish::SendMailWithKey, &[202, 429]),
+            (Wish::Login, &[200]),
+            (Wish::LogOut, &[204]),
+            (Wish::LogOutEverywhere, &[204]),
+        ];
+        const SIGNED_OUT: [(Wish, &[u16]); 3] =
+            [(Wish::Login, &[200]), (Wish::LoginWithWrongPassword, &[401]), (Wish::Register, &[409])];
+        const UNKNOWN: [(Wish, &[u16]); 2] = [(Wish::Register, &[201]), (Wish::RegisterWithKey, &[201])];
+        let is_old = world.now().duration_since(client.signed_in_at) > LIFE_OF_A_TOKEN;
+        match (&client.user, client.refresh_token()) {
+            (None, _) => self.one_of(&UNKNOWN),
+            (Some(_), None) => self.one_of(&SIGNED_OUT),
+            (Some(_), Some(_)) if is_old => (Wish::Refresh, &[200]),
+            (Some(_), Some(_)) => self.one_of(&SIGNED_IN),
+        }
+    }
+
+    /// Something that goes wrong at one of the next calls; or, as often, nothing.
+    fn fault(&mut self, world: &World) -> Option<(usize, Mode)> {
+        let (position, mode) = (self.below(8), self.one_of(&Mode::ALL));
+        let (fault, times) = mode.fault();
+        world.aws().fail_at(position, fault, times);
+        (position < 4).then_some((position, mode))
+    }
+}
+
+/// The same for the same place and seed.
+pub fn hash(of: impl Hash) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(of)
+}
 
 /// The seed, told so that the run can be had again.
 #[expect(clippy::print_stdout, reason = "for whoever reads the test's output")]
@@ -13,7 +90,120 @@ pub fn seed() -> u64 {
     seed
 }
 
-/// The same for the same place and seed.
-pub fn hash(of: impl Hash) -> u64 {
-    BuildHasherDefault::<DefaultHasher>::default().hash_one(of)
+/// Lives one life. What happened, and what it broke.
+async fn live(seed: u64) -> (Vec<String>, Vec<Violation>) {
+    let clients = CLIENTS.map(|email| Client::new(email, &format!("the password of {email}"))).to_vec();
+    let mut stage = Stage::new(World::new().await, clients, Vec::new());
+    let mut choices = Choices(seed, 0);
+    let mut steps = Vec::new();
+    for _ in 0..STEPS {
+        steps.push(step(&mut stage, &mut choices).await);
+        stage.world.aws().clear_faults();
+    }
+    (steps, stage.violations().await)
+}
+
+/// One step, in words.
+async fn step(stage: &mut Stage, choices: &mut Choices) -> String {
+    match choices.below(12) {
+        0 => {
+            let fault = choices.fault(&stage.world);
+            stage.act(Act::Sweep).await;
+            format!("sweep, {fault:?}")
+        }
+        1 | 2 => {
+            let fault = choices.fault(&stage.world);
+            stage.act(Act::Poll).await;
+            format!("poll, {fault:?}")
+        }
+        3 => format!("{} messages are there twice", stage.world.aws().sqs.duplicate(MAIL_QUEUE)),
+        4 => {
+            let seconds = choices.one_of(&[1, 5, 11, 70, 400, 3600]);
+            stage.world.pass(SignedDuration::from_secs(seconds));
+            format!("{seconds} s pass")
+        }
+        5 => {
+            stage.restart();
+            "a new process".to_owned()
+        }
+        6 => two_tabs(stage, choices).await,
+        _ => some_ask(stage, choices).await,
+    }
+}
+
+/// One, two or all clients ask beside each other, and ask again.
+async fn some_ask(stage: &mut Stage, choices: &mut Choices) -> String {
+    let asking: Vec<_> =
+        stage.clients.iter().map(|client| (choices.below(2) == 0, choices.wish(client, &stage.world))).collect();
+    let mut steps = format!("{asking:?}");
+    let mut unanswered: Vec<_> = asking.iter().map(|(asks, _)| *asks).collect();
+    for _ in 0..TRIES {
+        let _ = write!(steps, " {:?}", choices.fault(&stage.world));
+        let world = &stage.world;
+        let asks = stage.clients.iter_mut().zip(&asking).zip(&mut unanswered);
+        join_all(asks.map(|((client, (_, (wish, expected))), unanswered)| async move {
+            if *unanswered {
+                *unanswered = match client.asks(world, *wish, expected).await {
+                    None => true,
+                    // Somebody who failed before is told that the account is there: the rest is for later.
+                    Some(409) if !expected.contains(&409) => true,
+                    Some(_) => false,
+                };
+            }
+        }))
+        .await;
+        stage.world.aws().clear_faults();
+    }
+    for ((client, (_, (wish, expected))), unanswered) in stage.clients.iter_mut().zip(&asking).zip(unanswered) {
+        if unanswered {
+            client.insists(&stage.world, *wish, expected).await;
+        }
+    }
+    steps
+}
+
+/// Two tabs of one browser send the same refresh token at once, and keep what either is answered.
+async fn two_tabs(stage: &mut Stage, choices: &mut Choices) -> String {
+    let who = choices.below(stage.clients.len());
+    if stage.clients[who].refresh_token().is_none() {
+        return "nobody is signed in".to_owned();
+    }
+    let fault = choices.fault(&stage.world);
+    let (world, client) = (&stage.world, &mut stage.clients[who]);
+    let mut tab = client.clone();
+    let before = client.refresh_token().map(str::to_owned);
+    tokio::join!(client.asks(world, Wish::Refresh, &[200]), tab.asks(world, Wish::Refresh, &[200]));
+    world.aws().clear_faults();
+    client.hears_from(tab);
+    if client.refresh_token() == before.as_deref() {
+        client.insists(world, Wish::Refresh, &[200]).await;
+    }
+    format!("two tabs of {}, {fault:?}", CLIENTS[who])
+}
+
+async fn no_life_breaks_a_promise(lives: u64) {
+    let seed = seed();
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
+    let mut living = JoinSet::new();
+    for nth in 0..lives {
+        let turns = Arc::clone(&turns);
+        living.spawn(async move {
+            let _turn = turns.acquire_owned().await;
+            (nth, live(hash((seed, nth))).await)
+        });
+    }
+    for (nth, (steps, violations)) in living.join_all().await {
+        assert_eq!(violations, [], "{SEED}={seed}, life {nth}:\n{}", steps.join("\n"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_life_of_a_sample_breaks_a_promise() {
+    no_life_breaks_a_promise(LIVES).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes many minutes"]
+async fn no_life_of_a_large_sample_breaks_a_promise() {
+    no_life_breaks_a_promise(25 * LIVES).await;
 }

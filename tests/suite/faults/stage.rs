@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
+use serde_json::json;
 use shared::app::App;
 use shared::domain::MailKey;
 use tests::doubles::SentMail;
@@ -16,7 +17,7 @@ use super::invariants::{self, Violation};
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// After so many hours every mail is sent, or given up.
 const QUIET_AFTER: usize = 15 * 24;
-/// What an invocation of the mailer or the sweeper may take of its minute.
+/// What an invocation may take that no client waits for.
 const IN_TIME: Duration = Duration::from_mins(1);
 
 /// Who is called.
@@ -24,6 +25,8 @@ const IN_TIME: Duration = Duration::from_mins(1);
 pub enum Act {
     /// A route, by the first client, who expects one of these statuses.
     Ask(Wish, &'static [u16]),
+    /// The authorizer, with the first client's access token.
+    Authorize,
     /// The mailer, with what is in the queue.
     Poll,
     /// The sweeper.
@@ -95,11 +98,21 @@ impl Stage {
         let system = self.world.system();
         let is_done = match act {
             Act::Ask(wish, expected) => self.clients[0].asks(&self.world, wish, expected).await.is_some(),
+            Act::Authorize => {
+                let token = self.clients[0].access_token.clone().unwrap_or_default();
+                let event = json!({"headers": {"authorization": format!("Bearer {token}")}});
+                let verdict = system.invoke("authorizer", event, 10).await;
+                if verdict.as_ref().is_ok_and(|verdict| verdict["isAuthorized"] != true) {
+                    self.complain("I9", "a good token is refused".to_owned());
+                }
+                verdict.is_ok()
+            }
             Act::Poll => system.poll_mail(0).await.is_ok(),
             Act::Sweep => system.sweep().await.is_ok(),
             Act::Rotate => system.rotate_keys().await.is_ok(),
         };
-        if asked_at.elapsed() > IN_TIME * 4 {
+        let steps = if matches!(act, Act::Rotate) { 4 } else { 1 };
+        if asked_at.elapsed() > IN_TIME * steps {
             self.complain("I8", format!("{act:?} took {:?}", asked_at.elapsed()));
         }
         self.overheard.extend(self.world.aws().sqs.bodies(MAIL_QUEUE));
@@ -110,8 +123,13 @@ impl Stage {
     pub async fn recover(&mut self, act: Act, is_done: bool) {
         match act {
             Act::Ask(wish, expected) if !is_done => self.asks(wish, expected).await,
+            Act::Authorize if !is_done => {
+                if !Box::pin(self.act(act)).await {
+                    self.complain("I8", "the authorizer fails, and nothing is wrong any more".to_owned());
+                }
+            }
             Act::Rotate => self.recovers_its_keys(is_done).await,
-            _ => {}
+            Act::Ask(..) | Act::Authorize | Act::Poll | Act::Sweep => {}
         }
     }
 
