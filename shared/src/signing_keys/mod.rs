@@ -6,6 +6,7 @@
 mod digest;
 mod jwk;
 pub mod secret;
+mod succession;
 
 use std::collections::HashSet;
 
@@ -14,24 +15,16 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Algorithm;
-use crate::domain::{ABSOLUTE_LIFETIME, MacKey};
-use crate::tokens::ACCESS_TOKEN_LIFETIME;
+use crate::domain::MacKey;
 
 pub use digest::{Digests, Purpose};
 pub use jwk::{Jwk, Material, PublicKeySet, PublishedKey};
 
-/// From publication to the first signature: longer than any verifier keeps a key set (API Gateway: two hours).
-const HEAD_START: SignedDuration = SignedDuration::from_hours(2);
-/// From publication to the end of the rotation, at the most. Issuers that cannot read the secret sign on for an hour and five
-/// minutes with what they have: to the start of the new keys and the slack behind it, and no longer.
-const LONGEST_ROTATION: SignedDuration = SignedDuration::from_hours(1);
-/// What a clock or a cache may lag.
-const SLACK: SignedDuration = SignedDuration::from_mins(5);
 const MAC_KEY_LENGTH: usize = 32;
 
 /// A key that cannot be made or cannot be used. Which part of it, nobody needs to know.
@@ -116,42 +109,6 @@ mod exposed {
 }
 
 impl KeySet {
-    /// The first set: there is no token and no verifier yet, so it signs at once.
-    ///
-    /// # Errors
-    /// [`KeyError`] when the machine has no randomness.
-    pub fn first(algorithm: Algorithm, now: Timestamp) -> Result<Self, KeyError> {
-        Self::from_stored(StoredKeySet {
-            version: 1,
-            access_keys: vec![StoredKey::access(algorithm, now, now)?],
-            refresh_keys: vec![StoredKey::refresh(now, now)?],
-            device_key: random(MAC_KEY_LENGTH)?,
-            limit_key: random(MAC_KEY_LENGTH)?,
-            pseudonym_key: random(MAC_KEY_LENGTH)?,
-        })
-    }
-
-    /// The next set: a new key of each kind, published now and signing two hours later; the others retire when the last
-    /// thing that they signed has ended; what has retired is gone.
-    ///
-    /// # Errors
-    /// [`KeyError`] when the machine has no randomness.
-    pub fn rotated(&self, algorithm: Algorithm, now: Timestamp) -> Result<Self, KeyError> {
-        let mut stored = self.stored.clone();
-        let signs_from = now + HEAD_START;
-        for (keys, lifetime) in
-            [(&mut stored.access_keys, ACCESS_TOKEN_LIFETIME), (&mut stored.refresh_keys, ABSOLUTE_LIFETIME)]
-        {
-            keys.retain(|key| key.retires_at.is_none_or(|at| now < at));
-            for key in keys.iter_mut() {
-                key.retires_at.get_or_insert(signs_from + lifetime + SLACK);
-            }
-        }
-        stored.access_keys.push(StoredKey::access(algorithm, now, signs_from)?);
-        stored.refresh_keys.push(StoredKey::refresh(now, signs_from)?);
-        Self::from_stored(stored)
-    }
-
     /// The set that the secret's JSON is.
     ///
     /// # Errors
@@ -211,34 +168,11 @@ impl KeySet {
         &self.digests
     }
 
-    /// Whether each key's signature verifies with `published`: a set that fails must not sign.
+    /// The names of all keys: of those that sign access tokens, and of those that authenticate refresh tokens.
     #[must_use]
-    pub fn all_verify_with(&self, published: &PublicKeySet, now: Timestamp) -> bool {
-        const MESSAGE: &[u8] = b"Does this key sign what its published half verifies?";
-        let live = |dated: &&Dated<SigningKey>| dated.retires_at.is_none_or(|at| now < at);
-        self.access.iter().filter(live).all(|dated| {
-            let jwk = published.find(&dated.key.jwk.kid, now);
-            jwk.zip(dated.key.sign(MESSAGE).ok()).is_some_and(|(jwk, signature)| jwk.verifies(MESSAGE, &signature))
-        })
-    }
-
-    /// Whether a rotation may still end with this set: its times hold only if it does soon after they were set.
-    #[must_use]
-    pub fn may_come_to_sign(&self, now: Timestamp) -> bool {
-        self.stored.access_keys.last().is_some_and(|youngest| now <= youngest.published_at + LONGEST_ROTATION)
-    }
-
-    /// What verifiers get to know while `current` signs and this set is still to come: its keys too, but no retirement for
-    /// its sake, since it may never come.
-    #[must_use]
-    pub fn announced_beside(&self, current: Option<&Self>) -> PublicKeySet {
-        let mut announced = current.map(Self::public).unwrap_or_default();
-        for key in self.public().keys {
-            if announced.keys.iter().all(|known| known.jwk.kid != key.jwk.kid) {
-                announced.keys.push(key);
-            }
-        }
-        announced
+    pub fn ids(&self) -> [Vec<&str>; 2] {
+        [&self.stored.access_keys, &self.stored.refresh_keys]
+            .map(|keys| keys.iter().map(|key| key.id.as_str()).collect())
     }
 
     /// What verifiers get to know.

@@ -31,9 +31,21 @@ pub enum SecretError {
     /// Secrets Manager did not answer as it should.
     #[error("{0}")]
     Unavailable(String),
+    /// It holds bytes, which nobody of ours ever put there.
+    #[error("the secret holds bytes where a text should be")]
+    Bytes,
     /// What the secret holds is no key set; before the first rotation it is a placeholder.
     #[error("the secret holds no usable keys (its first rotation makes them)")]
     NoKeys(#[from] KeyError),
+}
+
+/// What the secret holds, or is to hold.
+#[derive(Debug)]
+pub struct Version {
+    /// Its name.
+    pub id: String,
+    /// Its text.
+    pub text: SecretString,
 }
 
 impl From<SecretError> for ApiError {
@@ -56,20 +68,23 @@ impl SigningKeys {
     pub async fn current(&self, now: Timestamp) -> Result<Arc<KeySet>, SecretError> {
         self.cache
             .get(now, async || {
-                let text = self.version(CURRENT, None).await?.ok_or(KeyError)?;
-                Ok(KeySet::from_json(text.expose_secret())?)
+                let version = self.version(CURRENT, None).await?.ok_or(KeyError)?;
+                Ok(KeySet::from_json(version.text.expose_secret())?)
             })
             .await
     }
 
-    /// The text of the version with this stage, and this id if one is given; nothing if there is none.
+    /// The version with this stage, and this id if one is given; nothing if there is none.
     ///
     /// # Errors
-    /// [`SecretError::Unavailable`].
-    pub async fn version(&self, stage: &str, id: Option<&str>) -> Result<Option<SecretString>, SecretError> {
+    /// [`SecretError::Unavailable`], [`SecretError::Bytes`].
+    pub async fn version(&self, stage: &str, id: Option<&str>) -> Result<Option<Version>, SecretError> {
         let request = self.client.get_secret_value().secret_id(&self.secret).version_stage(stage);
         match request.set_version_id(id.map(str::to_owned)).send().await {
-            Ok(output) => Ok(output.secret_string.map(SecretString::from)),
+            Ok(output) => {
+                let text = output.secret_string.ok_or(SecretError::Bytes)?.into();
+                Ok(Some(Version { id: output.version_id.unwrap_or_default(), text }))
+            }
             Err(error)
                 if error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
             {
@@ -100,24 +115,13 @@ impl SigningKeys {
         result.map(drop).map_err(|error| unavailable("UpdateSecretVersionStage", &error))
     }
 
-    /// The id of the version with this stage.
+    /// Makes the version `id` the current one, in place of the version `from`: fails if that is not the current one any more.
     ///
     /// # Errors
     /// [`SecretError::Unavailable`].
-    pub async fn version_id(&self, stage: &str) -> Result<Option<String>, SecretError> {
-        let output = self.client.describe_secret().secret_id(&self.secret).send().await;
-        let output = output.map_err(|error| unavailable("DescribeSecret", &error))?;
-        let mut versions = output.version_ids_to_stages.unwrap_or_default().into_iter();
-        Ok(versions.find(|(_, stages)| stages.iter().any(|of| of == stage)).map(|(id, _)| id))
-    }
-
-    /// Makes the version `id` the current one, in place of the version `from`.
-    ///
-    /// # Errors
-    /// [`SecretError::Unavailable`].
-    pub async fn make_current(&self, id: &str, from: Option<String>) -> Result<(), SecretError> {
+    pub async fn make_current(&self, id: &str, from: &str) -> Result<(), SecretError> {
         let request = self.client.update_secret_version_stage().secret_id(&self.secret).version_stage(CURRENT);
-        let request = request.move_to_version_id(id).set_remove_from_version_id(from);
+        let request = request.move_to_version_id(id).remove_from_version_id(from);
         request.send().await.map(drop).map_err(|error| unavailable("UpdateSecretVersionStage", &error))
     }
 }

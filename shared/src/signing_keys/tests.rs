@@ -1,4 +1,9 @@
+use jiff::SignedDuration;
+
+use super::succession::{HEAD_START, SLACK};
 use super::*;
+use crate::domain::ABSOLUTE_LIFETIME;
+use crate::tokens::ACCESS_TOKEN_LIFETIME;
 
 fn at(days: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + days * 86_400).unwrap()

@@ -7,7 +7,7 @@ use tests::doubles::{Fault, Service};
 use tests::system::SECRET;
 use tests::world::{PASSWORD, World};
 
-use super::{HOUR, MINUTE, SECOND, STEPS};
+use super::{HEAD_START, HOUR, MINUTE, SECOND, STEPS};
 use super::{another_process, assert_good, call, current, kid, logged_in, published, refreshed, rotate, step};
 use crate::refresh::renewed;
 
@@ -30,7 +30,7 @@ async fn a_rotation_that_broke_off_after_any_step_is_made_good_by_the_whole_rota
         ada = logged_in(&world).await;
         assert_eq!(kid(&ada.access_token), old, "the new key does not sign yet");
         assert_good(&world, &ada, "whole").await;
-        world.pass(2 * HOUR);
+        world.pass(HEAD_START);
         ada = logged_in(&world).await;
         assert_ne!(kid(&ada.access_token), old);
         assert_good(&world, &ada, "by the new key").await;
@@ -94,7 +94,7 @@ async fn a_step_that_meets_an_outage_fails_for_lambda_to_try_it_again() {
         (1, Service::DynamoDb, "PutItem"),
         (2, Service::Secrets, "GetSecretValue"),
         (2, Service::DynamoDb, "GetItem"),
-        (3, Service::Secrets, "DescribeSecret"),
+        (3, Service::Secrets, "GetSecretValue"),
         (3, Service::Secrets, "UpdateSecretVersionStage"),
         (3, Service::DynamoDb, "PutItem"),
     ];
@@ -113,7 +113,7 @@ async fn a_step_that_meets_an_outage_fails_for_lambda_to_try_it_again() {
             }
             assert_eq!(published(&world).await.len(), 2);
             assert_good(&world, &ada, operation).await;
-            world.pass(2 * HOUR);
+            world.pass(HEAD_START);
             assert_good(&world, &logged_in(&world).await, operation).await;
         }
     }

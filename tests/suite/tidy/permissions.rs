@@ -95,7 +95,6 @@ const MATRIX: [(&str, &[(&str, &str)]); 13] = [
     (
         "rotate-keys",
         &[
-            ("secretsmanager:DescribeSecret", "SigningKeys"),
             ("secretsmanager:GetSecretValue", "SigningKeys"),
             ("secretsmanager:PutSecretValue", "SigningKeys"),
             ("secretsmanager:UpdateSecretVersionStage", "SigningKeys"),

@@ -50,7 +50,6 @@ fn is_used_unseen(function: &str, action: &str) -> bool {
         "login" | "register" => action == "UpdateItem",
         "refresh" => action == "PutItem",
         "send-welcome-email" => ["PutItem", "UpdateItem"].contains(&action),
-        "rotate-keys" => action == "DescribeSecret",
         "welcome-email" => ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"].contains(&action),
         _ => false,
     }

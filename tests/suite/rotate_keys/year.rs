@@ -1,0 +1,205 @@
+//! A year of rotations before verifiers of every patience: broken off, of two algorithms, and with a key that leaks.
+
+use std::collections::HashSet;
+
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{DecodingKey, Validation};
+use secrecy::ExposeSecret;
+use serde_json::json;
+use shared::app::App;
+use shared::signing_keys::KeySet;
+use shared::tokens::{self, Parties};
+use tests::system::SECRET;
+use tests::world::{Actor, DOMAIN, World};
+
+use super::withdrawals::withdraw;
+use super::{DAY, HOUR, MINUTE, STEPS, another_process, kid, logged_in, published, refreshed, step_of};
+use crate::tokens::{claims, key_set};
+
+/// How long caches on the way keep a key set: the one of the function, and what `max-age` allows.
+const ON_THE_WAY: SignedDuration = SignedDuration::from_mins(10);
+const TICK: SignedDuration = SignedDuration::from_mins(13);
+
+/// Somebody else's verifier, which keeps the key set so long and asks for nothing before, known or unknown.
+struct Verifier {
+    keeps: SignedDuration,
+    fetched_at: Timestamp,
+    keys: JwkSet,
+}
+
+/// A cache between the verifiers and the function.
+struct Edge {
+    fetched_at: Timestamp,
+    body: String,
+}
+
+impl Edge {
+    async fn get(&mut self, world: &World) -> JwkSet {
+        if world.now() >= self.fetched_at + 5 * MINUTE {
+            self.body = world.get("/.well-known/jwks.json", None).await.body;
+            self.fetched_at = world.now();
+        }
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+impl Verifier {
+    async fn look(&mut self, world: &World, edge: &mut Edge) {
+        if world.now() >= self.fetched_at + self.keeps {
+            self.keys = edge.get(world).await;
+            self.fetched_at = world.now();
+        }
+    }
+
+    fn accepts(&self, token: &str) -> bool {
+        let header = jsonwebtoken::decode_header(token).unwrap();
+        let Some(key) = self.keys.find(&header.kid.unwrap()) else { return false };
+        let mut validation = Validation::new(header.alg);
+        validation.set_audience(&["latchkey"]);
+        validation.validate_exp = false; // by the machine's clock; the test keeps living tokens alone
+        jsonwebtoken::decode::<serde_json::Value>(token, &DecodingKey::from_jwk(key).unwrap(), &validation).is_ok()
+    }
+}
+
+/// A key that leaked, and what replaced it.
+struct Leak {
+    withdrawn_at: Timestamp,
+    kid: String,
+    keys: KeySet,
+    replaced_by: String,
+}
+
+impl Leak {
+    /// What the thief makes of it.
+    fn forged(&self, world: &World, actor: &Actor) -> String {
+        let issuer = format!("https://{DOMAIN}");
+        let parties = Parties { issuer: &issuer, audience: "latchkey" };
+        let claims = claims(&actor.access_token);
+        let [user, session] = ["sub", "sid"].map(|name| claims[name].as_str().unwrap().to_owned());
+        let key = self.keys.access_key(self.withdrawn_at).unwrap();
+        let token = tokens::issue(key, parties, user.parse().unwrap(), session.parse().unwrap(), world.now()).unwrap();
+        token.expose_secret().to_owned()
+    }
+}
+
+/// Everything that is there for the whole year.
+struct Year {
+    world: World,
+    ada: Actor,
+    edge: Edge,
+    verifiers: Vec<Verifier>,
+    /// Tokens and when they were issued.
+    tokens: Vec<(String, Timestamp)>,
+    signers: HashSet<String>,
+    leak: Option<Leak>,
+}
+
+impl Year {
+    /// Time passes; the client refreshes; every verifier looks at every token that is still good.
+    async fn tick(&mut self, time: SignedDuration) {
+        self.world.pass(time);
+        let now = self.world.now();
+        self.ada = refreshed(&self.world, &self.ada).await;
+        self.signers.insert(kid(&self.ada.access_token));
+        self.tokens.push((self.ada.access_token.clone(), now));
+        self.tokens.retain(|(_, issued_at)| now < *issued_at + 15 * MINUTE);
+        for verifier in &mut self.verifiers {
+            verifier.look(&self.world, &mut self.edge).await;
+        }
+        if let Some(leak) = &self.leak {
+            self.tokens.push((leak.forged(&self.world, &self.ada), now));
+        }
+        for (token, _) in &self.tokens {
+            let bearer = format!("Bearer {token}");
+            let ours = self.world.get("/api/auth/me", Some(&bearer)).await.status == 200;
+            self.judge(token, ours, 5 * MINUTE);
+            for verifier in &self.verifiers {
+                self.judge(token, verifier.accepts(token), verifier.keeps + ON_THE_WAY);
+            }
+        }
+    }
+
+    /// No valid token is refused, and no withdrawn key's is accepted, but for the time for which its verifier may not know.
+    fn judge(&self, token: &str, accepted: bool, unaware_for: SignedDuration) {
+        let now = self.world.now();
+        let kid = kid(token);
+        match &self.leak {
+            Some(leak) if now < leak.withdrawn_at + unaware_for && [&leak.kid, &leak.replaced_by].contains(&&kid) => {}
+            Some(leak) if leak.kid == kid => assert!(!accepted, "{now}: by the withdrawn key, {unaware_for:?}"),
+            _ => assert!(accepted, "{now}: a good token is refused, {unaware_for:?}"),
+        }
+    }
+
+    async fn ticks(&mut self, time: SignedDuration) {
+        let end = self.world.now() + time;
+        while self.world.now() < end {
+            self.tick(TICK.min(end.duration_since(self.world.now()))).await;
+        }
+    }
+
+    /// A rotation that breaks off after so many steps, and is begun again some time later, if need be once more.
+    async fn rotate(&mut self, app: &App, steps: usize, later: SignedDuration) {
+        for steps in [steps, 4, 4] {
+            let token = self.world.aws().secrets.begin_rotation(SECRET).unwrap();
+            let mut done = 0;
+            for name in &STEPS[..steps] {
+                if step_of(app, name, &app.config.signing_keys_secret, &token).await.is_err() {
+                    break; // it lay too long; Secrets Manager begins anew
+                }
+                done += 1;
+            }
+            if done == 4 {
+                return;
+            }
+            self.ticks(later).await;
+        }
+        panic!("the rotation never ends");
+    }
+
+    /// The key that signs leaks. The operator's first attempt fails half way.
+    async fn withdraw(&mut self) {
+        let keys = key_set(&self.world);
+        let kid = kid(&self.ada.access_token);
+        let (service, fault) = (tests::doubles::Service::Secrets, tests::doubles::Fault::AppliedButLost);
+        self.world.aws().fail(service, "UpdateSecretVersionStage", fault, 3);
+        let event = tests::event::invocation(json!({"withdraw": [kid]}), 30);
+        assert!(tests::functions::invoke(&self.world.system().app, "rotate-keys", event).await.is_err());
+        let left = withdraw(&self.world, &[&kid]).await;
+        let replaced_by = left["accessKeys"].as_array().unwrap().last().unwrap().as_str().unwrap().to_owned();
+        self.leak = Some(Leak { withdrawn_at: self.world.now(), kid, keys, replaced_by });
+    }
+}
+
+#[tokio::test]
+async fn in_a_year_no_valid_token_is_refused_and_no_withdrawn_key_is_accepted() {
+    // KEY-03, KEY-05
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    let mut edge = Edge { fetched_at: Timestamp::UNIX_EPOCH, body: String::new() };
+    let keys = edge.get(&world).await;
+    let patience = [5, 60, 120, 120, 120, 120, 120, 120, 120, 120];
+    let fetched_at = world.now();
+    let verifiers = patience.map(|minutes| Verifier { keeps: MINUTE * minutes, fetched_at, keys: keys.clone() }).into();
+    let algorithms = ["ES256", "RS256"].map(|algorithm| another_process(&world, &[("SIGNING_ALGORITHM", algorithm)]));
+    let mut year = Year { world, ada, edge, verifiers, tokens: Vec::new(), signers: HashSet::new(), leak: None };
+
+    for month in 1..=12_usize {
+        year.world.pass(30 * DAY - 7 * HOUR);
+        year.ada = logged_in(&year.world).await; // a session ends after a week of silence
+        for (place, verifier) in (0_i32..).zip(&mut year.verifiers) {
+            verifier.keys = year.edge.get(&year.world).await;
+            verifier.fetched_at = year.world.now() - MINUTE * (14 * place);
+        }
+        year.ticks(HOUR + MINUTE * i32::try_from(month).unwrap()).await;
+        if month == 10 {
+            year.withdraw().await;
+            year.ticks(3 * HOUR).await;
+        }
+        let app = &algorithms[usize::from((5..8).contains(&month))];
+        year.rotate(app, month % 5, if month % 2 == 0 { TICK } else { 91 * MINUTE }).await;
+        year.ticks(4 * HOUR).await;
+    }
+    assert_eq!(year.signers.len(), 14, "the first, twelve more, and one for the leaked");
+    assert!(published(&year.world).await.len() <= 2, "what has retired is gone");
+}
