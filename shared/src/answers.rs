@@ -22,6 +22,7 @@ pub struct UserBody<'a> {
     name: Option<&'a str>,
     created_at: String,
     updated_at: String,
+    email_status: &'static str,
 }
 
 impl<'a> From<&'a User> for UserBody<'a> {
@@ -32,6 +33,7 @@ impl<'a> From<&'a User> for UserBody<'a> {
             name: user.name.as_ref().map(Name::as_str),
             created_at: rfc3339(user.created_at),
             updated_at: rfc3339(user.updated_at),
+            email_status: user.email_status().as_str(),
         }
     }
 }

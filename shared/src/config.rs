@@ -24,6 +24,8 @@ pub struct Config {
     pub mail_queue_url: String,
     /// `MAIL_DEAD_LETTER_QUEUE_URL`: the queue of mails that need a person.
     pub mail_dead_letter_queue_url: String,
+    /// `MAIL_CONFIGURATION_SET`: the SES configuration set that publishes what becomes of mails.
+    pub mail_configuration_set: String,
     /// `SIGNING_KEYS_SECRET`: name or ARN of the secret with the keys.
     pub signing_keys_secret: String,
     /// `SIGNING_ALGORITHM`: that of the keys still to be made.
@@ -101,6 +103,8 @@ pub struct Function {
     pub name: Option<String>,
     /// `AWS_LAMBDA_FUNCTION_VERSION`.
     pub version: Option<String>,
+    /// `METRICS_NAMESPACE`: under what `CloudWatch` keeps the metrics, so that two deployments in one account keep them apart.
+    pub metrics_namespace: Option<String>,
 }
 
 /// A variable that is missing or cannot be used. Its display names the variable and what it wants, and never its value.
@@ -121,7 +125,11 @@ impl Function {
     /// That of this process.
     #[must_use]
     pub fn from_env() -> Self {
-        Self { name: variable("AWS_LAMBDA_FUNCTION_NAME"), version: variable("AWS_LAMBDA_FUNCTION_VERSION") }
+        Self {
+            name: variable("AWS_LAMBDA_FUNCTION_NAME"),
+            version: variable("AWS_LAMBDA_FUNCTION_VERSION"),
+            metrics_namespace: variable("METRICS_NAMESPACE"),
+        }
     }
 }
 
@@ -146,6 +154,7 @@ impl Config {
             mail_queue_url: env.required("MAIL_QUEUE_URL", "the URL of the mail queue")?,
             mail_dead_letter_queue_url: env
                 .required("MAIL_DEAD_LETTER_QUEUE_URL", "the URL of the mail queue's dead-letter queue")?,
+            mail_configuration_set: env.required("MAIL_CONFIGURATION_SET", "the name of an SES configuration set")?,
             signing_keys_secret: env.required("SIGNING_KEYS_SECRET", "the ARN of the secret with the signing keys")?,
             signing_algorithm: env.parsed("SIGNING_ALGORITHM", "ES256 or RS256")?.unwrap_or(Algorithm::Es256),
             issuer: env.checked("ISSUER", "an https:// URL without a slash at its end, or nothing", is_issuer)?,
@@ -299,11 +308,12 @@ impl FromStr for LogLevel {
 mod tests {
     use super::*;
 
-    const REQUIRED: [(&str, &str); 9] = [
+    const REQUIRED: [(&str, &str); 10] = [
         ("CREDENTIALS_TABLE", "credentials"),
         ("ACCOUNTS_TABLE", "accounts"),
         ("MAIL_QUEUE_URL", "http://localhost/mail"),
         ("MAIL_DEAD_LETTER_QUEUE_URL", "http://localhost/dead"),
+        ("MAIL_CONFIGURATION_SET", "mail"),
         ("SIGNING_KEYS_SECRET", "keys"),
         ("MAIL_SENDER", "Latchkey <no-reply@example.com>"),
         ("AWS_REGION", "us-east-1"),

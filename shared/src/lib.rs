@@ -6,6 +6,7 @@
 pub mod answers;
 pub mod app;
 pub mod aws;
+pub mod batch;
 pub mod clock;
 pub mod config;
 pub mod domain;

@@ -24,7 +24,6 @@ use crate::clock::Clock;
 use crate::config::{Function, LogLevel};
 
 const METRIC: &str = "metric.";
-const NAMESPACE: &str = "Latchkey";
 
 /// Logs what happens from here on to standard output. A panic is a line too.
 pub fn init(level: LogLevel, function: Function) {
@@ -86,7 +85,7 @@ where
                 fields.0.iter().for_each(|(name, value)| line.set_if_absent(name, value.clone()));
             }
         }
-        line.declare_metrics(now);
+        line.declare_metrics(self.function.metrics_namespace.as_deref().unwrap_or("Latchkey"), now);
         if let Ok(mut text) = serde_json::to_vec(&line) {
             text.push(b'\n');
             // Nobody is left to be told of a log that cannot be written.
@@ -125,7 +124,7 @@ impl Fields {
     }
 
     /// Renames the metrics, and adds the member that tells `CloudWatch` of them.
-    fn declare_metrics(&mut self, now: Timestamp) {
+    fn declare_metrics(&mut self, namespace: &str, now: Timestamp) {
         let mut metrics = Vec::new();
         for (name, value) in &mut self.0 {
             if let Some(metric) = name.strip_prefix(METRIC).filter(|_| value.is_number()) {
@@ -134,7 +133,7 @@ impl Fields {
             }
         }
         if !metrics.is_empty() {
-            let directive = json!({"Namespace": NAMESPACE, "Dimensions": [[]], "Metrics": metrics});
+            let directive = json!({"Namespace": namespace, "Dimensions": [[]], "Metrics": metrics});
             let aws = json!({"Timestamp": now.as_millisecond(), "CloudWatchMetrics": [directive]});
             self.set_if_absent("_aws", aws);
         }
@@ -189,7 +188,8 @@ mod tests {
     /// The one line that `act` logs.
     fn line_of(act: impl FnOnce()) -> (String, Value) {
         let written = Arc::new(Mutex::new(Vec::new()));
-        let function = Function { name: Some("register".to_owned()), version: Some("7".to_owned()) };
+        let [name, version, metrics_namespace] = ["register", "7", "Latchkey/prod"].map(|text| Some(text.to_owned()));
+        let function = Function { name, version, metrics_namespace };
         let subscriber = subscriber(LevelFilter::INFO, function, Sink(Arc::clone(&written)));
         tracing::subscriber::with_default(subscriber, act);
         let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
@@ -270,7 +270,7 @@ mod tests {
             (&json!(12), &json!(1.5), &json!(2))
         );
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
-        assert_eq!((&directive["Namespace"], &directive["Dimensions"]), (&json!("Latchkey"), &json!([[]])));
+        assert_eq!((&directive["Namespace"], &directive["Dimensions"]), (&json!("Latchkey/prod"), &json!([[]])));
         let metrics = json!([
             {"Name": "OldestMailSeconds", "Unit": "Seconds"},
             {"Name": "HashMilliseconds", "Unit": "Milliseconds"},

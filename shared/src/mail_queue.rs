@@ -1,6 +1,7 @@
 //! The queue between those who owe a mail and the function that sends it.
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{SendMessageBatchRequestEntry, SendMessageBatchResultEntry};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +71,24 @@ impl MailQueue {
     /// # Errors
     /// [`QueueError`] when SQS does not take it, or does not say so.
     pub async fn enqueue(&self, mail: MailKey) -> Result<(), QueueError> {
-        self.send(&self.queue_url, &Body { v: VERSION, mail: mail.to_string(), retry: None, reason: None }).await
+        self.send(&self.queue_url, message(mail)?).await
+    }
+
+    /// Puts up to ten mails into the queue at once. Those that it did not take, or did not say so.
+    ///
+    /// # Errors
+    /// [`QueueError`] when it took none, or does not say so.
+    pub async fn enqueue_all(&self, mails: &[MailKey]) -> Result<Vec<MailKey>, QueueError> {
+        let mut request = self.client.send_message_batch().queue_url(&self.queue_url);
+        for (index, mail) in mails.iter().enumerate() {
+            let body = message(*mail)?;
+            let entry = SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body).build();
+            request = request.entries(entry.map_err(|error| QueueError(error.to_string()))?);
+        }
+        let output = request.send().await.map_err(|error| QueueError(describe("SendMessageBatch", &error)))?;
+        let taken: Vec<_> = output.successful().iter().map(SendMessageBatchResultEntry::id).collect();
+        let refused = mails.iter().enumerate().filter(|(index, _)| !taken.contains(&index.to_string().as_str()));
+        Ok(refused.map(|(_, mail)| *mail).collect())
     }
 
     /// Puts a copy of the mail before a person: why it failed, and at which attempt. Moved back into the queue, the copy has
@@ -80,7 +98,7 @@ impl MailQueue {
     /// [`QueueError`] when SQS does not take it, or does not say so.
     pub async fn dead_letter(&self, mail: MailKey, attempt: u32, reason: &str) -> Result<(), QueueError> {
         let body = Body { v: VERSION, mail: mail.to_string(), retry: Some(attempt), reason: Some(reason.to_owned()) };
-        self.send(&self.dead_letter_queue_url, &body).await
+        self.send(&self.dead_letter_queue_url, write(&body)?).await
     }
 
     /// Makes a received message visible again after `delay`, to the second above.
@@ -95,9 +113,17 @@ impl MailQueue {
         result.map(drop).map_err(|error| QueueError(describe("ChangeMessageVisibility", &error)))
     }
 
-    async fn send(&self, queue_url: &str, body: &Body) -> Result<(), QueueError> {
-        let body = serde_json::to_string(body).map_err(|error| QueueError(error.to_string()))?;
+    async fn send(&self, queue_url: &str, body: String) -> Result<(), QueueError> {
         let result = self.client.send_message().queue_url(queue_url).message_body(body).send().await;
         result.map(drop).map_err(|error| QueueError(describe("SendMessage", &error)))
     }
+}
+
+/// The message that has a mail sent.
+fn message(mail: MailKey) -> Result<String, QueueError> {
+    write(&Body { v: VERSION, mail: mail.to_string(), retry: None, reason: None })
+}
+
+fn write(body: &Body) -> Result<String, QueueError> {
+    serde_json::to_string(body).map_err(|error| QueueError(error.to_string()))
 }

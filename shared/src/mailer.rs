@@ -11,13 +11,14 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::aws::describe;
 use crate::config::Config;
-use crate::domain::{Mail, MailKind, User};
+use crate::domain::{Mail, MailKind, Refusal, User};
 
 /// The sender of mails.
 #[derive(Clone, Debug)]
 pub struct Mailer {
     client: Client,
     sender: String,
+    configuration_set: String,
     service_name: String,
     welcome_subject: String,
 }
@@ -33,15 +34,6 @@ pub enum Delivery {
     Rejected(String),
     /// Nobody knows whether it has it.
     Unknown(String),
-}
-
-/// Why SES did not take a mail now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// It is too fast, or SES is in trouble: it passes.
-    Passing,
-    /// Quota, verification, permissions: it takes the operator.
-    Operator,
 }
 
 /// A mail that cannot be put together: Latchkey's own fault.
@@ -92,6 +84,7 @@ impl Mailer {
         Self {
             client,
             sender: config.mail_sender.clone(),
+            configuration_set: config.mail_configuration_set.clone(),
             service_name: config.service_name.clone(),
             welcome_subject: config.welcome_subject.clone(),
         }
@@ -113,6 +106,7 @@ impl Mailer {
             .client
             .send_email()
             .source(&self.sender)
+            .configuration_set_name(&self.configuration_set)
             .destination(Destination::builder().to_addresses(user.email.recipient()).build())
             .message(message)
             .tags(tag("user", mail.key.user.to_string())?)
@@ -283,6 +277,7 @@ mod tests {
         let mailer = Mailer {
             client: Client::from_conf(aws_sdk_ses::Config::builder().behavior_version_latest().build()),
             sender: "a@example.com".to_owned(),
+            configuration_set: "mail".to_owned(),
             service_name: "R&D".to_owned(),
             welcome_subject: "Welcome!".to_owned(),
         };

@@ -78,6 +78,7 @@ pub async fn invoke(app: &App, function: &str, event: LambdaEvent<Value>) -> Res
         "health" => respond(app, event, health::handle).boxed(),
         "authorizer" => return Ok(serde_json::to_value(authorizer::handle(app, event).boxed().await?)?),
         "welcome-email" => return Ok(serde_json::to_value(welcome_email::handle(app, event).boxed().await?)?),
+        "mail-events" => return Ok(serde_json::to_value(mail_events::handle(app, event).boxed().await?)?),
         "outbox-sweeper" => return Ok(serde_json::to_value(outbox_sweeper::handle(app, event).boxed().await?)?),
         "rotate-keys" => return Ok(serde_json::to_value(rotate_keys::handle(app, event).boxed().await?)?),
         _ => return Err(format!("there is no function {function}").into()),

@@ -17,7 +17,8 @@ impl Log {
     /// What events are to go to, to become lines here.
     #[must_use]
     pub fn dispatch(&self, level: LevelFilter) -> Dispatch {
-        let function = Function { name: Some("world".to_owned()), version: Some("$LATEST".to_owned()) };
+        let function =
+            Function { name: Some("world".to_owned()), version: Some("$LATEST".to_owned()), ..Function::default() };
         let lines = self.clone();
         Dispatch::new(subscriber(level, function, move || lines.clone()))
     }

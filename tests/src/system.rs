@@ -29,11 +29,16 @@ use crate::{functions, template};
 pub const MAIL_QUEUE: &str = "mail";
 /// The dead-letter queue's name.
 pub const DEAD_LETTER_QUEUE: &str = "mail-dead-letters";
+/// The name of the queue of SES's events.
+pub const MAIL_EVENTS_QUEUE: &str = "mail-events";
+/// The name of its dead-letter queue.
+pub const MAIL_EVENTS_DEAD_LETTER_QUEUE: &str = "mail-events-dead-letters";
 /// The secret's name.
 pub const SECRET: &str = "latchkey-signing-keys";
 /// The domain that SES knows as verified.
 pub const SENDER_DOMAIN: &str = "latchkey.example";
 
+const CONFIGURATION_SET: &str = "latchkey-mail";
 const CREDENTIALS: &str = "Credentials";
 const ACCOUNTS: &str = "Accounts";
 /// Timeouts of the template, in seconds.
@@ -118,7 +123,12 @@ impl System {
         let aws = Aws::start(clock.clone(), aws_port, data.as_deref(), Some(dynamodb)).await?;
         let dead_letters = aws.sqs.create_queue(DEAD_LETTER_QUEUE, template::queue("MailDeadLetterQueue", ""));
         let mails = aws.sqs.create_queue(MAIL_QUEUE, template::queue("MailQueue", DEAD_LETTER_QUEUE));
+        let dead_events = template::queue("MailEventsDeadLetterQueue", "");
+        aws.sqs.create_queue(MAIL_EVENTS_DEAD_LETTER_QUEUE, dead_events);
+        aws.sqs.create_queue(MAIL_EVENTS_QUEUE, template::queue("MailEventsQueue", MAIL_EVENTS_DEAD_LETTER_QUEUE));
         aws.ses.verify(SENDER_DOMAIN);
+        aws.ses.create_configuration_set(CONFIGURATION_SET);
+        aws.ses.publish_events(aws.sqs.clone(), MAIL_EVENTS_QUEUE);
         let secret = aws.secrets.create(SECRET, secret.as_deref().unwrap_or("{}"));
 
         let mut environment: HashMap<String, String> = [
@@ -126,6 +136,7 @@ impl System {
             ("ACCOUNTS_TABLE", ACCOUNTS.to_owned()),
             ("MAIL_QUEUE_URL", mails),
             ("MAIL_DEAD_LETTER_QUEUE_URL", dead_letters),
+            ("MAIL_CONFIGURATION_SET", CONFIGURATION_SET.to_owned()),
             ("SIGNING_KEYS_SECRET", secret),
             ("MAIL_SENDER", format!("Latchkey <no-reply@{SENDER_DOMAIN}>")),
             ("AWS_REGION", "us-east-1".to_owned()),
@@ -160,17 +171,29 @@ impl System {
         Answer::read(&answer).map(Some)
     }
 
-    /// Does what Lambda's poller does once: receives a batch, calls the mailer, deletes what is done. How many it received.
+    /// Does once what Lambda's poller of the mail queue does: receives a batch, calls the mailer, deletes what is done. How many
+    /// it received.
     ///
     /// # Errors
     /// What the mailer, or SQS, fails with.
     pub async fn poll_mail(&self, wait_seconds: i32) -> Result<usize, AnyError> {
-        let queue_url = &self.app.config.mail_queue_url;
+        self.poll(MAIL_QUEUE, "welcome-email", wait_seconds).await
+    }
+
+    /// The same for the queue of SES's events.
+    ///
+    /// # Errors
+    /// What their consumer, or SQS, fails with.
+    pub async fn poll_mail_events(&self, wait_seconds: i32) -> Result<usize, AnyError> {
+        self.poll(MAIL_EVENTS_QUEUE, "mail-events", wait_seconds).await
+    }
+
+    async fn poll(&self, queue: &str, function: &str, wait_seconds: i32) -> Result<usize, AnyError> {
         let received = self
             .sqs
             .receive_message()
-            .queue_url(queue_url)
-            .max_number_of_messages(10)
+            .queue_url(self.aws.sqs.url(queue))
+            .max_number_of_messages(template::batch_size(function))
             .wait_time_seconds(wait_seconds)
             .message_system_attribute_names(MessageSystemAttributeName::All)
             .send()
@@ -179,19 +202,19 @@ impl System {
         if messages.is_empty() {
             return Ok(0);
         }
-        self.hand_over(&messages).await?;
+        self.hand_over(queue, function, &messages).await?;
         Ok(messages.len())
     }
 
-    /// Calls the mailer with these messages, and deletes those that it does not report as failed.
-    async fn hand_over(&self, messages: &[Message]) -> Result<(), AnyError> {
-        let event = event::sqs(messages, MAIL_QUEUE);
-        let result = self.invoke("welcome-email", event, MAILER_SECONDS).await?;
+    /// Calls a queue's consumer with these messages, and deletes those that it does not report as failed.
+    async fn hand_over(&self, queue: &str, function: &str, messages: &[Message]) -> Result<(), AnyError> {
+        let event = event::sqs(messages, queue);
+        let result = self.invoke(function, event, MAILER_SECONDS).await?;
         let failures = result["batchItemFailures"].as_array().cloned().unwrap_or_default();
         for message in messages {
             let failed = failures.iter().any(|failure| failure["itemIdentifier"].as_str() == message.message_id());
             if !failed {
-                let request = self.sqs.delete_message().queue_url(&self.app.config.mail_queue_url);
+                let request = self.sqs.delete_message().queue_url(self.aws.sqs.url(queue));
                 request.set_receipt_handle(message.receipt_handle.clone()).send().await?;
             }
         }

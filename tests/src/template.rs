@@ -48,6 +48,19 @@ pub fn queue(logical_id: &str, dead_letter_queue: &str) -> QueueSettings {
     }
 }
 
+/// How many messages a queue's consumer gets at once, by its folder under `functions`.
+#[must_use]
+pub fn batch_size(function: &str) -> i32 {
+    let resources = TEMPLATE["Resources"].as_object().into_iter().flat_map(Map::values);
+    let code = format!("target/lambda/{function}/");
+    let events = resources
+        .filter(|resource| resource["Properties"]["CodeUri"] == *code)
+        .flat_map(|resource| resource["Properties"]["Events"].as_object().into_iter().flat_map(Map::values));
+    let size =
+        events.filter(|event| event["Type"] == "SQS").find_map(|event| event["Properties"]["BatchSize"].as_i64());
+    size.and_then(|size| i32::try_from(size).ok()).unwrap_or(10)
+}
+
 /// Method, path and folder of every route of the template.
 #[must_use]
 pub fn routes() -> Vec<(String, String, String)> {

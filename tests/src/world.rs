@@ -15,7 +15,7 @@ use crate::contract;
 use crate::doubles::{Aws, SentMail};
 use crate::event::HttpRequest;
 use crate::log::Log;
-use crate::system::{Answer, DEAD_LETTER_QUEUE, MAIL_QUEUE, Options, SECRET, System};
+use crate::system::{Answer, DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE, Options, SECRET, System};
 
 /// The password of everyone who is not asked for one.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -202,6 +202,16 @@ impl World {
         }
     }
 
+    /// Has what SES told of mails recorded, until there is nothing more.
+    ///
+    /// # Panics
+    /// When the consumer of its events fails.
+    pub async fn deliver_mail_events(&self) {
+        while self.aws().sqs.counts(MAIL_EVENTS_QUEUE).visible > 0 {
+            self.system.poll_mail_events(0).await.expect("the consumer of SES's events answers");
+        }
+    }
+
     /// Has the sweeper look once.
     ///
     /// # Panics
@@ -210,13 +220,14 @@ impl World {
         self.system.sweep().await.expect("the sweeper answers");
     }
 
-    /// Lets `time` pass as it would: the queue is polled whenever a message becomes visible, the sweeper looks every minute,
+    /// Lets `time` pass as it would: the queues are polled whenever a message becomes visible, the sweeper looks every minute,
     /// but for the looks that would find nothing due: a day has 1440 of them.
     pub async fn live_through(&self, time: SignedDuration) {
         let end = self.now() + time;
         let mut next_sweep = self.now();
         while self.now() < end {
             self.deliver_mail().await;
+            self.deliver_mail_events().await;
             if self.now() >= next_sweep {
                 if self.has_overdue_mail() {
                     self.sweep().await;
@@ -224,11 +235,14 @@ impl World {
                 next_sweep = self.now() + SignedDuration::from_mins(1);
                 continue;
             }
-            let next_message = self.aws().sqs.next_visible_at(MAIL_QUEUE).unwrap_or(end);
-            let next = next_message.min(next_sweep).min(end).max(self.now() + SignedDuration::from_millis(1));
+            let queues = [MAIL_QUEUE, MAIL_EVENTS_QUEUE].into_iter();
+            let next_message = queues.filter_map(|queue| self.aws().sqs.next_visible_at(queue)).min();
+            let next =
+                next_message.unwrap_or(end).min(next_sweep).min(end).max(self.now() + SignedDuration::from_millis(1));
             self.pass(next.duration_since(self.now()));
         }
         self.deliver_mail().await;
+        self.deliver_mail_events().await;
     }
 
     fn has_overdue_mail(&self) -> bool {

@@ -10,6 +10,7 @@ mod health;
 mod jwks;
 mod login;
 mod logout;
+mod mail_events;
 mod me;
 mod outbox_sweeper;
 mod refresh;

@@ -56,7 +56,7 @@ async fn the_due_time_is_moved_on_before_the_mail_is_enqueued() {
     world.sweep().await;
     let calls = world.aws().calls();
     let calls: Vec<_> = calls.iter().map(|call| call.operation.as_str()).filter(|call| *call != "Query").collect();
-    assert_eq!(calls, ["UpdateItem", "SendMessage"]);
+    assert_eq!(calls, ["UpdateItem", "SendMessageBatch"]);
     assert!(time(&row(&world), "due") > world.now(), "it lies past what the queue owes");
     world.deliver_mail().await;
 }
@@ -67,7 +67,7 @@ async fn a_mail_that_the_queue_does_not_take_from_the_sweeper_is_due_again_later
     let world = World::new().await;
     registers_unannounced(&world, "ada@example.com").await;
     pass_until_due(&world);
-    world.aws().fail(Service::Sqs, "SendMessage", denied(), 1);
+    world.aws().fail(Service::Sqs, "SendMessageBatch", denied(), 1);
     world.sweep().await;
     assert_eq!((world.aws().sqs.bodies(MAIL_QUEUE), text(&row(&world), "state")), (vec![], "pending"));
     let wait = time(&row(&world), "due").duration_since(world.now());
@@ -81,7 +81,7 @@ async fn a_mail_that_the_queue_does_not_take_from_the_sweeper_is_due_again_later
 #[tokio::test]
 async fn a_sweeper_that_dies_at_any_of_its_calls_loses_no_mail() {
     // OUT-02
-    for operation in ["Query", "UpdateItem", "SendMessage"] {
+    for operation in ["Query", "UpdateItem", "SendMessageBatch"] {
         let world = World::new().await;
         registers_unannounced(&world, "ada@example.com").await;
         pass_until_due(&world);
@@ -105,7 +105,7 @@ async fn sweeps_at_once_enqueue_a_mail_once() {
 
 #[tokio::test]
 async fn a_move_whose_answer_is_lost_knows_itself_again() {
-    // DDB-03: the mail is enqueued by this sweep, not five minutes later
+    // DDB-03: the mail is enqueued by this sweep, not at the next
     let world = World::new().await;
     registers_unannounced(&world, "ada@example.com").await;
     pass_until_due(&world);
@@ -155,7 +155,7 @@ async fn after_fourteen_days_a_mail_is_failed_and_lies_before_a_person() {
     registers(&world, "ada@example.com").await;
     world.deliver_mail().await;
     world.pass(LIFETIME - MOMENT);
-    world.aws().fail(Service::Sqs, "SendMessage", denied(), 1);
+    world.aws().fail(Service::Sqs, "SendMessageBatch", denied(), 1);
     world.sweep().await;
     assert_eq!(
         (text(&row(&world), "state"), world.dead_letters()),

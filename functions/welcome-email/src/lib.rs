@@ -1,25 +1,20 @@
 //! The consumer of the mail queue: claims each mail's row, hands the mail to SES once, and settles the row by what SES said.
 
-use std::collections::{BTreeSet, HashMap};
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use futures_util::FutureExt;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use jiff::SignedDuration;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use shared::app::App;
-use shared::clock::time_left;
-use shared::domain::{Lease, Mail, MailState, retry_delay};
+use shared::batch;
+use shared::domain::{Lease, Mail, MailState, Refusal, Retry};
 use shared::mail_queue::MailMessage;
-use shared::mailer::{Delivery, Refusal};
+use shared::mailer::Delivery;
 use shared::store::Claimed;
 
-/// How many retries follow each other in the queue, before the sweeper takes over.
-const RETRIES_IN_QUEUE: u32 = 3;
-/// What one record may take: a claim, the user, a call of SES, two writes and a change of visibility, each at its slowest.
-const TIME_FOR_A_RECORD: Duration = Duration::from_secs(30);
+/// What one message may take: a claim, the user, a call of SES, two writes and a change of visibility, each at its slowest.
+const TIME_FOR_ONE: Duration = Duration::from_secs(35);
 
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,42 +29,18 @@ enum Message {
 
 /// The messages that are not done, by id; the others are deleted.
 pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<SqsBatchResponse, Error> {
-    let batch: SqsEvent = serde_json::from_value(event.payload)?;
-    let mut failures = BTreeSet::new();
-    let mut outcomes = HashMap::new();
-    for record in batch.records {
-        let message = match outcomes.get(&record.body) {
-            Some(outcome) => *outcome, // a copy: it would take the retry of the first before its time
-            None if time_left(event.context.deadline) < TIME_FOR_A_RECORD => Message::Left,
-            // A panic must neither lose this record nor repeat the others.
-            None => AssertUnwindSafe(process(app, &record)).catch_unwind().await.unwrap_or(Message::Left),
-        };
-        if message != Message::Done {
-            failures.extend(record.message_id);
-        }
-        outcomes.insert(record.body, message);
-    }
-    let mut response = SqsBatchResponse::default();
-    response.batch_item_failures = failures
-        .into_iter()
-        .map(|id| {
-            let mut failure = BatchItemFailure::default();
-            failure.item_identifier = id;
-            failure
-        })
-        .collect();
-    Ok(response)
+    batch::process(app, event, TIME_FOR_ONE, is_done).await
 }
 
-async fn process(app: &App, record: &SqsMessage) -> Message {
+async fn is_done(app: &App, record: &SqsMessage) -> bool {
     let Some(message) = record.body.as_deref().and_then(MailMessage::parse) else {
         tracing::error!(event = "mail_message_unreadable", message_id = record.message_id);
-        return Message::Left;
+        return false;
     };
     let outcome = match app.outbox.claim(&message, app.clock.now()).await {
         Ok(Claimed::Taken { mail, again }) => {
             if again {
-                tracing::warn!(event = "mail_sent_again", mail = %mail.key, attempt = mail.attempt);
+                tracing::warn!(event = "mail_sent_again", mail = %mail.key, attempt = mail.attempt, metric.MailsSentAgain = 1);
             }
             send(app, &mail).await
         }
@@ -85,49 +56,52 @@ async fn process(app: &App, record: &SqsMessage) -> Message {
     {
         tracing::warn!(event = "mail_message_not_delayed", mail = %message.key, reason = %error);
     }
-    outcome
+    outcome == Message::Done
 }
 
 /// Sends a claimed mail and settles its row.
 async fn send(app: &App, mail: &Mail) -> Message {
     let user = match app.users.find(mail.key.user).await {
+        Ok(Some(user)) if user.is_suppressed() => return dead_letter(app, mail, "the address is suppressed").await,
         Ok(Some(user)) => user,
         Ok(None) => return give_up(app, mail).await,
-        Err(error) => return postpone(app, mail, &error.to_string()).await,
+        Err(error) => return postpone(app, mail, Refusal::Passing, &error.to_string()).await,
     };
     let delivery = match app.mailer.send(mail, &user).await {
         Ok(delivery) => delivery,
         Err(error) => Delivery::Refused(Refusal::Operator, error.to_string()),
     };
     match delivery {
-        Delivery::Accepted(id) => match app.outbox.sent(mail, &id, app.clock.now()).await {
-            Ok(()) => {
-                tracing::info!(event = "mail_sent", mail = %mail.key, attempt = mail.attempt);
-                Message::Done
+        Delivery::Accepted(id) => {
+            let now = app.clock.now();
+            match app.outbox.sent(mail, &id, now).await {
+                Ok(()) => {
+                    let seconds = now.duration_since(mail.created_at).as_secs();
+                    tracing::info!(event = "mail_sent", mail = %mail.key, attempt = mail.attempt, metric.MailDelaySeconds = seconds);
+                    Message::Done
+                }
+                Err(error) => unsettled(app, mail, &error.to_string()),
             }
-            Err(error) => unsettled(app, mail, &error.to_string()),
-        },
-        Delivery::Refused(Refusal::Passing, reason) => postpone(app, mail, &reason).await,
-        Delivery::Refused(Refusal::Operator, reason) => {
-            tracing::error!(event = "mail_needs_operator", mail = %mail.key, reason);
-            postpone(app, mail, &reason).await
         }
+        Delivery::Refused(refusal, reason) => postpone(app, mail, refusal, &reason).await,
         Delivery::Rejected(reason) => dead_letter(app, mail, &reason).await,
         Delivery::Unknown(reason) => unsettled(app, mail, &reason),
     }
 }
 
 /// SES, or what comes before it, refused for now. The first retries come from the queue, the later ones from the sweeper.
-async fn postpone(app: &App, mail: &Mail, reason: &str) -> Message {
-    let delay = retry_delay(mail.attempt);
-    let now = app.clock.now();
-    let stays_in_queue = mail.attempt <= RETRIES_IN_QUEUE;
-    let due = if stays_in_queue { Mail::due_after(now, delay) } else { now + delay };
-    tracing::warn!(event = "mail_postponed", mail = %mail.key, attempt = mail.attempt, reason);
-    match app.outbox.postpone(mail, due).await {
-        Ok(()) if stays_in_queue => Message::Again(jittered(delay)),
-        Ok(()) => Message::Done,
-        Err(error) => unsettled(app, mail, &error.to_string()),
+async fn postpone(app: &App, mail: &Mail, refusal: Refusal, reason: &str) -> Message {
+    match refusal {
+        Refusal::Passing => tracing::warn!(event = "mail_postponed", mail = %mail.key, attempt = mail.attempt, reason),
+        Refusal::Operator => {
+            tracing::error!(event = "mail_needs_operator", mail = %mail.key, attempt = mail.attempt, reason, metric.MailsThatNeedOperator = 1);
+        }
+    }
+    let (next, retry) = mail.postponed(refusal, app.clock.now());
+    match (app.outbox.postpone(mail, &next).await, retry) {
+        (Ok(()), Retry::Message(delay)) => Message::Again(jittered(delay)),
+        (Ok(()), Retry::Sweeper) => Message::Done,
+        (Err(error), _) => unsettled(app, mail, &error.to_string()),
     }
 }
 
@@ -136,7 +110,7 @@ async fn postpone(app: &App, mail: &Mail, reason: &str) -> Message {
 async fn dead_letter(app: &App, mail: &Mail, reason: &str) -> Message {
     tracing::error!(event = "mail_rejected", mail = %mail.key, attempt = mail.attempt, reason);
     if let Err(error) = app.mail_queue.dead_letter(mail.key, mail.attempt, reason).await {
-        return postpone(app, mail, &error.to_string()).await;
+        return postpone(app, mail, Refusal::Passing, &error.to_string()).await;
     }
     give_up(app, mail).await
 }

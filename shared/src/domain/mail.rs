@@ -12,7 +12,11 @@ pub const MAIL_LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
 const LEASE: SignedDuration = SignedDuration::from_mins(10);
 /// How long the queue alone is trusted to deliver what was just put into it.
 const HEAD_START: SignedDuration = SignedDuration::from_mins(1);
+/// The same for what the sweeper puts there: longer than the queue hides a message whose receiver died.
+pub const NEXT_SWEEP: SignedDuration = SignedDuration::from_mins(7);
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
+/// How many retries follow each other in the queue, before the sweeper takes over.
+const RETRIES_IN_QUEUE: u32 = 3;
 
 /// The address of a mail's row, and all that a queue message says: `<user id>/<mail id>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -85,14 +89,32 @@ pub struct Lease {
 }
 
 /// What a message that names a row may do with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// Send it, as the next attempt.
-    Take(Lease),
+    /// Send it: the row, claimed for the next attempt.
+    Take(Mail),
     /// Come back when the running attempt's lease has ended.
     Wait(Lease),
     /// Nothing is left to do.
     Drop,
+}
+
+/// Why SES did not take a mail now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is too fast, or SES is in trouble: it passes.
+    Passing,
+    /// Quota, verification, permissions: it takes the operator.
+    Operator,
+}
+
+/// Who brings a postponed mail back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Its message, after so long.
+    Message(SignedDuration),
+    /// The sweeper, when it is due.
+    Sweeper,
 }
 
 impl Lease {
@@ -123,7 +145,7 @@ impl Mail {
             state: MailState::Pending,
             attempt: 0,
             created_at: now,
-            due: Some(Self::due_after(now, SignedDuration::ZERO)),
+            due: Some(now + HEAD_START),
         }
     }
 
@@ -131,19 +153,29 @@ impl Mail {
     /// queue, it claims the failed row once more, and only once, because the attempt then moves on.
     #[must_use]
     pub fn claim(&self, retry: Option<u32>, now: Timestamp) -> Claim {
-        let take = Claim::Take(Lease::starting(now));
+        let take = || {
+            let lease = Lease::starting(now);
+            let (state, attempt) = (MailState::Sending(lease), self.attempt + 1);
+            Claim::Take(Self { state, attempt, due: Some(lease.until), ..self.clone() })
+        };
         match self.state {
             MailState::Sending(lease) if now < lease.until => Claim::Wait(lease),
-            MailState::Pending | MailState::Sending(_) => take,
-            MailState::Failed if retry == Some(self.attempt) => take,
+            MailState::Pending | MailState::Sending(_) => take(),
+            MailState::Failed if retry == Some(self.attempt) => take(),
             MailState::Failed | MailState::Sent => Claim::Drop,
         }
     }
 
-    /// When the sweeper shall look again, if whatever else drives the mail comes back after `delay`: a while later than that.
+    /// The row after its attempt was refused for now, and who tries again. `due` lies past the next try of the message.
     #[must_use]
-    pub fn due_after(now: Timestamp, delay: SignedDuration) -> Timestamp {
-        now + delay + HEAD_START
+    pub fn postponed(&self, refusal: Refusal, now: Timestamp) -> (Self, Retry) {
+        let delay = retry_delay(self.attempt);
+        let (due, retry) = match refusal {
+            Refusal::Passing if self.attempt <= RETRIES_IN_QUEUE => (now + delay + HEAD_START, Retry::Message(delay)),
+            Refusal::Passing => (now + delay, Retry::Sweeper),
+            Refusal::Operator => (now + LONGEST_DELAY, Retry::Sweeper),
+        };
+        (Self { state: MailState::Pending, due: Some(due), ..self.clone() }, retry)
     }
 
     /// Whether it has been owed for so long that it is given up.
@@ -155,8 +187,7 @@ impl Mail {
 
 /// How long to wait after the attempt with this number, from 1, was refused for now: 2, 4, 8 seconds and so on, to 15
 /// minutes.
-#[must_use]
-pub fn retry_delay(attempt: u32) -> SignedDuration {
+fn retry_delay(attempt: u32) -> SignedDuration {
     let seconds = 1_i64.checked_shl(attempt.min(32)).unwrap_or(i64::MAX);
     SignedDuration::from_secs(seconds).min(LONGEST_DELAY)
 }
@@ -177,19 +208,52 @@ mod tests {
     fn who_may_send_a_row() {
         // OUT-04
         let lease = Lease { until: now() + SignedDuration::from_secs(1) };
-        let take = Claim::Take(Lease::starting(now()));
+        let (take, wait, drop) = ("take", "wait", "drop");
         let cases = [
             (MailState::Pending, None, take),
-            (MailState::Sending(lease), None, Claim::Wait(lease)),
+            (MailState::Sending(lease), None, wait),
             (MailState::Sending(Lease { until: now() }), None, take),
-            (MailState::Sent, None, Claim::Drop),
-            (MailState::Sent, Some(3), Claim::Drop),
-            (MailState::Failed, None, Claim::Drop),
-            (MailState::Failed, Some(2), Claim::Drop),
+            (MailState::Sent, None, drop),
+            (MailState::Sent, Some(3), drop),
+            (MailState::Failed, None, drop),
+            (MailState::Failed, Some(2), drop),
             (MailState::Failed, Some(3), take),
         ];
-        for (state, retry, claim) in cases {
-            assert_eq!(mail(state, 3).claim(retry, now()), claim, "{state:?} {retry:?}");
+        for (state, retry, expected) in cases {
+            let claim = match mail(state, 3).claim(retry, now()) {
+                Claim::Take(claimed) => {
+                    let lease = Lease::starting(now());
+                    assert_eq!((claimed.state, claimed.due), (MailState::Sending(lease), Some(lease.until)));
+                    assert_eq!(claimed.attempt, 4);
+                    take
+                }
+                Claim::Wait(until) => {
+                    assert_eq!(until, lease);
+                    wait
+                }
+                Claim::Drop => drop,
+            };
+            assert_eq!(claim, expected, "{state:?} {retry:?}");
+        }
+    }
+
+    #[test]
+    fn three_retries_are_the_message_s_and_what_takes_the_operator_waits_longest() {
+        // SQS-03, SES-01, OUT-02
+        let after = |attempt, refusal| {
+            let (next, retry) = mail(MailState::Sending(Lease::starting(now())), attempt).postponed(refusal, now());
+            assert_eq!((next.state, next.attempt), (MailState::Pending, attempt));
+            (next.due.unwrap().duration_since(now()).as_secs(), retry)
+        };
+        for (attempt, seconds) in [(1, 2), (2, 4), (3, 8)] {
+            let message = Retry::Message(SignedDuration::from_secs(seconds));
+            assert_eq!(after(attempt, Refusal::Passing), (seconds + 60, message));
+        }
+        for (attempt, seconds) in [(4, 16), (10, 900), (100, 900)] {
+            assert_eq!(after(attempt, Refusal::Passing), (seconds, Retry::Sweeper));
+        }
+        for attempt in [1, 2, 100] {
+            assert_eq!(after(attempt, Refusal::Operator), (900, Retry::Sweeper));
         }
     }
 

@@ -1,4 +1,7 @@
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use super::{Email, Name, UserId};
 
@@ -19,6 +22,8 @@ pub struct User {
     pub status: Status,
     /// Raised to end all sessions at once: a session of an earlier epoch ends at its next refresh.
     pub epoch: u64,
+    /// All that was ever learned of its address. A set, because SES tells in any order, and more than once.
+    pub email_history: BTreeSet<EmailStatus>,
 }
 
 /// Whether an account may be used.
@@ -30,10 +35,58 @@ pub enum Status {
     Disabled,
 }
 
+/// What is known of an address, by what became of mails to it. The later in this list, the worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EmailStatus {
+    /// Nothing yet.
+    Unknown,
+    /// The mailbox took a mail.
+    Delivered,
+    /// There is no such mailbox: a mail bounced for good.
+    Bounced,
+    /// Its reader called a mail spam.
+    Complained,
+}
+
+impl EmailStatus {
+    /// As the API and the table have it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Delivered => "delivered",
+            Self::Bounced => "bounced",
+            Self::Complained => "complained",
+        }
+    }
+}
+
 impl User {
     /// A new account.
     #[must_use]
     pub fn new(email: Email, name: Option<Name>, now: Timestamp) -> Self {
-        Self { id: UserId::new(now), email, name, created_at: now, updated_at: now, status: Status::Active, epoch: 0 }
+        Self {
+            id: UserId::new(now),
+            email,
+            name,
+            created_at: now,
+            updated_at: now,
+            status: Status::Active,
+            epoch: 0,
+            email_history: BTreeSet::new(),
+        }
+    }
+
+    /// The worst that was learned of the address.
+    #[must_use]
+    pub fn email_status(&self) -> EmailStatus {
+        self.email_history.last().copied().unwrap_or(EmailStatus::Unknown)
+    }
+
+    /// Whether no mail is sent to the address any more. Senders who go on are shut out by SES.
+    #[must_use]
+    pub fn is_suppressed(&self) -> bool {
+        matches!(self.email_status(), EmailStatus::Bounced | EmailStatus::Complained)
     }
 }

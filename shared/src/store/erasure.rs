@@ -1,9 +1,8 @@
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 
 use super::keys::Key;
-use super::{StoreError, Users, keys, number, text, unavailable};
+use super::{StoreError, Users, keys, number, text, unavailable, update_existing};
 use crate::domain::{Email, Status, UserId};
 
 /// What `BatchWriteItem` takes at once. A page has two keys at the least, so it is never the profile alone.
@@ -24,19 +23,10 @@ impl Users {
         let request = request
             .set_key(Some(keys::profile(id)))
             .update_expression("SET #status = :status, epoch = epoch + :one")
-            .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", text(status))
             .expression_attribute_values(":one", number(1));
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(error)
-                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(unavailable("UpdateItem", &error)),
-        }
+        update_existing(request).await
     }
 
     /// Erases a user: the credential, every session, every mail, and the profile. The address may register again.

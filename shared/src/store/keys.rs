@@ -17,6 +17,7 @@ pub const DUE_INDEX: &str = "due";
 /// Into how many partitions the index over unfinished mails is spread.
 pub const DUE_SHARDS: u8 = 8;
 
+/// The key of an item.
 pub type Key = HashMap<String, AttributeValue>;
 
 pub fn user_partition(user: UserId) -> String {

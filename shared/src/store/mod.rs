@@ -18,6 +18,8 @@ use std::collections::HashMap;
 use std::fmt::Display;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -27,9 +29,9 @@ use crate::aws::describe;
 use crate::error::ApiError;
 
 pub use idempotency::Idempotency;
-pub use keys::DUE_SHARDS;
+pub use keys::{DUE_SHARDS, Key};
 pub use limits::{Limit, Window};
-pub use outbox::{Claimed, Outbox, Owed};
+pub use outbox::{Claimed, Outbox, OverduePage, Owed};
 pub use public_keys::{NoPublicKeys, PublicKeys};
 pub use sessions::{Refreshed, Sessions};
 pub use users::{Account, CreateError, Created, Credential, Users};
@@ -75,6 +77,17 @@ impl From<StoreError> for ApiError {
 
 fn unavailable<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> StoreError {
     StoreError::Unavailable(describe(operation, error))
+}
+
+/// Sends an update of an item that must exist. Whether it does.
+async fn update_existing(request: UpdateItemFluentBuilder) -> Result<bool, StoreError> {
+    match request.condition_expression("attribute_exists(pk)").send().await {
+        Ok(_) => Ok(true),
+        Err(error) if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {
+            Ok(false)
+        }
+        Err(error) => Err(unavailable("UpdateItem", &error)),
+    }
 }
 
 /// The item that a row is.

@@ -1,16 +1,21 @@
+mod overdue;
+mod row;
+
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
-use jiff::fmt::serde::timestamp::millisecond::{optional as optional_millisecond, required as millisecond};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::limits::Limit;
 use super::transaction::{Transaction, put_new};
-use super::{Item, StoreError, Tables, keys, milliseconds, number, read, seconds, text, unavailable, write};
-use crate::domain::{Claim, Lease, Mail, MailKey, MailKind, MailState};
+use super::{StoreError, Tables, keys, milliseconds, number, read, seconds, text, unavailable};
+use crate::domain::{Claim, Lease, Mail, MailKey, MailState};
 use crate::mail_queue::MailMessage;
+
+pub use overdue::OverduePage;
+pub(super) use row::to_item;
+use row::{MailRow, StateRow};
 
 /// How long a finished row stays: longer than a message can stay in both queues together, so that none of them is ever taken
 /// for a new one.
@@ -47,58 +52,6 @@ pub enum Claimed {
     Held(Lease),
     /// Nothing is to be sent: it was, or it failed, or it is gone.
     Finished,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MailRow {
-    pk: String,
-    sk: String,
-    kind: KindRow,
-    state: StateRow,
-    attempt: u32,
-    #[serde(with = "millisecond")]
-    created_at: Timestamp,
-    #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
-    due: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    due_shard: Option<String>,
-    #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
-    lease_until: Option<Timestamp>,
-    /// Which claim made the lease, so that one that is sent twice knows its own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    holder: Option<Uuid>,
-    /// Which sweep moved `due` last, likewise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    mover: Option<Uuid>,
-    /// The state before the last claim.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    claimed_from: Option<StateRow>,
-}
-
-/// What the index has of a row.
-#[derive(Deserialize)]
-struct IndexRow {
-    pk: String,
-    sk: String,
-    #[serde(with = "millisecond")]
-    due: Timestamp,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum KindRow {
-    Welcome,
-    SessionReuse,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum StateRow {
-    Pending,
-    Sending,
-    Sent,
-    Failed,
 }
 
 impl Outbox {
@@ -185,15 +138,15 @@ impl Outbox {
         written(request).await.map(drop)
     }
 
-    /// Gives the claimed mail back, to be looked after by the sweeper from `due` on.
+    /// Puts the claimed mail back, as `next`.
     ///
     /// # Errors
     /// [`StoreError`]: the row stays claimed to the end of its lease.
-    pub async fn postpone(&self, mail: &Mail, due: Timestamp) -> Result<(), StoreError> {
+    pub async fn postpone(&self, mail: &Mail, next: &Mail) -> Result<(), StoreError> {
         let request = self
             .settle(mail, "SET #state = :to, due = :due REMOVE leaseUntil, holder")
             .expression_attribute_values(":to", text("pending"))
-            .expression_attribute_values(":due", milliseconds(due));
+            .expression_attribute_values(":due", milliseconds(next.due.unwrap_or(next.created_at)));
         written(request).await.map(drop)
     }
 
@@ -210,46 +163,26 @@ impl Outbox {
         written(request).await.map(drop)
     }
 
-    /// The unfinished mails of one shard that are due at `now`, the longest due first, `limit` at the most.
+    /// Records what SES tells of a mail: it has it, whatever the row says, and `event` became of it. Told again, or later than
+    /// something worse, it changes nothing. Whether there is such a row.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn overdue(
-        &self,
-        shard: u8,
-        now: Timestamp,
-        limit: i32,
-    ) -> Result<Vec<(MailKey, Timestamp)>, StoreError> {
-        let request = self.tables.client.query().table_name(&self.tables.accounts).index_name(keys::DUE_INDEX);
-        let output = request
-            .key_condition_expression("dueShard = :shard AND due <= :now")
-            .expression_attribute_values(":shard", text(keys::due_shard_at(shard)))
-            .expression_attribute_values(":now", milliseconds(now))
-            .limit(limit)
-            .send()
-            .await
-            .map_err(|error| unavailable("Query", &error))?;
-        output.items.unwrap_or_default().into_iter().map(index_entry).collect()
-    }
-
-    /// Moves the row's `due` on to `to` if it still is `from`, so that of two sweeps one enqueues. The row, if this one shall.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn move_due(&self, key: MailKey, from: Timestamp, to: Timestamp) -> Result<Option<Mail>, StoreError> {
-        let mover = Uuid::new_v4();
+    pub async fn told(&self, key: MailKey, message_id: &str, event: &str, now: Timestamp) -> Result<bool, StoreError> {
         let request = self
             .update(key)
-            .update_expression("SET due = :to, mover = :mover")
-            .condition_expression("due = :from")
-            .expression_attribute_values(":from", milliseconds(from))
-            .expression_attribute_values(":to", milliseconds(to))
-            .expression_attribute_values(":mover", text(mover.to_string()));
-        match written(request).await? {
-            Written::Done(row) => row.into_mail(key).map(Some),
-            Written::Found(Some(row)) if row.mover == Some(mover) => row.into_mail(key).map(Some), // its answer was lost
-            Written::Found(_) => Ok(None),
-        }
+            .update_expression(
+                "SET #state = :sent, messageId = if_not_exists(messageId, :messageId), #ttl = if_not_exists(#ttl, :ttl) \
+                 REMOVE due, dueShard, leaseUntil, holder ADD events :event",
+            )
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":sent", text("sent"))
+            .expression_attribute_values(":messageId", text(message_id))
+            .expression_attribute_values(":ttl", seconds(now + FINISHED_LIFETIME))
+            .expression_attribute_values(":event", AttributeValue::Ss(vec![event.to_owned()]));
+        written(request).await.map(|written| matches!(written, Written::Done(_)))
     }
 
     /// Takes a row out of the state in which the caller knows it: its attempt is the claim's name, and a state other than
@@ -291,67 +224,4 @@ async fn written(request: UpdateItemFluentBuilder) -> Result<Written, StoreError
         }
         _ => Err(unavailable("UpdateItem", &error)),
     }
-}
-
-fn index_entry(item: Item) -> Result<(MailKey, Timestamp), StoreError> {
-    let place = super::place(&item);
-    let row: IndexRow = read("entry of the due index", item)?;
-    let key =
-        keys::parse_mail(&row.pk, &row.sk).ok_or(StoreError::Corrupt { kind: "entry of the due index", place })?;
-    Ok((key, row.due))
-}
-
-impl StateRow {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Sending => "sending",
-            Self::Sent => "sent",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl MailRow {
-    fn into_mail(self, key: MailKey) -> Result<Mail, StoreError> {
-        let corrupt = || StoreError::Corrupt { kind: "mail", place: key.to_string() };
-        Ok(Mail {
-            key,
-            kind: match self.kind {
-                KindRow::Welcome => MailKind::Welcome,
-                KindRow::SessionReuse => MailKind::SessionReuse,
-            },
-            state: match self.state {
-                StateRow::Pending => MailState::Pending,
-                StateRow::Sending => MailState::Sending(Lease { until: self.lease_until.ok_or_else(corrupt)? }),
-                StateRow::Sent => MailState::Sent,
-                StateRow::Failed => MailState::Failed,
-            },
-            attempt: self.attempt,
-            created_at: self.created_at,
-            due: self.due,
-        })
-    }
-}
-
-/// The row of a mail that is owed and that nobody has claimed yet.
-pub(super) fn to_item(mail: &Mail) -> Result<Item, StoreError> {
-    let row = MailRow {
-        pk: keys::user_partition(mail.key.user),
-        sk: keys::mail_sort(mail.key.mail),
-        kind: match mail.kind {
-            MailKind::Welcome => KindRow::Welcome,
-            MailKind::SessionReuse => KindRow::SessionReuse,
-        },
-        state: StateRow::Pending,
-        attempt: mail.attempt,
-        created_at: mail.created_at,
-        due: mail.due,
-        due_shard: Some(keys::due_shard(mail.key)),
-        lease_until: None,
-        holder: None,
-        mover: None,
-        claimed_from: None,
-    };
-    write("mail", &row)
 }

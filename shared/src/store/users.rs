@@ -1,11 +1,14 @@
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
 use serde::{Deserialize, Serialize};
 
 use super::idempotency::Idempotency;
 use super::transaction::{Transaction, put_new};
-use super::{Item, StoreError, Tables, keys, outbox, read, sessions, text, unavailable, write};
-use crate::domain::{Email, Mail, Name, Session, Status, User, UserId};
+use super::{Item, StoreError, Tables, keys, outbox, read, sessions, text, unavailable, update_existing, write};
+use crate::domain::{Email, EmailStatus, Mail, Name, Session, Status, User, UserId};
 use crate::error::ApiError;
 use crate::passwords::StoredHash;
 
@@ -89,6 +92,9 @@ struct UserRow {
     updated_at: Timestamp,
     status: StatusRow,
     epoch: u64,
+    /// A string set, which [`Users::learn`] alone writes.
+    #[serde(default, skip_serializing)]
+    email_history: BTreeSet<EmailStatus>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -169,6 +175,20 @@ impl Users {
         output.map_err(|error| unavailable("GetItem", &error))?.item.map(from_item).transpose()
     }
 
+    /// Remembers `status` of a user's address. Told again, or later than something worse, it changes nothing. Whether there is
+    /// such a user.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn learn(&self, id: UserId, status: EmailStatus) -> Result<bool, StoreError> {
+        let request =
+            self.tables.client.update_item().table_name(&self.tables.accounts).set_key(Some(keys::profile(id)));
+        let request = request
+            .update_expression("ADD emailHistory :status")
+            .expression_attribute_values(":status", AttributeValue::Ss(vec![status.as_str().to_owned()]));
+        update_existing(request).await
+    }
+
     /// The user and all sessions, as of now: one Query, which for an unknown id finds nothing and costs the same.
     ///
     /// # Errors
@@ -215,6 +235,7 @@ fn from_item(item: Item) -> Result<User, StoreError> {
             StatusRow::Disabled => Status::Disabled,
         },
         epoch: row.epoch,
+        email_history: row.email_history,
     })
 }
 
@@ -233,6 +254,7 @@ impl From<&User> for UserRow {
                 Status::Disabled => StatusRow::Disabled,
             },
             epoch: user.epoch,
+            email_history: BTreeSet::new(),
         }
     }
 }

@@ -23,7 +23,7 @@ use tokio::task::AbortHandle;
 
 pub use faults::{Call, Fault, Service};
 pub use secrets::Secrets;
-pub use ses::{SentMail, Ses};
+pub use ses::{SentMail, Ses, event as ses_event};
 pub use sqs::{Counts, QueueSettings, Sqs};
 
 use faults::Faults;

@@ -1,12 +1,13 @@
 //! The SES (v1) double: takes mail, checks it as SES does and keeps it. The wire is the query protocol: a form in, XML out.
 
 mod address;
+mod events;
 mod form;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,11 @@ use uuid::Uuid;
 
 use super::REGION;
 use super::kept::Kept;
+use super::sqs::Sqs;
 use super::wire::{Refusal, escape};
 use form::Form;
+
+pub use events::event;
 
 /// The most recipients of one mail: To, Cc and Bcc together.
 const MOST_RECIPIENTS: usize = 50;
@@ -35,6 +39,8 @@ pub struct Ses(Arc<Inner>);
 struct Inner {
     clock: Clock,
     account: Kept<Account>,
+    /// The queue to which `EventBridge` would bring the events.
+    events: OnceLock<(Sqs, String)>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -81,7 +87,7 @@ impl Ses {
     /// # Errors
     /// When `data` cannot be read or understood.
     pub(super) fn open(clock: Clock, data: Option<&Path>) -> io::Result<Self> {
-        Ok(Self(Arc::new(Inner { clock, account: Kept::open(data, "ses")? })))
+        Ok(Self(Arc::new(Inner { clock, account: Kept::open(data, "ses")?, events: OnceLock::new() })))
     }
 
     /// Verifies an address, or a domain with all its subdomains, as a sender.
@@ -93,6 +99,11 @@ impl Ses {
     /// Makes a configuration set; mail that names one which was not made is refused.
     pub fn create_configuration_set(&self, name: &str) {
         self.0.account.set(|account| account.configuration_sets.insert(name.to_owned()));
+    }
+
+    /// Publishes what becomes of mails with a configuration set, from now on, to a queue.
+    pub fn publish_events(&self, sqs: Sqs, queue: &str) {
+        let _ = self.0.events.set((sqs, queue.to_owned()));
     }
 
     /// Everything that was sent, oldest first.
@@ -119,10 +130,19 @@ impl Ses {
         self.0.account.change(|account| {
             account.check_verified(&senders)?;
             account.check_configuration_set(mail.configuration_set.as_deref())?;
-            let result = format!("<MessageId>{}</MessageId>", escape(&mail.message_id));
-            account.sent.push(mail);
-            Ok(result)
-        })
+            account.sent.push(mail.clone());
+            Ok(())
+        })?;
+        self.tell(&mail);
+        Ok(format!("<MessageId>{}</MessageId>", escape(&mail.message_id)))
+    }
+
+    fn tell(&self, mail: &SentMail) {
+        if let (Some((sqs, queue)), Some(_)) = (self.0.events.get(), &mail.configuration_set) {
+            for kind in events::kinds(mail) {
+                sqs.put(queue, event(kind, mail, self.0.clock.now()).to_string());
+            }
+        }
     }
 
     fn send_quota(&self) -> String {

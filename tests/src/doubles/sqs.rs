@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
 use tokio::sync::Notify;
 
@@ -74,6 +74,13 @@ impl Sqs {
     /// When the next message that is hidden now (delayed or in flight) can be received; none when none is hidden.
     pub fn next_visible_at(&self, name: &str) -> Option<Timestamp> {
         self.look(name, Queue::next_visible_at)
+    }
+
+    /// Puts a message into a queue, as a service inside AWS does. An unknown queue takes none.
+    pub fn put(&self, name: &str, body: String) {
+        let now = self.0.clock.now();
+        self.0.queues.set(|queues| queues.get_mut(name).map(|queue| queue.send(body, SignedDuration::ZERO, now)));
+        self.0.arrivals.notify_waiters();
     }
 
     /// Empties a queue.

@@ -58,7 +58,8 @@ async fn run() -> Result<(), AnyError> {
 
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    tasks.spawn(poll_mail(Arc::clone(&system), stopped.clone()));
+    tasks.spawn(poll(Arc::clone(&system), System::poll_mail, stopped.clone()));
+    tasks.spawn(poll(Arc::clone(&system), System::poll_mail_events, stopped.clone()));
     tasks.spawn(sweep(Arc::clone(&system), stopped.clone()));
     tasks.spawn(server::serve(listener, system, allowed_origins, stopped));
 
@@ -70,15 +71,18 @@ async fn run() -> Result<(), AnyError> {
     Ok(())
 }
 
-/// Lambda's poller of the mail queue.
-async fn poll_mail(system: Arc<System>, mut stopped: watch::Receiver<bool>) {
+/// Lambda's poller of a queue.
+async fn poll<F>(system: Arc<System>, poll_once: F, mut stopped: watch::Receiver<bool>)
+where
+    F: AsyncFn(&System, i32) -> Result<usize, AnyError>,
+{
     loop {
         let polled = tokio::select! {
-            polled = system.poll_mail(20) => polled,
+            polled = poll_once(&system, 20) => polled,
             _ = stopped.wait_for(|stopped| *stopped) => return,
         };
         if let Err(error) = polled {
-            complain("the mail queue cannot be polled", &error);
+            complain("a queue cannot be polled", &error);
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }

@@ -43,7 +43,7 @@ async fn every_function_answers_its_event_as_documented() {
         if function == "authorizer" {
             assert_eq!(answer, json!({"isAuthorized": false}), "tests/events/{name}.json has no token of this world");
         }
-        if function == "welcome-email" {
+        if !event["Records"].is_null() {
             assert_eq!(answer["batchItemFailures"], json!([]), "tests/events/{name}.json is out of date");
         }
         answered.insert(function);

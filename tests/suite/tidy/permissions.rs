@@ -10,7 +10,7 @@ use super::{function_of, functions, resources};
 
 /// Action and resource of everything that a function may do, its own log group aside. An item of a transaction counts as the
 /// action of its kind (`TransactWriteItems` has no right of its own).
-const MATRIX: [(&str, &[(&str, &str)]); 13] = [
+const MATRIX: [(&str, &[(&str, &str)]); 14] = [
     (
         "register",
         &[
@@ -80,7 +80,16 @@ const MATRIX: [(&str, &[(&str, &str)]); 13] = [
             ("sqs:GetQueueAttributes", "MailQueue"),
             ("sqs:ChangeMessageVisibility", "MailQueue"),
             ("sqs:SendMessage", "MailDeadLetterQueue"),
-            ("ses:SendEmail", "the sender's identities"),
+            ("ses:SendEmail", "the sender's identities, by the one configuration set"),
+        ],
+    ),
+    (
+        "mail-events",
+        &[
+            ("dynamodb:UpdateItem", "Accounts"),
+            ("sqs:ReceiveMessage", "MailEventsQueue"), // these three are the poller's
+            ("sqs:DeleteMessage", "MailEventsQueue"),
+            ("sqs:GetQueueAttributes", "MailEventsQueue"),
         ],
     ),
     (
@@ -205,7 +214,11 @@ fn on(action: &str, statement: &Value) -> Vec<String> {
         assert!(!from.is_null(), "SES is asked in the sender's name alone");
         let identities = statement["Resource"].to_string();
         assert!(!identities.contains("identity/*"), "SES is asked for named identities");
-        return vec!["the sender's identities".to_owned()];
+        assert!(
+            identities.contains("configuration-set/${MailConfigurationSet}"),
+            "SES is asked by the configuration set"
+        );
+        return vec!["the sender's identities, by the one configuration set".to_owned()];
     }
     let name = |resource: &Value| {
         let text = resource.as_str().unwrap_or_else(|| panic!("{action}: a resource that is no text: {resource}"));

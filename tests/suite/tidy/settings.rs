@@ -55,11 +55,12 @@ fn the_readme_tells_of_every_setting() {
 #[test]
 fn the_templates_defaults_are_the_codes() {
     // LAM-03: so that `cargo local` and a deployment do the same
-    const REQUIRED: [&str; 9] = [
+    const REQUIRED: [&str; 10] = [
         "CREDENTIALS_TABLE",
         "ACCOUNTS_TABLE",
         "MAIL_QUEUE_URL",
         "MAIL_DEAD_LETTER_QUEUE_URL",
+        "MAIL_CONFIGURATION_SET",
         "SIGNING_KEYS_SECRET",
         "AWS_REGION",
         "AWS_ACCESS_KEY_ID",
@@ -82,7 +83,7 @@ fn the_template_allows_what_the_code_takes() {
         name if name.ends_with("_TABLE") || name.ends_with("_URL") || name.starts_with("AWS_") => {
             (!name.starts_with("AWS_ENDPOINT")).then(|| "https://example.com".to_owned())
         }
-        "SIGNING_KEYS_SECRET" => Some("x".to_owned()),
+        "SIGNING_KEYS_SECRET" | "MAIL_CONFIGURATION_SET" => Some("x".to_owned()),
         _ => None,
     };
     let takes = |name: &str, value: &str| {
@@ -107,10 +108,10 @@ fn the_template_allows_what_the_code_takes() {
     assert!("RS256".parse::<Algorithm>().is_ok() && "TRACE".parse::<LogLevel>().is_err());
 }
 
-/// Every variable that `Config::read` asks for: the names in quotes there.
+/// Every variable that `Function` and `Config` ask for: the names in quotes there.
 fn read_by_config() -> BTreeSet<String> {
     let config = read("shared/src/config.rs");
-    let (_, reading) = config.split_once("pub fn read(").expect("Config::read");
+    let (_, reading) = config.split_once("impl Function").expect("what it reads first");
     let (reading, _) = reading.split_once("struct Variables").expect("its end");
     let is_name = |text: &&str| text.len() > 3 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
     let names: BTreeSet<_> = reading.split('"').filter(is_name).map(str::to_owned).collect();

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use shared::domain::Lease;
+use shared::domain::{Lease, NEXT_SWEEP};
 use tests::template::TEMPLATE;
 
 use super::resources;
@@ -44,10 +44,15 @@ fn the_secret_is_retained_and_its_placeholder_untouched() {
 #[test]
 fn the_queues_times_fit_each_other_and_the_codes() {
     // SQS-02, SQS-03, OUT-04
+    for (queue_id, function) in [("MailQueue", "WelcomeEmailFunction"), ("MailEventsQueue", "MailEventsFunction")] {
+        let timeout = seconds(&TEMPLATE["Resources"][function]["Properties"], "Timeout");
+        let visibility = seconds(queue(queue_id), "VisibilityTimeout");
+        assert!(visibility >= 6 * timeout, "{queue_id}'s VisibilityTimeout is at least six times {function}'s Timeout");
+    }
     let (mail, dead) = (queue("MailQueue"), queue("MailDeadLetterQueue"));
     let visibility = seconds(mail, "VisibilityTimeout");
     let timeout = seconds(&TEMPLATE["Resources"]["WelcomeEmailFunction"]["Properties"], "Timeout");
-    assert!(visibility >= 6 * timeout, "MailQueue's VisibilityTimeout is at least six times the mailer's Timeout");
+    assert!(NEXT_SWEEP > SignedDuration::from_secs(visibility), "the sweeper waits for what the queue owes");
 
     let (kept, kept_dead) = (seconds(mail, "MessageRetentionPeriod"), seconds(dead, "MessageRetentionPeriod"));
     assert_eq!((kept, kept_dead), (days(4), days(14)), "4 days in the queue, 14 in the dead-letter queue");
@@ -72,9 +77,11 @@ fn queues_are_encrypted_and_speak_tls_alone() {
         assert!(encrypted, "{id}: encrypt it");
         let policy = &TEMPLATE["Resources"][format!("{id}Policy")]["Properties"];
         assert_eq!(policy["Queues"], json!([id]), "{id}: give it a policy of its own");
-        let [statement] = &policy["PolicyDocument"]["Statement"].as_array().expect("statements")[..] else {
-            panic!("{id}: one statement")
-        };
+        let statements = policy["PolicyDocument"]["Statement"].as_array().expect("statements");
+        let [statement, others @ ..] = &statements[..] else { panic!("{id}: a statement") };
+        let open_to: Vec<_> = others.iter().map(|other| &other["Principal"]["Service"]).collect();
+        let expected: &[&str] = if id == "MailEventsQueue" { &["events.amazonaws.com"] } else { &[] };
+        assert_eq!(open_to, expected, "{id}: whoever sends has a role, but for EventBridge's rule");
         let refusal = json!({
             "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": format!("{id}.Arn"),
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
@@ -86,24 +93,26 @@ fn queues_are_encrypted_and_speak_tls_alone() {
 #[test]
 fn the_mailer_reports_single_failures_and_is_bounded() {
     // SQS-01, SQS-04
-    let events = &TEMPLATE["Resources"]["WelcomeEmailFunction"]["Properties"]["Events"];
-    let source = &events["MailQueue"]["Properties"];
-    assert_eq!(source["Queue"], "MailQueue.Arn");
-    assert_eq!(
-        source["FunctionResponseTypes"],
-        json!(["ReportBatchItemFailures"]),
-        "else one failure repeats the batch"
-    );
-    assert!(
-        source["ScalingConfig"]["MaximumConcurrency"].as_i64().is_some_and(|most| most >= 2),
-        "bound the rate to SES"
-    );
-    let event_sources = resources("AWS::Serverless::Function")
+    let event_sources: Vec<_> = resources("AWS::Serverless::Function")
         .flat_map(|(_, function)| {
             function["Properties"]["Events"].as_object().into_iter().flat_map(|events| events.values())
         })
-        .filter(|event| event["Type"] == "SQS");
-    assert_eq!(event_sources.count(), 1, "one consumer of the one queue");
+        .filter(|event| event["Type"] == "SQS")
+        .map(|event| &event["Properties"])
+        .collect();
+    for source in &event_sources {
+        assert_eq!(
+            source["FunctionResponseTypes"],
+            json!(["ReportBatchItemFailures"]),
+            "else one failure repeats the batch"
+        );
+        assert!(
+            source["ScalingConfig"]["MaximumConcurrency"].as_i64().is_some_and(|most| most >= 2),
+            "bound the rate to SES, and to the table"
+        );
+    }
+    let queues: Vec<_> = event_sources.iter().map(|source| &source["Queue"]).collect();
+    assert_eq!(queues, ["MailEventsQueue.Arn", "MailQueue.Arn"], "one consumer of each queue");
 }
 
 #[test]

@@ -81,12 +81,9 @@ async fn a_panic_in_one_record_neither_loses_nor_repeats_another() {
     let states: Vec<_> = world.rows("MAIL#").iter().map(|row| text(row, "state").to_owned()).collect();
     assert_eq!(states.iter().filter(|state| *state == "sent").count(), 2, "{states:?}");
     world.live_through(SignedDuration::from_mins(11)).await;
-    for (email, mails) in [("ada@example.com", 1), ("bob@example.com", 2), ("eve@example.com", 1)] {
+    for email in ["ada@example.com", "bob@example.com", "eve@example.com"] {
         let sent = world.mails().iter().filter(|mail| mail.to == [email]).count();
-        assert_eq!(
-            sent, mails,
-            "{email}; bob's row could not tell that SES had it, and was sent again after its lease"
-        );
+        assert_eq!(sent, 1, "{email}: bob's row could not tell that SES had it, but SES's event could");
     }
 }
 
@@ -113,7 +110,7 @@ async fn what_a_slow_record_leaves_no_time_for_is_reported_and_not_started() {
     world.aws().clear_calls();
     let messages = receive(&world, 10).await;
     world.aws().fail(Service::DynamoDb, "GetItem", Fault::Hang, 1); // costs two seconds
-    let failed = hand_over(&world, &messages, 32).await;
+    let failed = hand_over(&world, &messages, 37).await;
     assert_eq!(failed, [messages[1].message_id().unwrap()]);
     assert_eq!((calls(&world, "UpdateItem"), calls(&world, "SendEmail")), (2, 1));
     world.live_through(SignedDuration::from_mins(7)).await;

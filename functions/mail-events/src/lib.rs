@@ -1,0 +1,113 @@
+//! The consumer of SES's events: what became of each mail. `Send` settles a row whose attempt ended without an answer; the
+//! others tell whether mail to an address arrives.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
+use lambda_runtime::{Error, LambdaEvent};
+use serde::Deserialize;
+use serde_json::Value;
+use shared::app::App;
+use shared::batch;
+use shared::domain::{EmailStatus, MailKey};
+use shared::store::StoreError;
+
+/// What one event may take: two writes, each at its slowest.
+const TIME_FOR_ONE: Duration = Duration::from_secs(10);
+
+/// An event as it comes by way of `EventBridge`, as far as it is read (Amazon SES Developer Guide, "Contents of event data").
+#[derive(Deserialize)]
+struct Event {
+    detail: Detail,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Detail {
+    event_type: String,
+    mail: MailObject,
+    bounce: Option<Bounce>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MailObject {
+    message_id: String,
+    #[serde(default)]
+    tags: HashMap<String, Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Bounce {
+    bounce_type: String,
+}
+
+/// The messages that are not done, by id; the others are deleted.
+pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<SqsBatchResponse, Error> {
+    batch::process(app, event, TIME_FOR_ONE, is_done).await
+}
+
+async fn is_done(app: &App, message: &SqsMessage) -> bool {
+    let event = serde_json::from_str::<Event>(message.body.as_deref().unwrap_or_default());
+    let Ok(Event { detail }) = event else {
+        tracing::error!(event = "mail_event_unreadable", message_id = message.message_id);
+        return false;
+    };
+    let Some(mail) = detail.mail.key() else {
+        tracing::info!(event = "mail_event_ignored", kind = detail.event_type, reason = "its tags name no mail");
+        return true;
+    };
+    match record(app, &detail, mail).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::error!(event = "mail_event_not_recorded", mail = %mail, reason = %error);
+            false
+        }
+    }
+}
+
+/// Writes what the event tells to the mail's row and to its user. Both must exist: an event makes neither.
+async fn record(app: &App, detail: &Detail, mail: MailKey) -> Result<(), StoreError> {
+    let learned = match detail.event_type.as_str() {
+        "Delivery" => Some(EmailStatus::Delivered),
+        "Bounce" if detail.is_permanent() => Some(EmailStatus::Bounced),
+        "Send" | "Bounce" => None, // that bounce passes: the mailbox is full, or its owner away
+        "Complaint" => Some(EmailStatus::Complained),
+        "Reject" => {
+            // SES took it and found a virus in it: it is no address's fault.
+            tracing::error!(event = "mail_rejected_after_send", mail = %mail);
+            None
+        }
+        _ => {
+            tracing::info!(event = "mail_event_ignored", kind = detail.event_type, reason = "it tells nothing of use");
+            return Ok(());
+        }
+    };
+    if !app.outbox.told(mail, &detail.mail.message_id, &detail.event_type, app.clock.now()).await? {
+        tracing::info!(event = "mail_event_ignored", kind = detail.event_type, mail = %mail, reason = "no such mail");
+        return Ok(());
+    }
+    if let Some(status) = learned {
+        app.users.learn(mail.user, status).await?;
+    }
+    if learned.is_some_and(|status| status > EmailStatus::Delivered) {
+        tracing::warn!(event = "mail_address_suppressed", user = %mail.user, kind = detail.event_type, metric.MailsRefusedByReader = 1);
+    }
+    Ok(())
+}
+
+impl Detail {
+    fn is_permanent(&self) -> bool {
+        self.bounce.as_ref().is_some_and(|bounce| bounce.bounce_type == "Permanent")
+    }
+}
+
+impl MailObject {
+    /// The mail that the tags of the attempt name; nothing if it is none of ours.
+    fn key(&self) -> Option<MailKey> {
+        let tag = |name: &str| self.tags.get(name).and_then(|values| values.first());
+        Some(MailKey { user: tag("user")?.parse().ok()?, mail: tag("mail")?.parse().ok()? })
+    }
+}

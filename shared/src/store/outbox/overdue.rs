@@ -1,0 +1,98 @@
+//! The sweeper's side of the outbox: the index over unfinished mails.
+
+use jiff::Timestamp;
+use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::super::keys::Key;
+use super::super::{Item, StoreError, keys, milliseconds, read, text, unavailable, update_existing};
+use super::{Outbox, Written, written};
+use crate::domain::{Mail, MailKey};
+
+/// What the index has of a row.
+#[derive(Deserialize)]
+struct IndexRow {
+    pk: String,
+    sk: String,
+    #[serde(with = "millisecond")]
+    due: Timestamp,
+}
+
+/// Unfinished mails that are due, the longest due first.
+#[derive(Debug)]
+pub struct OverduePage {
+    /// Each with its `due`.
+    pub mails: Vec<(MailKey, Timestamp)>,
+    /// Where the next page begins; nothing if this is the last.
+    pub next: Option<Key>,
+}
+
+impl Outbox {
+    /// A page of the mails of one shard that are due at `now`: `limit` at the most, from `start` on. An entry of the index that
+    /// cannot be read is logged and left out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn overdue(
+        &self,
+        shard: u8,
+        now: Timestamp,
+        limit: i32,
+        start: Option<Key>,
+    ) -> Result<OverduePage, StoreError> {
+        let request = self.tables.client.query().table_name(&self.tables.accounts).index_name(keys::DUE_INDEX);
+        let output = request
+            .key_condition_expression("dueShard = :shard AND due <= :now")
+            .expression_attribute_values(":shard", text(keys::due_shard_at(shard)))
+            .expression_attribute_values(":now", milliseconds(now))
+            .limit(limit)
+            .set_exclusive_start_key(start)
+            .send()
+            .await
+            .map_err(|error| unavailable("Query", &error))?;
+        let mails = output.items.unwrap_or_default().into_iter().filter_map(|entry| {
+            index_entry(entry)
+                .inspect_err(|error| tracing::error!(event = "due_entry_unreadable", reason = %error))
+                .ok()
+        });
+        Ok(OverduePage { mails: mails.collect(), next: output.last_evaluated_key })
+    }
+
+    /// Moves the row's `due` on to `to` if it still is `from`, so that of two sweeps one enqueues. The row, if this one shall.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn move_due(&self, key: MailKey, from: Timestamp, to: Timestamp) -> Result<Option<Mail>, StoreError> {
+        let mover = Uuid::new_v4();
+        let request = self
+            .update(key)
+            .update_expression("SET due = :to, mover = :mover")
+            .condition_expression("due = :from")
+            .expression_attribute_values(":from", milliseconds(from))
+            .expression_attribute_values(":to", milliseconds(to))
+            .expression_attribute_values(":mover", text(mover.to_string()));
+        match written(request).await? {
+            Written::Done(row) => row.into_mail(key).map(Some),
+            Written::Found(Some(row)) if row.mover == Some(mover) => row.into_mail(key).map(Some), // its answer was lost
+            Written::Found(_) => Ok(None),
+        }
+    }
+
+    /// Takes a row that cannot be read out of the index, and leaves it otherwise as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn set_aside(&self, key: MailKey) -> Result<(), StoreError> {
+        let request = self.tables.client.update_item().table_name(&self.tables.accounts).set_key(Some(keys::mail(key)));
+        update_existing(request.update_expression("REMOVE due, dueShard")).await.map(drop)
+    }
+}
+
+fn index_entry(item: Item) -> Result<(MailKey, Timestamp), StoreError> {
+    let place = super::super::place(&item);
+    let row: IndexRow = read("entry of the due index", item)?;
+    let key =
+        keys::parse_mail(&row.pk, &row.sk).ok_or(StoreError::Corrupt { kind: "entry of the due index", place })?;
+    Ok((key, row.due))
+}

@@ -1,0 +1,107 @@
+//! A mail's row, as the table has it.
+
+use jiff::Timestamp;
+use jiff::fmt::serde::timestamp::millisecond::{optional as optional_millisecond, required as millisecond};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::super::{Item, StoreError, keys, write};
+use crate::domain::{Lease, Mail, MailKey, MailKind, MailState};
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MailRow {
+    pk: String,
+    sk: String,
+    kind: KindRow,
+    state: StateRow,
+    attempt: u32,
+    #[serde(with = "millisecond")]
+    created_at: Timestamp,
+    #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
+    due: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due_shard: Option<String>,
+    #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
+    lease_until: Option<Timestamp>,
+    /// Which claim made the lease, so that one that is sent twice knows its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) holder: Option<Uuid>,
+    /// Which sweep moved `due` last, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) mover: Option<Uuid>,
+    /// The state before the last claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) claimed_from: Option<StateRow>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum KindRow {
+    Welcome,
+    SessionReuse,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum StateRow {
+    Pending,
+    Sending,
+    Sent,
+    Failed,
+}
+
+impl StateRow {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl MailRow {
+    pub(super) fn into_mail(self, key: MailKey) -> Result<Mail, StoreError> {
+        let corrupt = || StoreError::Corrupt { kind: "mail", place: key.to_string() };
+        Ok(Mail {
+            key,
+            kind: match self.kind {
+                KindRow::Welcome => MailKind::Welcome,
+                KindRow::SessionReuse => MailKind::SessionReuse,
+            },
+            state: match self.state {
+                StateRow::Pending => MailState::Pending,
+                StateRow::Sending => MailState::Sending(Lease { until: self.lease_until.ok_or_else(corrupt)? }),
+                StateRow::Sent => MailState::Sent,
+                StateRow::Failed => MailState::Failed,
+            },
+            attempt: self.attempt,
+            created_at: self.created_at,
+            due: self.due,
+        })
+    }
+}
+
+/// The row of a mail that is owed and that nobody has claimed yet.
+pub(in super::super) fn to_item(mail: &Mail) -> Result<Item, StoreError> {
+    let row = MailRow {
+        pk: keys::user_partition(mail.key.user),
+        sk: keys::mail_sort(mail.key.mail),
+        kind: match mail.kind {
+            MailKind::Welcome => KindRow::Welcome,
+            MailKind::SessionReuse => KindRow::SessionReuse,
+        },
+        state: StateRow::Pending,
+        attempt: mail.attempt,
+        created_at: mail.created_at,
+        due: mail.due,
+        due_shard: Some(keys::due_shard(mail.key)),
+        lease_until: None,
+        holder: None,
+        mover: None,
+        claimed_from: None,
+    };
+    write("mail", &row)
+}

@@ -1,0 +1,284 @@
+//! What SES tells of mails: it settles rows, in any order, however often, and says whether mail to an address arrives.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tests::doubles::{Counts, Fault, Service, ses_event};
+use tests::system::{MAIL_EVENTS_DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE};
+use tests::world::{Actor, World};
+
+use crate::welcome_email::{calls, denied, enqueue, erase, meanwhile, registers, rejected, row, text, throttled};
+
+const LEASE: SignedDuration = SignedDuration::from_mins(10);
+
+// ---- A row is settled ----
+
+#[tokio::test]
+async fn a_mail_whose_acceptance_was_lost_is_settled_by_its_send_event_and_not_sent_again() {
+    // OUT-06
+    let world = World::new().await;
+    world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);
+    registers(&world, "ada@example.com").await;
+    world.deliver_mail().await;
+    assert_eq!(text(&row(&world), "state"), "sending");
+    world.deliver_mail_events().await;
+    let row = row(&world);
+    assert_eq!((text(&row, "state"), text(&row, "messageId")), ("sent", world.mails()[0].message_id.as_str()));
+    assert_eq!([row.get("due"), row.get("dueShard"), row.get("leaseUntil")], [None; 3]);
+    assert!(row.get("ttl").is_some(), "a finished row ends some day");
+    world.live_through(LEASE * 3).await;
+    assert_eq!((calls(&world, "SendEmail"), world.aws().sqs.counts(MAIL_QUEUE)), (1, Counts::default()));
+    assert_eq!(logged(&world, "mail_sent_again"), 0);
+}
+
+#[tokio::test]
+async fn a_mail_is_sent_again_and_counted_when_acceptance_and_event_are_both_lost() {
+    // OUT-06: the one way to a second mail
+    let world = World::new().await;
+    world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);
+    registers(&world, "ada@example.com").await;
+    world.deliver_mail().await;
+    world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
+    world.live_through(LEASE * 3).await;
+    assert_eq!((world.mails().len(), text(&row(&world), "state")), (2, "sent"));
+    assert_eq!(logged(&world, "mail_sent_again"), 1);
+    let line = world.log().into_iter().find(|line| line["event"] == "mail_sent_again").unwrap_or_default();
+    assert_eq!(line["MailsSentAgain"], 1, "a metric with an alarm: {line}");
+}
+
+#[tokio::test]
+async fn a_late_event_settles_a_later_attempt() {
+    // OUT-06
+    let world = World::new().await;
+    world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);
+    world.aws().fail(Service::Ses, "SendEmail", throttled(), 1);
+    registers(&world, "ada@example.com").await;
+    world.deliver_mail().await;
+    let late = world.aws().sqs.bodies(MAIL_EVENTS_QUEUE);
+    world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
+    world.pass(LEASE);
+    world.deliver_mail().await;
+    let pending = row(&world);
+    assert_eq!((text(&pending, "state"), &pending["attempt"]["N"]), ("pending", &json!("2")));
+    tell(&world, &late).await;
+    assert_eq!(text(&row(&world), "state"), "sent");
+    world.live_through(LEASE * 3).await;
+    assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_mail_whose_row_could_not_be_marked_is_settled_by_its_send_event() {
+    // OUT-06
+    for fault in [None, Some(Fault::AppliedButLost)] {
+        let world = World::new().await;
+        registers(&world, "ada@example.com").await;
+        if let Some(fault) = &fault {
+            world.aws().fail(Service::Ses, "SendEmail", fault.clone(), 1);
+        }
+        // The write that would settle the row waits until the event has been recorded.
+        let deny = || world.aws().fail(Service::DynamoDb, "UpdateItem", denied(), 1);
+        meanwhile(&world, "SendEmail", deny, world.deliver_mail()).await;
+        world.aws().clear_faults();
+        assert_eq!(text(&row(&world), "state"), "sending", "{fault:?}");
+        world.deliver_mail_events().await;
+        world.live_through(LEASE * 2).await;
+        assert_eq!((calls(&world, "SendEmail"), text(&row(&world), "state")), (1, "sent"), "{fault:?}");
+        assert_eq!(world.aws().sqs.counts(MAIL_QUEUE), Counts::default());
+    }
+}
+
+#[tokio::test]
+async fn a_failed_mail_of_which_an_earlier_attempt_arrived_is_sent_and_its_dead_letter_does_nothing() {
+    // OUT-06, OUT-04
+    let world = World::new().await;
+    world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);
+    world.aws().fail(Service::Ses, "SendEmail", rejected(), 1);
+    registers(&world, "ada@example.com").await;
+    world.deliver_mail().await;
+    let late = world.aws().sqs.bodies(MAIL_EVENTS_QUEUE);
+    world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
+    world.pass(LEASE);
+    world.deliver_mail().await;
+    assert_eq!((text(&row(&world), "state"), world.dead_letters().len()), ("failed", 1));
+    tell(&world, &late).await;
+    assert_eq!(text(&row(&world), "state"), "sent");
+    enqueue(&world, &world.dead_letters()[0].to_string()).await;
+    world.deliver_mail().await;
+    assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (2, 1));
+}
+
+// ---- In any order, however often ----
+
+#[tokio::test]
+async fn events_come_to_the_same_in_any_order_and_however_often() {
+    // SES-02
+    let kinds = ["Send", "Delivery", "Bounce", "Complaint"];
+    let mut outcomes = Vec::new();
+    for first in 0..kinds.len() {
+        for second in (0..kinds.len()).filter(|second| *second != first) {
+            let world = World::new().await;
+            let ada = world.registered("ada@example.com").await;
+            world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
+            let rest = (0..kinds.len()).filter(|kind| ![first, second].contains(kind));
+            let order: Vec<_> = [first, second].into_iter().chain(rest).chain([first, first]).collect();
+            for kind in order {
+                let event = ses_event(kinds[kind], &world.mails()[0], world.now());
+                tell(&world, &[event.to_string()]).await;
+            }
+            let mut row = row(&world);
+            let mut told: Vec<_> = row["events"]["SS"].as_array().cloned().unwrap_or_default();
+            told.sort_by_key(Value::to_string);
+            row["events"] = json!(told);
+            for name in ["pk", "sk", "holder", "messageId"] {
+                row[name] = Value::Null; // no two runs share them
+            }
+            outcomes.push((row, email_status(&world, &ada).await));
+        }
+    }
+    assert_eq!(outcomes[0].0["events"], json!(["Bounce", "Complaint", "Delivery", "Send"]));
+    assert_eq!(outcomes[0].1, "complained");
+    for outcome in &outcomes {
+        assert_eq!(outcome, &outcomes[0]);
+    }
+}
+
+#[tokio::test]
+async fn an_event_whose_recording_fails_is_recorded_when_it_comes_again() {
+    // SES-02
+    for fault in [denied(), Fault::AppliedButLost] {
+        for operation in 0..2 {
+            let world = World::new().await;
+            let ada = world.registered("bounce@simulator.amazonses.com").await;
+            world.aws().fail_after(operation, Service::DynamoDb, "UpdateItem", fault.clone());
+            world.live_through(SignedDuration::from_mins(4)).await;
+            assert_eq!(email_status(&world, &ada).await, "bounced", "{fault:?} at write {operation}");
+            assert_eq!(world.aws().sqs.counts(MAIL_EVENTS_QUEUE), Counts::default());
+        }
+    }
+}
+
+// ---- What is told of an address ----
+
+#[tokio::test]
+async fn me_tells_whether_mail_arrives() {
+    // SES-02; the addresses are those of SES's mailbox simulator
+    for (address, status) in [
+        ("ada@example.com", "delivered"),
+        ("bounce@simulator.amazonses.com", "bounced"),
+        ("complaint+ada@simulator.amazonses.com", "complained"),
+    ] {
+        let world = World::new().await;
+        let ada = world.registered(address).await;
+        assert_eq!(email_status(&world, &ada).await, "unknown", "before anything was told");
+        world.deliver_mail_events().await;
+        assert_eq!(email_status(&world, &ada).await, status, "{address}");
+    }
+}
+
+#[tokio::test]
+async fn a_bounce_that_passes_says_nothing_of_the_address() {
+    // SES-02: a full mailbox, an absent owner
+    for kind in ["Transient", "Undetermined"] {
+        let world = World::new().await;
+        let ada = world.registered("ada@example.com").await;
+        world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
+        let mut event = ses_event("Bounce", &world.mails()[0], world.now());
+        event["detail"]["bounce"]["bounceType"] = json!(kind);
+        tell(&world, &[event.to_string()]).await;
+        assert_eq!(email_status(&world, &ada).await, "unknown", "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_suppressed_address_gets_no_more_mail() {
+    // SES-02: whoever mails on to such addresses is shut out by SES
+    let world = World::new().await;
+    let ada = world.registered("bounce@simulator.amazonses.com").await;
+    assert_eq!(world.post_as("/api/auth/send-welcome-email", Some(&ada.bearer())).await.status, 202);
+    world.deliver_mail_events().await;
+    world.deliver_mail().await;
+    assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (1, 1));
+    let [dead_letter] = &world.dead_letters()[..] else { panic!("one dead letter") };
+    assert_eq!((&dead_letter["reason"], &dead_letter["retry"]), (&json!("the address is suppressed"), &json!(1)));
+}
+
+// ---- What is none of ours ----
+
+#[tokio::test]
+async fn an_event_about_no_mail_of_ours_changes_nothing_and_is_acknowledged() {
+    // SES-02, OUT-08: forged or unknown ids
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
+    let mail = &world.mails()[0];
+    let before = world.items("Accounts");
+    let wrong: [(&str, Option<&str>); 6] = [
+        ("mail", Some("019bc0fd-8a3d-78dc-8daf-f3ad0b4c9c7a")),
+        ("user", Some("019bc0fd-8a3d-78dc-8daf-f3ad0b4c9c7a")),
+        ("mail", Some("' OR 1=1")),
+        ("user", Some("")),
+        ("mail", None),
+        ("user", None),
+    ];
+    for kind in ["Send", "Delivery", "Bounce", "Complaint", "Reject"] {
+        for (name, value) in wrong {
+            let mut event = ses_event(kind, mail, world.now());
+            let tags = event["detail"]["mail"]["tags"].as_object_mut().expect("tags");
+            tags.remove(name);
+            tags.extend(value.map(|value| (name.to_owned(), json!([value]))));
+            tell(&world, &[event.to_string()]).await;
+        }
+    }
+    for kind in ["Open", "Click", "DeliveryDelay", "Subscription", "Something new"] {
+        tell(&world, &[ses_event(kind, mail, world.now()).to_string()]).await;
+    }
+    assert_eq!(world.items("Accounts"), before);
+    assert_eq!(email_status(&world, &ada).await, "unknown");
+    assert_eq!(world.aws().sqs.bodies(MAIL_EVENTS_DEAD_LETTER_QUEUE), [""; 0]);
+}
+
+#[tokio::test]
+async fn no_event_brings_an_erased_user_back() {
+    // OUT-08
+    let world = World::new().await;
+    world.registered("ada@example.com").await;
+    erase(&world, "");
+    world.deliver_mail_events().await;
+    assert_eq!(world.items("Accounts").len(), 1, "only the keys are left");
+    assert_eq!(world.aws().sqs.counts(MAIL_EVENTS_QUEUE), Counts::default());
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_goes_before_a_person() {
+    // SES-02, SQS-01: and takes no other along
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    for body in ["", "not JSON", "{}", r#"{"detail": {"eventType": 1}}"#] {
+        if !body.is_empty() {
+            world.aws().sqs.put(MAIL_EVENTS_QUEUE, body.to_owned());
+        }
+    }
+    world.deliver_mail_events().await;
+    assert_eq!(email_status(&world, &ada).await, "delivered");
+    world.live_through(SignedDuration::from_mins(31)).await;
+    assert_eq!(world.aws().sqs.bodies(MAIL_EVENTS_DEAD_LETTER_QUEUE).len(), 3);
+}
+
+// ---- Helpers ----
+
+/// Has the bodies recorded, whatever else is there.
+async fn tell(world: &World, bodies: &[String]) {
+    for body in bodies {
+        world.aws().sqs.put(MAIL_EVENTS_QUEUE, body.clone());
+    }
+    world.deliver_mail_events().await;
+    assert_eq!(world.aws().sqs.counts(MAIL_EVENTS_QUEUE), Counts::default(), "all of it is acknowledged");
+}
+
+async fn email_status(world: &World, actor: &Actor) -> String {
+    let me = world.get("/api/auth/me", Some(&actor.bearer())).await.json();
+    me["user"]["emailStatus"].as_str().unwrap_or_default().to_owned()
+}
+
+fn logged(world: &World, event: &str) -> usize {
+    world.log().iter().filter(|line| line["event"] == event).count()
+}
