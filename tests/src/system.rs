@@ -121,11 +121,11 @@ impl System {
         });
 
         let aws = Aws::start(clock.clone(), aws_port, data.as_deref(), Some(dynamodb)).await?;
-        let dead_letters = aws.sqs.create_queue(DEAD_LETTER_QUEUE, template::queue("MailDeadLetterQueue", ""));
-        let mails = aws.sqs.create_queue(MAIL_QUEUE, template::queue("MailQueue", DEAD_LETTER_QUEUE));
-        let dead_events = template::queue("MailEventsDeadLetterQueue", "");
-        aws.sqs.create_queue(MAIL_EVENTS_DEAD_LETTER_QUEUE, dead_events);
-        aws.sqs.create_queue(MAIL_EVENTS_QUEUE, template::queue("MailEventsQueue", MAIL_EVENTS_DEAD_LETTER_QUEUE));
+        let queue = |name, id, dead_letters| aws.sqs.create_queue(name, template::queue(id, dead_letters));
+        let dead_letters = queue(DEAD_LETTER_QUEUE, "MailDeadLetterQueue", "");
+        let mails = queue(MAIL_QUEUE, "MailQueue", DEAD_LETTER_QUEUE);
+        queue(MAIL_EVENTS_DEAD_LETTER_QUEUE, "MailEventsDeadLetterQueue", "");
+        queue(MAIL_EVENTS_QUEUE, "MailEventsQueue", MAIL_EVENTS_DEAD_LETTER_QUEUE);
         aws.ses.verify(SENDER_DOMAIN);
         aws.ses.create_configuration_set(CONFIGURATION_SET);
         aws.ses.publish_events(aws.sqs.clone(), MAIL_EVENTS_QUEUE);
@@ -171,8 +171,7 @@ impl System {
         Answer::read(&answer).map(Some)
     }
 
-    /// Does once what Lambda's poller of the mail queue does: receives a batch, calls the mailer, deletes what is done. How many
-    /// it received.
+    /// Does once what Lambda's poller of the mail queue does: receives, calls the mailer, deletes. How many it received.
     ///
     /// # Errors
     /// What the mailer, or SQS, fails with.

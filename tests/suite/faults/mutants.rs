@@ -105,7 +105,7 @@ fn fails_before_it_tells(app: &App, _: LambdaEvent<Value>) -> Answered<'_> {
     async move {
         let now = app.clock.now();
         for shard in 0..DUE_SHARDS {
-            for (key, due) in app.outbox.overdue(shard, now, 10).await? {
+            for (key, due) in app.outbox.overdue(shard, now, 10, None).await?.mails {
                 let Some(mail) = app.outbox.move_due(key, due, now).await? else { continue };
                 app.outbox.fail(&mail, now).await?;
                 app.mail_queue.dead_letter(key, mail.attempt, "too old").await?;
