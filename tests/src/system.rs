@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use dynoxide::Database;
 use futures_util::FutureExt;
@@ -150,7 +151,9 @@ impl System {
         let config = Config::read(|variable| environment.get(variable).cloned())?;
 
         let http = aws_smithy_http_client::Builder::new().build_http();
-        let sqs = Clients::new(&config.aws, &http).sqs;
+        // The poller's own: it waits for messages longer than a function may, and a busy machine is no fault.
+        let sqs = Clients::new(&config.aws, &http).sqs.config().to_builder();
+        let sqs = aws_sdk_sqs::Client::from_conf(sqs.timeout_config(TimeoutConfig::disabled()).build());
         let app = App::new(config, clock, &http);
         let system =
             Self { app, aws, database, environment, stand_ins: HashMap::new(), sqs, log, _stop_dynamodb: stop };
