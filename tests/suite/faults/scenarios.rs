@@ -1,6 +1,6 @@
 //! What the faults happen to: each handler, on each of its ways.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use futures_util::FutureExt;
 use jiff::SignedDuration;
@@ -26,11 +26,12 @@ pub struct Scenario {
     /// A wrong function in place of a right one.
     stand_in: Option<(&'static str, StandIn)>,
     first: OnceCell<Stage>,
+    calls: OnceCell<usize>,
 }
 
 impl Scenario {
     pub fn new(name: &'static str, before: Deed, last: Deed, act: Act) -> Self {
-        Self { name, before, last, act, stand_in: None, first: OnceCell::new() }
+        Self { name, before, last, act, stand_in: None, first: OnceCell::new(), calls: OnceCell::new() }
     }
 
     pub fn with(self, function: &'static str, stand_in: StandIn) -> Self {
@@ -57,6 +58,10 @@ impl Scenario {
 
     /// How many calls the act makes when nothing goes wrong; and nothing does.
     pub async fn calls(&self) -> usize {
+        *self.calls.get_or_init(async || self.count().await).await
+    }
+
+    async fn count(&self) -> usize {
         let mut stage = self.staged().await;
         let is_done = stage.act(self.act).await;
         let calls = stage.calls();
@@ -81,9 +86,7 @@ pub fn named(name: &str) -> Scenario {
 }
 
 /// All of them.
-pub fn all() -> Vec<Arc<Scenario>> {
-    list().into_iter().map(Arc::new).collect()
-}
+pub static ALL: LazyLock<Vec<Arc<Scenario>>> = LazyLock::new(|| list().into_iter().map(Arc::new).collect());
 
 fn list() -> Vec<Scenario> {
     vec![

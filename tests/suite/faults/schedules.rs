@@ -199,6 +199,7 @@ async fn no_life_breaks_a_promise(lives: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_life_of_a_sample_breaks_a_promise() {
+    // REG-03, REG-06, REF-02, REF-04, OUT-04, OUT-08, DDB-03, OBS-01
     no_life_breaks_a_promise(LIVES).await;
 }
 
