@@ -256,12 +256,7 @@ impl System {
             Some(stand_in) => stand_in(&self.app, event),
             None => functions::invoke(&self.app, function, event).boxed(),
         };
-        let invocation = async {
-            match &self.log {
-                Some(log) => invocation.with_subscriber(log.clone()).await,
-                None => invocation.await,
-            }
-        };
+        let invocation = invocation.with_subscriber(self.log.clone().unwrap_or_default());
         // A process that dies is dropped at the very call: what it would have done next is not done.
         tokio::select! {
             biased;
