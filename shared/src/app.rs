@@ -21,7 +21,7 @@ use crate::mail_queue::MailQueue;
 use crate::mailer::Mailer;
 use crate::passwords::Passwords;
 use crate::signing_keys::secret::SigningKeys;
-use crate::store::{Outbox, PublicKeys, Sessions, Tables, Users};
+use crate::store::{Limits, Outbox, PublicKeys, Sessions, Tables, Users};
 use crate::tokens::{self, AccessClaims, BadToken, Parties};
 
 /// Everything. A function uses what its role lets it; the rest of it costs nothing.
@@ -41,6 +41,8 @@ pub struct App {
     pub users: Users,
     /// Sessions.
     pub sessions: Sessions,
+    /// What may happen only so often.
+    pub limits: Limits,
     /// Mails that are owed.
     pub outbox: Outbox,
     /// The queue of mails to send.
@@ -79,6 +81,7 @@ impl App {
             public_keys: PublicKeys::new(tables.clone()),
             users: Users::new(tables.clone()),
             sessions: Sessions::new(tables.clone()),
+            limits: Limits::new(tables.clone()),
             outbox: Outbox::new(tables),
             mail_queue: MailQueue::new(
                 clients.sqs,

@@ -23,6 +23,7 @@ mod welcome_email;
 mod conflicts;
 mod erasure;
 mod input;
+mod limits;
 mod log;
 mod races;
 mod tokens;

@@ -44,6 +44,11 @@ pub fn mail(mail: MailKey) -> Key {
     key(user_partition(mail.user), mail_sort(mail.mail))
 }
 
+/// How often something happened in a window, by the digest of who or what it is counted for.
+pub fn limit(digest: &str, window: i64) -> Key {
+    key(format!("LIMIT#{digest}"), format!("WINDOW#{window}"))
+}
+
 /// How many welcome mails a user asked for in a window. It lies with all else of the user, and goes with it.
 pub fn welcome_limit(user: UserId, window: i64) -> Key {
     key(user_partition(user), format!("{WELCOME_LIMIT}{window}"))

@@ -1,8 +1,16 @@
-use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use super::keys::Key;
-use super::{StoreError, number, seconds};
+use super::{StoreError, Tables, keys, number, seconds, text, unavailable};
+
+/// Counters of what may happen only so often, for whoever has no partition of their own to count in.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    tables: Tables,
+}
 
 /// How often something may happen in a window of time.
 ///
@@ -23,6 +31,47 @@ pub struct Window {
     pub number: i64,
     /// When the next one begins.
     pub ends_at: Timestamp,
+}
+
+impl Limits {
+    /// The counters in these tables.
+    #[must_use]
+    pub const fn new(tables: Tables) -> Self {
+        Self { tables }
+    }
+
+    /// Counts one more under `digest`, if there is room: one write. How long until there is, if there is none.
+    ///
+    /// Sent again after a lost answer, it knows its own count by the holder; unless another counted in between, whereupon it counts
+    /// twice: too strict by one, and never too lax.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn take(&self, digest: &str, limit: Limit, now: Timestamp) -> Result<Option<SignedDuration>, StoreError> {
+        let (window, holder) = (limit.window(now), Uuid::new_v4().to_string());
+        let request = self.tables.client.update_item().table_name(&self.tables.accounts);
+        let result = request
+            .set_key(Some(keys::limit(digest, window.number)))
+            .update_expression("SET #ttl = :ttl, holder = :holder ADD #count :one")
+            .condition_expression("attribute_not_exists(pk) OR (#count < :most AND holder <> :holder)")
+            .expression_attribute_names("#count", "count")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":holder", text(&holder))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":most", number(limit.most))
+            .expression_attribute_values(":ttl", seconds(window.ends_at))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = result else { return Ok(None) };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                let is_ours = failed.item().and_then(|item| item.get("holder")) == Some(&text(holder));
+                Ok((!is_ours).then(|| window.ends_at.duration_since(now)))
+            }
+            _ => Err(unavailable("UpdateItem", &error)),
+        }
+    }
 }
 
 impl Limit {

@@ -30,7 +30,7 @@ use crate::error::ApiError;
 
 pub use idempotency::Idempotency;
 pub use keys::{DUE_SHARDS, Key};
-pub use limits::{Limit, Window};
+pub use limits::{Limit, Limits, Window};
 pub use outbox::{Claimed, Outbox, OverduePage, Owed};
 pub use public_keys::{NoPublicKeys, PublicKeys};
 pub use sessions::{Refreshed, Sessions};

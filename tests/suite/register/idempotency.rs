@@ -212,6 +212,17 @@ async fn of_an_erased_user_the_key_opens_nothing() {
 }
 
 #[tokio::test]
+async fn the_password_of_another_user_opens_nothing() {
+    // REG-06
+    let world = World::new().await;
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
+    let nobody = json!({"userId": {"S": "01a00000-0000-7000-8000-000000000000"}});
+    world.tamper("Credentials", world.items("Credentials").remove(0), &nobody);
+    assert_eq!(register_under(&world, "a", &ada()).await.verdict(), reused());
+    world.deliver_mail().await;
+}
+
+#[tokio::test]
 async fn without_a_key_nothing_is_remembered_and_a_key_costs_no_call() {
     // REG-06
     let world = World::new().await;
