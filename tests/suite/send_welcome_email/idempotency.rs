@@ -1,5 +1,7 @@
 //! Asking again under the same `Idempotency-Key`.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::json;
@@ -43,7 +45,9 @@ async fn another_key_and_another_user_are_other_requests() {
         assert_eq!(asks_as(&world, actor, key).await.status, 202);
     }
     world.deliver_mail().await;
-    assert_eq!(world.mails().len(), 5);
+    let rows = world.rows("MAIL#");
+    let ids: BTreeSet<_> = rows.iter().map(|row| text(row, "sk")).collect();
+    assert_eq!((ids.len(), world.mails().len()), (5, 5), "no id tells that two users chose one key");
 }
 
 #[tokio::test]
