@@ -80,7 +80,8 @@ pub struct System {
     pub environment: HashMap<String, String>,
     /// What is called in place of a function.
     pub stand_ins: HashMap<&'static str, StandIn>,
-    sqs: aws_sdk_sqs::Client,
+    /// A client of the queues that waits for as long as it takes.
+    pub sqs: aws_sdk_sqs::Client,
     log: Option<Dispatch>,
     _stop_dynamodb: oneshot::Sender<()>,
 }

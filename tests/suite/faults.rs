@@ -19,7 +19,7 @@ mod stage;
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 
 use cases::{Case, Mode};
 use scenarios::Scenario;
@@ -66,7 +66,7 @@ async fn no_pair_of_faults_breaks_a_promise() {
 /// Every scenario, with the number of its calls.
 async fn counted() -> Vec<(Arc<Scenario>, usize)> {
     let counted = scenarios::ALL.iter().map(|scenario| async move { (Arc::clone(scenario), scenario.calls().await) });
-    join_all(counted).await
+    stream::iter(counted).buffered(4).collect().await
 }
 
 /// Every two faults at different calls of a scenario, the earlier first. What ends the process comes last, or ends it.

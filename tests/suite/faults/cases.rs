@@ -11,8 +11,9 @@ use super::Scenario;
 use super::invariants::Violation;
 use super::stage::Stage;
 
-/// How many cases run beside each other: most of them wait for a timeout most of their time.
-pub const AT_ONCE: usize = 24;
+/// How many cases run beside each other, of whatever test: most wait for a timeout most of their time, and those that do not
+/// must not starve the others into timeouts that nobody asked for.
+pub static TURNS: Semaphore = Semaphore::const_new(20);
 
 /// What goes wrong with a call. "For good" is to the end of the invocation, for every call of the operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,12 +124,10 @@ impl Case {
 
 /// Runs them all. Those that broke something, with what.
 pub async fn run_all(cases: Vec<Case>) -> Vec<(Case, Vec<Violation>)> {
-    let turns = Arc::new(Semaphore::new(AT_ONCE));
     let mut runs = JoinSet::new();
     for case in cases {
-        let turns = Arc::clone(&turns);
         runs.spawn(async move {
-            let _turn = turns.acquire_owned().await.expect("turns go on");
+            let _turn = TURNS.acquire().await;
             let violations = case.run().await;
             (case, violations)
         });

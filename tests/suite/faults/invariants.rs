@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
-use tests::system::MAIL_QUEUE;
+use tests::system::{MAIL_EVENTS_QUEUE, MAIL_QUEUE};
 use tests::world::World;
 
 use super::client::NAME;
@@ -107,7 +107,9 @@ fn accounts_are_whole(stage: &Stage) -> Vec<String> {
 
 /// I4.
 fn no_message_is_left(stage: &Stage) -> Vec<String> {
-    stage.world.aws().sqs.bodies(MAIL_QUEUE).into_iter().map(|body| format!("still in the queue: {body}")).collect()
+    let sqs = &stage.world.aws().sqs;
+    let left = [MAIL_QUEUE, MAIL_EVENTS_QUEUE].into_iter().flat_map(|queue| sqs.bodies(queue));
+    left.map(|body| format!("still in its queue: {body:.200}")).collect()
 }
 
 /// I6: who was told of an account has it; every mail that was promised has a row, and no other has;

@@ -5,7 +5,6 @@ use std::sync::{Arc, LazyLock};
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 use serde_json::json;
-use shared::aws::Clients;
 use shared::domain::{Status, UserId};
 use tests::doubles::{Fault, Service};
 use tests::system::StandIn;
@@ -111,10 +110,13 @@ fn list() -> Vec<Scenario> {
         Scenario::new("send-welcome-email", member, nothing, Act::Ask(Wish::SendMail, &[202])),
         Scenario::new("send-welcome-email-with-key", member, nothing, Act::Ask(Wish::SendMailWithKey, &[202])),
         Scenario::new("mail", owed, enqueued, Act::Poll),
+        Scenario::new("mail-untold", owed, enqueued_and_untold, Act::Poll),
         Scenario::new("mail-postponed", owed, enqueued_and_throttled, Act::Poll),
         Scenario::new("mail-rejected", owed, enqueued_and_rejected, Act::Poll),
         Scenario::new("mail-erased", owed_to_nobody, enqueued, Act::Poll),
         Scenario::new("mail-redriven", failed, redriven, Act::Poll),
+        Scenario::new("mail-events-send", owed, sent_and_unsettled, Act::PollEvents),
+        Scenario::new("mail-events-bounce", owed_to_a_bouncer, sent_and_unsettled, Act::PollEvents),
         Scenario::new("sweep", owed, two_minutes, Act::Sweep),
         Scenario::new("sweep-given-up", owed, two_weeks, Act::Sweep),
         Scenario::new("rotate", member, nothing, Act::Rotate),
@@ -202,7 +204,21 @@ deeds! {
         stage.registers("Ada@example.com").await;
     }
     enqueued = |stage| {
-        stage.enqueues(stage.mail()).await;
+        stage.enqueues(&json!({"v": 1, "mail": stage.mail()})).await;
+    }
+    /// And what SES tells of it gets lost.
+    enqueued_and_untold = |stage| {
+        enqueued(stage).await;
+        stage.loses_events = true;
+    }
+    /// The mailer never heard SES's answer; SES's events are in their queue.
+    sent_and_unsettled = |stage| {
+        enqueued(stage).await;
+        stage.world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);
+        stage.world.system().poll_mail(0).await.expect("the mailer answers");
+    }
+    owed_to_a_bouncer = |stage| {
+        stage.registers("bounce@simulator.amazonses.com").await;
     }
     enqueued_and_throttled = |stage| {
         stage.world.aws().fail(Service::Ses, "SendEmail", Fault::Throttled, 1);
@@ -231,11 +247,7 @@ deeds! {
         stage.world.aws().clear_faults();
     }
     redriven = |stage| {
-        let body = json!({"v": 1, "mail": stage.mail().to_string(), "retry": 1}).to_string();
-        let app = &stage.world.system().app;
-        let sqs = Clients::new(&app.config.aws, &aws_smithy_http_client::Builder::new().build_http()).sqs;
-        let request = sqs.send_message().queue_url(&app.config.mail_queue_url).message_body(body);
-        request.send().await.expect("SQS takes it");
+        stage.enqueues(&json!({"v": 1, "mail": stage.mail(), "retry": 1})).await;
     }
     two_minutes = |stage| {
         stage.world.pass(SignedDuration::from_mins(2));

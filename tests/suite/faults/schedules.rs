@@ -5,16 +5,15 @@
 
 use std::fmt::Write as _;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
-use std::sync::Arc;
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
-use tests::system::MAIL_QUEUE;
+use tests::system::{MAIL_EVENTS_QUEUE, MAIL_QUEUE};
 use tests::world::World;
-use tokio::sync::Semaphore;
+use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
-use super::cases::{AT_ONCE, Mode};
+use super::cases::{Mode, TURNS};
 use super::client::{Client, Wish};
 use super::invariants::Violation;
 use super::stage::{Act, Stage};
@@ -28,6 +27,9 @@ const CLIENTS: [&str; 3] = ["Ada@example.com", "bob@example.com", "Eve@Example.c
 const TRIES: u64 = 2;
 /// An access token lives a minute longer.
 const LIFE_OF_A_TOKEN: SignedDuration = SignedDuration::from_mins(14);
+
+/// A world to copy, which is quicker than to make one.
+static EMPTY: OnceCell<World> = OnceCell::const_new();
 
 /// A source of choices: the same for the same seed.
 struct Choices(u64, u64);
@@ -93,7 +95,8 @@ pub fn seed() -> u64 {
 /// Lives one life. What happened, and what it broke.
 async fn live(seed: u64) -> (Vec<String>, Vec<Violation>) {
     let clients = CLIENTS.map(|email| Client::new(email, &format!("the password of {email}"))).to_vec();
-    let mut stage = Stage::new(World::new().await, clients, Vec::new());
+    let world = EMPTY.get_or_init(World::new).await.copy().await;
+    let mut stage = Stage::new(world, clients, Vec::new());
     let mut choices = Choices(seed, 0);
     let mut steps = Vec::new();
     for _ in 0..STEPS {
@@ -105,7 +108,7 @@ async fn live(seed: u64) -> (Vec<String>, Vec<Violation>) {
 
 /// One step, in words.
 async fn step(stage: &mut Stage, choices: &mut Choices) -> String {
-    match choices.below(12) {
+    match choices.below(14) {
         0 => {
             let fault = choices.fault(&stage.world);
             stage.act(Act::Sweep).await;
@@ -116,7 +119,19 @@ async fn step(stage: &mut Stage, choices: &mut Choices) -> String {
             stage.act(Act::Poll).await;
             format!("poll, {fault:?}")
         }
-        3 => format!("{} messages are there twice", stage.world.aws().sqs.duplicate(MAIL_QUEUE)),
+        12 => {
+            let fault = choices.fault(&stage.world);
+            stage.act(Act::PollEvents).await;
+            format!("poll SES's events, {fault:?}")
+        }
+        13 => {
+            stage.world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
+            "what SES told is lost".to_owned()
+        }
+        3 => {
+            let queue = choices.one_of(&[MAIL_QUEUE, MAIL_EVENTS_QUEUE]);
+            format!("{} messages of {queue} are there twice", stage.world.aws().sqs.duplicate(queue))
+        }
         4 => {
             let seconds = choices.one_of(&[1, 5, 11, 70, 400, 3600]);
             stage.world.pass(SignedDuration::from_secs(seconds));
@@ -183,12 +198,10 @@ async fn two_tabs(stage: &mut Stage, choices: &mut Choices) -> String {
 
 async fn no_life_breaks_a_promise(lives: u64) {
     let seed = seed();
-    let turns = Arc::new(Semaphore::new(AT_ONCE));
     let mut living = JoinSet::new();
     for nth in 0..lives {
-        let turns = Arc::clone(&turns);
         living.spawn(async move {
-            let _turn = turns.acquire_owned().await;
+            let _turn = TURNS.acquire().await;
             (nth, live(hash((seed, nth))).await)
         });
     }

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::app::App;
-use shared::domain::MailKey;
 use tests::doubles::SentMail;
-use tests::system::{MAIL_QUEUE, StandIn};
+use tests::system::{MAIL_EVENTS_QUEUE, MAIL_QUEUE, StandIn};
 use tests::world::World;
 
 use super::client::{Client, Wish};
@@ -29,6 +28,8 @@ pub enum Act {
     Authorize,
     /// The mailer, with what is in the queue.
     Poll,
+    /// The consumer of SES's events, with what is in their queue.
+    PollEvents,
     /// The sweeper.
     Sweep,
     /// The rotation function, four times.
@@ -45,6 +46,8 @@ pub struct Stage {
     pub overheard: Vec<String>,
     /// Whether somebody presents a token that another holds.
     pub has_thief: bool,
+    /// Whether what SES tells of the act gets lost.
+    pub loses_events: bool,
     pub violations: Vec<Violation>,
 }
 
@@ -54,7 +57,15 @@ pub type Deed = for<'a> fn(&'a mut Stage) -> BoxFuture<'a, ()>;
 impl Stage {
     pub fn new(world: World, clients: Vec<Client>, mails_before: Vec<SentMail>) -> Self {
         world.leave_mail(); // the invariants say more of it
-        Self { world, clients, mails_before, overheard: Vec::new(), has_thief: false, violations: Vec::new() }
+        Self {
+            world,
+            clients,
+            mails_before,
+            overheard: Vec::new(),
+            has_thief: false,
+            loses_events: false,
+            violations: Vec::new(),
+        }
     }
 
     /// A client that has registered.
@@ -82,14 +93,16 @@ impl Stage {
     }
 
     /// The key of the only mail row.
-    pub fn mail(&self) -> MailKey {
+    pub fn mail(&self) -> String {
         let [row] = &self.world.rows("MAIL#")[..] else { panic!("one mail row") };
-        invariants::mail_key(row).parse().expect("a key")
+        invariants::mail_key(row)
     }
 
-    /// Puts a message of that row into the queue.
-    pub async fn enqueues(&self, key: MailKey) {
-        self.world.system().app.mail_queue.enqueue(key).await.expect("SQS takes it");
+    /// Puts a message about that row into the queue.
+    pub async fn enqueues(&self, message: &Value) {
+        let system = self.world.system();
+        let request = system.sqs.send_message().queue_url(&system.app.config.mail_queue_url);
+        request.message_body(message.to_string()).send().await.expect("SQS takes it");
     }
 
     /// One invocation, whatever comes of it; of a rotation, as many as go well. Whether it did its work.
@@ -108,12 +121,16 @@ impl Stage {
                 verdict.is_ok()
             }
             Act::Poll => system.poll_mail(0).await.is_ok(),
+            Act::PollEvents => system.poll_mail_events(0).await.is_ok(),
             Act::Sweep => system.sweep().await.is_ok(),
             Act::Rotate => system.rotate_keys().await.is_ok(),
         };
         let steps = if matches!(act, Act::Rotate) { 4 } else { 1 };
         if asked_at.elapsed() > IN_TIME * steps {
             self.complain("I8", format!("{act:?} took {:?}", asked_at.elapsed()));
+        }
+        if self.loses_events {
+            self.world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
         }
         self.overheard.extend(self.world.aws().sqs.bodies(MAIL_QUEUE));
         is_done
@@ -129,7 +146,7 @@ impl Stage {
                 }
             }
             Act::Rotate => self.recovers_its_keys(is_done).await,
-            Act::Ask(..) | Act::Authorize | Act::Poll | Act::Sweep => {}
+            Act::Ask(..) | Act::Authorize | Act::Poll | Act::PollEvents | Act::Sweep => {}
         }
     }
 
@@ -152,9 +169,9 @@ impl Stage {
         for _ in 0..QUIET_AFTER {
             self.world.live_through(HOUR).await;
             self.overheard.extend(self.world.aws().sqs.bodies(MAIL_QUEUE));
-            let counts = self.world.aws().sqs.counts(MAIL_QUEUE);
-            let messages = counts.visible + counts.in_flight + counts.delayed;
-            if messages == 0 && self.world.rows("MAIL#").iter().all(|row| row.get("dueShard").is_none()) {
+            let sqs = &self.world.aws().sqs;
+            let is_quiet = [MAIL_QUEUE, MAIL_EVENTS_QUEUE].iter().all(|queue| sqs.bodies(queue).is_empty());
+            if is_quiet && self.world.rows("MAIL#").iter().all(|row| row.get("dueShard").is_none()) {
                 return;
             }
         }
