@@ -19,6 +19,9 @@ pub enum ApiError {
     /// 409: the address has an account.
     #[error("the address is taken")]
     EmailTaken,
+    /// 409: mail to the user's address bounced, or was reported as spam: no more is sent.
+    #[error("the address is suppressed")]
+    EmailSuppressed,
     /// 422: the idempotency key was another request's; in what, the client is not told.
     #[error("the idempotency key was another request's: {0}")]
     IdempotencyKeyReused(&'static str),

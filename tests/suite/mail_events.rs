@@ -198,6 +198,8 @@ async fn a_suppressed_address_gets_no_more_mail() {
     world.deliver_mail().await;
     assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (1, 1));
     let [dead_letter] = &world.dead_letters()[..] else { panic!("one dead letter") };
+    let refused = world.post_as("/api/auth/send-welcome-email", Some(&ada.bearer())).await;
+    assert_eq!(refused.verdict(), (409, "Email address suppressed".to_owned()));
     assert_eq!((&dead_letter["reason"], &dead_letter["retry"]), (&json!("the address is suppressed"), &json!(1)));
 }
 

@@ -13,7 +13,8 @@ struct Body {
     message: &'static str,
 }
 
-/// 202: the mail is owed from here on, in a row of its own, whatever becomes of the queue; 429 when the user asks too often.
+/// 202: the mail is owed from here on, in a row of its own, whatever becomes of the queue; 409 when mail does not
+/// arrive at the user's address; 429 when the user asks too often.
 ///
 /// Under an `Idempotency-Key` the mail's id is made of user and key, so that who asks again finds the row, and no secret is needed
 /// for it.
@@ -23,6 +24,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let user = app.users.find(claims.user).await?.ok_or(ApiError::UserNotFound)?;
     if user.status != Status::Active {
         return Err(ApiError::InvalidToken("disabled user"));
+    }
+    if user.is_suppressed() {
+        return Err(ApiError::EmailSuppressed);
     }
     let mut mail = Mail::welcome(user.id, now);
     if let Some(key) = request.idempotency_key()? {

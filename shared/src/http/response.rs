@@ -134,6 +134,11 @@ pub(super) fn problem(error: &ApiError, request_id: &str) -> Response {
         ApiError::InvalidToken(_) => (StatusCode::UNAUTHORIZED, "Invalid token", None),
         ApiError::UserNotFound => (StatusCode::NOT_FOUND, "User not found", None),
         ApiError::SessionNotFound => (StatusCode::NOT_FOUND, "Session not found", None),
+        ApiError::EmailSuppressed => (
+            StatusCode::CONFLICT,
+            "Email address suppressed",
+            Some("Mail to this address bounced, or was reported as spam: no more is sent"),
+        ),
         ApiError::EmailTaken => (StatusCode::CONFLICT, "User already exists", None),
         ApiError::IdempotencyKeyReused(_) => (
             StatusCode::UNPROCESSABLE_ENTITY,

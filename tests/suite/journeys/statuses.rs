@@ -57,6 +57,10 @@ async fn provoke(method: &str, path: &str, status: u16) -> Answer {
             request.body = request.body.map(|_| body.to_string().into_bytes());
         }
         404 => delete(&world, &format!("USER#{}", ada.id()), "PROFILE"),
+        409 if path == WELCOME => {
+            let profile = world.rows("PROFILE").remove(0);
+            world.tamper("Accounts", profile, &json!({"emailHistory": {"SS": ["delivered", "complained"]}}));
+        }
         409 => request.body = Some(json!({"email": "ada@example.com", "password": PASSWORD}).to_string().into()),
         413 => request.body = Some(vec![b' '; 8193]),
         415 => drop(request.headers.insert("content-type", "text/plain".parse().unwrap())),
