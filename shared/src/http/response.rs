@@ -137,7 +137,7 @@ pub(super) fn problem(error: &ApiError, request_id: &str) -> Response {
         ApiError::EmailSuppressed => (
             StatusCode::CONFLICT,
             "Email address suppressed",
-            Some("Mail to this address bounced, or was reported as spam: no more is sent"),
+            Some("Mail to this address bounced, or was reported as spam. No more is sent"),
         ),
         ApiError::EmailTaken => (StatusCode::CONFLICT, "User already exists", None),
         ApiError::IdempotencyKeyReused(_) => (

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::domain::{Lease, NEXT_SWEEP};
 use tests::template::TEMPLATE;
 
-use super::resources;
+use super::{production, read, resources};
 
 #[test]
 fn tables_survive_mistakes() {
@@ -148,6 +148,41 @@ fn every_log_group_ends_its_lines_some_day() {
     }
     let functions = resources("AWS::Serverless::Function").count();
     assert_eq!(resources("AWS::Logs::LogGroup").count(), functions + 1, "one for each function and one for the API");
+}
+
+#[test]
+fn alarms_watch_what_lies_before_a_person_and_what_the_code_counts() {
+    // SQS-05, OUT-02, OUT-06, SES-01
+    let sources: String = production("functions").into_iter().map(|(_, text)| text).collect();
+    let mut watched = Vec::new();
+    for (id, alarm) in resources("AWS::CloudWatch::Alarm") {
+        let properties = &alarm["Properties"];
+        assert_eq!(properties["AlarmActions"], json!(["Alarms"]), "{id}: tell somebody");
+        let metric = properties["MetricName"].as_str().expect("a metric");
+        if properties["Namespace"] == "AWS/SQS" {
+            watched.push(format!("{metric} of {}", properties["Dimensions"][0]["Value"].as_str().expect("a queue")));
+            continue;
+        }
+        assert_eq!(properties["Namespace"], "Latchkey/${AWS::StackName}", "{id}: METRICS_NAMESPACE, in Globals");
+        assert!(sources.contains(&format!("metric.{metric} =")), "{id}: nothing counts {metric}");
+        watched.push(metric.to_owned());
+    }
+    watched.sort();
+    let expected = [
+        "ApproximateAgeOfOldestMessage of MailDeadLetterQueue.QueueName",
+        "ApproximateNumberOfMessagesVisible of MailDeadLetterQueue.QueueName",
+        "ApproximateNumberOfMessagesVisible of MailEventsDeadLetterQueue.QueueName",
+        "MailsSentAgain",
+        "MailsThatNeedOperator",
+        "OldestMailSeconds",
+    ];
+    assert_eq!(watched, expected);
+    let oldest = &TEMPLATE["Resources"]["OldestMailAlarm"]["Properties"];
+    assert_eq!(oldest["TreatMissingData"], "breaching", "a sweeper that says nothing does not sweep");
+    let guide = read("docs/mail.md");
+    for (id, _) in resources("AWS::CloudWatch::Alarm") {
+        assert!(guide.contains(&format!("`{id}`")), "docs/mail.md: say what to do at {id}");
+    }
 }
 
 fn queue(id: &str) -> &'static Value {
