@@ -28,6 +28,8 @@ mod log;
 mod races;
 mod tokens;
 
+mod explore;
+mod mail_model;
 mod model;
 mod traces;
 

@@ -1,7 +1,7 @@
 //! The refresh protocol, explored: all that clients, a thief, the network and the clock can do to one session, within bounds.
 //!
 //! [`Model::next`] does what `Sessions::refresh` and the handlers around it do, one write at a time, and asks the real
-//! [`Session::decide`]. `explore.rs` takes every step from every state, breadth first, so that a broken [`Promise`] comes with
+//! [`Session::decide`]. `../explore.rs` takes every step from every state, breadth first, so that a broken [`Promise`] comes with
 //! a shortest way to break it. `scenario.rs` says who takes part; `rules.rs` what a write does, and has wrong rules, each of
 //! which must be found out; `checks.rs` is the tests; `../traces.rs` does the same steps on the wire and compares.
 //!
@@ -36,10 +36,9 @@
 //! # Why not stateright
 //!
 //! It brings its web server, `tiny_http`, whether one wants it or not, and ten more crates. The part of it that is needed here
-//! is `explore.rs`.
+//! is `../explore.rs`.
 
 mod checks;
-mod explore;
 mod possible;
 pub mod rules;
 pub mod scenario;
@@ -48,6 +47,7 @@ pub mod state;
 
 use shared::domain::{Email, IDLE_LIFETIME, Session, User};
 
+use crate::explore::Explorable;
 use rules::{GRACE, Rules};
 use scenario::{Premise, Scenario};
 use state::{Action, History, Request, START, State, Step};
@@ -91,9 +91,15 @@ impl Model {
         };
         Self { rules, scenario, row }
     }
+}
+
+impl Explorable for Model {
+    type State = State;
+    type Action = Action;
+    type Promise = Promise;
 
     /// The client holds the first token.
-    pub fn start(&self) -> State {
+    fn start(&self) -> State {
         State {
             now: START,
             row: self.row.clone(),
@@ -106,8 +112,11 @@ impl Model {
         }
     }
 
-    /// What comes of an action, and the promise that is broken by it, if any.
-    pub fn next(&self, state: &State, action: Action) -> (State, Option<Promise>) {
+    fn actions(&self, state: &State) -> Vec<Action> {
+        self.possible(state)
+    }
+
+    fn next(&self, state: &State, action: Action) -> (State, Option<Promise>) {
         let mut next = state.clone();
         let broken = match action {
             Action::Send(by, token) => {
@@ -165,7 +174,9 @@ impl Model {
         self.forget(&mut next);
         (next, broken)
     }
+}
 
+impl Model {
     /// Takes out what can make no difference any more: the answer to a token that its holder has moved on from, and the request
     /// of which nothing is promised, which counts as lost before the store.
     fn forget(&self, state: &mut State) {

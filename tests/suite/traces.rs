@@ -15,6 +15,7 @@ use tests::doubles::{Fault, Service};
 use tests::system::Answer;
 use tests::world::{World, request};
 
+use crate::explore::Explorable;
 use crate::model::rules::Rules;
 use crate::model::scenario::{ALONE, BACK, PAST, Premise, SIX_DAYS, Scenario, WITHIN};
 use crate::model::state::{Action, Holder, Left, START, State, Step};

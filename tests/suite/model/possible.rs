@@ -7,8 +7,7 @@ use super::scenario::{TIMEOUT, is_late};
 use super::state::{Action, Holder, State, Step};
 
 impl Model {
-    /// What may happen next.
-    pub fn actions(&self, state: &State) -> Vec<Action> {
+    pub(super) fn possible(&self, state: &State) -> Vec<Action> {
         let mut actions = Vec::new();
         if state.left.requests > 0 && state.under_way.len() < self.scenario.at_once {
             self.sends(state, &mut actions);

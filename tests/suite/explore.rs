@@ -1,0 +1,95 @@
+//! Breadth first through all that can happen in a model, so that a broken promise comes with a shortest way to break it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::rc::Rc;
+
+/// What can be explored.
+pub trait Explorable {
+    /// One moment.
+    type State: Eq + Hash;
+    /// What may happen.
+    type Action: Copy + Debug;
+    /// What must hold.
+    type Promise: Copy + Debug + Ord;
+
+    /// The moment at which it begins.
+    fn start(&self) -> Self::State;
+
+    /// What may happen next.
+    fn actions(&self, state: &Self::State) -> Vec<Self::Action>;
+
+    /// What comes of an action, and the promise that is broken by it, if any.
+    fn next(&self, state: &Self::State, action: Self::Action) -> (Self::State, Option<Self::Promise>);
+}
+
+/// What an exploration came to.
+struct Explored<M: Explorable> {
+    /// How many states there are.
+    states: usize,
+    /// How many steps lead from one of them to another.
+    steps: usize,
+    /// For each promise that was broken, a shortest way to break it.
+    broken: BTreeMap<M::Promise, Vec<M::Action>>,
+}
+
+/// A state, and how it was first reached.
+struct Reached<M: Explorable> {
+    state: Rc<M::State>,
+    by: Option<(usize, M::Action)>,
+}
+
+/// Takes every step from every state once, until there are no more, or until `sought` is broken. States are compared whole,
+/// so nothing is skipped for an equal hash. What follows a broken promise is of no interest.
+fn explore<M: Explorable>(model: &M, sought: Option<M::Promise>) -> Explored<M> {
+    let mut reached: Vec<Reached<M>> = vec![Reached { state: Rc::new(model.start()), by: None }];
+    let mut known: HashSet<_> = reached.iter().map(|start| Rc::clone(&start.state)).collect();
+    let mut explored = Explored { states: 0, steps: 0, broken: BTreeMap::new() };
+    while explored.states < reached.len() && !sought.is_some_and(|sought| explored.broken.contains_key(&sought)) {
+        let from = explored.states;
+        let state = Rc::clone(&reached[from].state);
+        explored.states += 1;
+        for action in model.actions(&state) {
+            explored.steps += 1;
+            let (next, broken) = model.next(&state, action);
+            if let Some(promise) = broken {
+                explored.broken.entry(promise).or_insert_with(|| way(&reached, from, action));
+                continue;
+            }
+            let next = Rc::new(next);
+            if known.insert(Rc::clone(&next)) {
+                reached.push(Reached { state: next, by: Some((from, action)) });
+            }
+        }
+    }
+    explored
+}
+
+/// The actions that lead to a state, and one more.
+fn way<M: Explorable>(reached: &[Reached<M>], mut at: usize, last: M::Action) -> Vec<M::Action> {
+    let mut actions = vec![last];
+    while let Some((from, action)) = reached[at].by {
+        actions.push(action);
+        at = from;
+    }
+    actions.reverse();
+    actions
+}
+
+/// Nothing is broken in all of at least so many states. What was explored, in words.
+pub fn holds<M: Explorable>(model: &M, at_least: usize) -> String {
+    let Explored { states, steps, broken } = explore(model, None);
+    assert!(broken.is_empty(), "{broken:#?}");
+    assert!(states >= at_least, "{states} states only: what takes no part any more?");
+    format!("{states} states, {steps} steps, nothing broken")
+}
+
+/// The promise is broken. A shortest way to break it, in words.
+pub fn breaks<M: Explorable>(model: &M, promise: M::Promise) -> String {
+    let mut explored = explore(model, Some(promise));
+    let way = explored.broken.remove(&promise).unwrap_or_default();
+    assert!(!way.is_empty(), "{promise:?} is not broken in {} states", explored.states);
+    let way: Vec<_> = way.iter().map(|action| format!("  {action:?}")).collect();
+    format!("{promise:?} after {} states:\n{}", explored.states, way.join("\n"))
+}

@@ -1,0 +1,204 @@
+//! The life of a mail's row, explored: all that messages, mailers, sweepers, SES, a person and the clock can do to one row,
+//! within bounds.
+//!
+//! [`Model::act`] does what `welcome-email`, `outbox-sweeper` and `mail-events` do, one call at a time, and asks the real
+//! [`Mail::claim`], [`Mail::postponed`] and [`Mail::is_given_up`]. `../explore.rs` takes every step from every state, breadth
+//! first. `scenario.rs` says how much may happen; `rules.rs` what a write does, and has wrong rules, each of which must be
+//! found out; `promises.rs` what must hold of every state; `checks.rs` is the tests.
+//!
+//! # Who takes part
+//!
+//! - **The queue** hides a received message for six minutes, delivers any message twice, and has lost all of them in 14 days.
+//! - **A mailer** claims the row, asks for the user and calls SES, perhaps puts a copy into the dead-letter queue, and settles
+//!   the row. Between two of these anything may happen; at each it may die, or a write may fail, or be made and be taken for
+//!   failed. After 60 seconds it is gone.
+//! - **SES** accepts, refuses for now (in two ways) or for good, or gives no answer, and then has the mail or not. Of what it has
+//!   it sends an event, which comes soon, late, twice or never.
+//! - **A sweeper** finds the row, moves its `due`, and enqueues it or gives it up. Two may be at it; each may die at each call.
+//! - **A person** puts copies from the dead-letter queue back, the same one twice too.
+//! - **The user** is erased: first the row or first the user, since a mail may become owed while its user is being erased.
+//!
+//! # What "once" supposes
+//!
+//! A mail whose last attempt had no answer, and that is given up after 14 days, may have been accepted. Who redrives its copy
+//! may send it twice, and no counter says so: a claim of a failed row is none of an expired lease. The model counts it
+//! ([`scenario::Scenario::redrives_count`]); a check leaves that out and finds the second mail.
+//!
+//! # What is not modelled
+//!
+//! What a mail says, limits, suppressed addresses (a rejection without a call), rows and messages that cannot be read, and how
+//! long the dead-letter queue keeps a copy. Messages do not count their receives: one that went to the dead-letter queue after
+//! ten is one that was lost. The mailer asks for the user and calls SES in one step: who is erased between the two may get
+//! the mail. Bounds: up to 3 calls of SES, 3 steps of the clock, 2 faults (see each scenario).
+
+mod checks;
+mod mailer;
+mod possible;
+mod promises;
+mod rules;
+mod scenario;
+mod state;
+mod sweeper;
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use shared::domain::{Mail, UserId};
+
+use crate::explore::Explorable;
+use rules::Rules;
+use scenario::Scenario;
+use state::{Action, Attempts, HIDDEN, History, Left, Mark, Message, Part, RETENTION, START, State};
+
+/// What must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Promise {
+    /// SES accepts the mail once, and once more at the most for each time that sending it again was counted.
+    Once,
+    /// After a `Send` event has come while no mailer was at work, SES accepts the mail no more.
+    Told,
+    /// No two mailers are at work on the row at once.
+    OneHolder,
+    /// An unfinished row has a `due`, a finished one none; and `due` lies past the next try that the queue already owes.
+    Due,
+    /// A row is `sent` only if SES accepted the mail, and `failed` only if a copy that names its attempt is in the dead-letter
+    /// queue, or the user is gone; and an unfinished one ends so by time and sweeper alone, if nothing more goes wrong.
+    NotLost,
+    /// Once the user is gone SES accepts no mail; and a row that was deleted does not come back.
+    NoMailForTheErased,
+    /// The copies of an attempt claim the failed row once.
+    RedriveOnce,
+}
+
+/// The row and all who touch it, under some rules in some scenario.
+pub struct Model {
+    rules: Rules,
+    scenario: Scenario,
+    start: State,
+    /// Unfinished rows that were seen to end.
+    recovering: RefCell<HashSet<(Timestamp, Mark, bool)>>,
+}
+
+impl Model {
+    pub fn new(rules: Rules, scenario: Scenario) -> Self {
+        let owed = START - scenario.age;
+        let row = Mail::welcome(UserId::new(owed), owed);
+        let start = State {
+            now: START,
+            row: Some(row),
+            user_exists: true,
+            queue: Vec::new(),
+            copies: Attempts::default(),
+            mailer: None,
+            sweepers: Vec::new(),
+            events: Vec::new(),
+            history: History {
+                is_accepted: false,
+                acceptable: 1,
+                is_told: false,
+                redriven: Attempts::default(),
+                unanswered: false,
+            },
+            left: scenario.left,
+        };
+        Self { rules, scenario, start, recovering: RefCell::default() }
+    }
+
+    /// Does it; answers with the promise that it breaks by itself, if any.
+    fn act(&self, state: &mut State, action: Action) -> Option<Promise> {
+        match action {
+            Action::Announce => deliver(state, None),
+            Action::Receive(message) => return self.receive(state, message),
+            Action::ReceiveAndDie(message) => {
+                let visible_at = state.now + HIDDEN;
+                state.replace(message, Some(Message { visible_at, ..message }));
+            }
+            Action::Duplicate(message) => deliver(state, message.retry),
+            Action::Send(answer) => return self.send(state, answer),
+            Action::Write => return self.write(state),
+            Action::WriteFails => self.write_fails(state),
+            Action::WriteUnheard => return self.write_unheard(state),
+            Action::Die => state.mailer = None,
+            Action::Look => Self::look(state),
+            Action::Sweep(which) => return self.sweep(state, which),
+            Action::SweeperDies(which) => drop(state.sweepers.remove(which)),
+            Action::Tell(attempt) => {
+                state.events.retain(|other| *other != attempt);
+                self.tell(state, attempt);
+            }
+            Action::TellAndKeep(attempt) => self.tell(state, attempt),
+            Action::Redrive(attempt) => deliver(state, Some(attempt)),
+            Action::Erase(Part::Row) => state.row = None,
+            Action::Erase(Part::User) => state.user_exists = false,
+            Action::Pass(time) => {
+                state.now += time;
+                if time >= RETENTION {
+                    state.queue.clear();
+                }
+                for message in &mut state.queue {
+                    message.visible_at = message.visible_at.max(state.now); // for how long it is visible makes no difference
+                }
+            }
+        }
+        None
+    }
+
+    /// A `Send` event is recorded.
+    fn tell(&self, state: &mut State, attempt: u32) {
+        if let Some(mail) = &self.start.row {
+            self.rules.tell(&mut state.row, mail, attempt);
+        }
+        state.history.is_told |= state.mailer.is_none();
+    }
+}
+
+/// A message becomes visible.
+fn deliver(state: &mut State, retry: Option<u32>) {
+    state.queue.push(Message { visible_at: state.now, retry });
+    state.queue.sort_unstable();
+}
+
+impl Left {
+    fn spend(&mut self, action: Action) {
+        match action {
+            Action::Announce => self.announcements -= 1,
+            Action::Duplicate(_) | Action::TellAndKeep(_) => self.repeats -= 1,
+            Action::Send(_) => self.calls -= 1,
+            Action::ReceiveAndDie(_)
+            | Action::WriteFails
+            | Action::WriteUnheard
+            | Action::Die
+            | Action::SweeperDies(_) => self.faults -= 1,
+            Action::Look => self.sweeps -= 1,
+            Action::Redrive(_) => self.redrives -= 1,
+            Action::Erase(_) => self.erasures -= 1,
+            Action::Pass(_) => self.clock -= 1,
+            Action::Receive(_) | Action::Write | Action::Sweep(_) | Action::Tell(_) => {}
+        }
+    }
+}
+
+impl Explorable for Model {
+    type State = State;
+    type Action = Action;
+    type Promise = Promise;
+
+    /// The row was just written.
+    fn start(&self) -> State {
+        self.start.clone()
+    }
+
+    fn actions(&self, state: &State) -> Vec<Action> {
+        self.possible(state)
+    }
+
+    fn next(&self, state: &State, action: Action) -> (State, Option<Promise>) {
+        let mut next = state.clone();
+        next.left.spend(action);
+        let broken = self.act(&mut next, action);
+        let broken = broken.or_else(|| self.broken(state, &next));
+        self.forget(&mut next);
+        (next, broken)
+    }
+}

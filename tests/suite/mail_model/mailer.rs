@@ -1,0 +1,171 @@
+//! What a mailer does with a message: `functions/welcome-email`, one call at a time.
+
+use jiff::Timestamp;
+use shared::domain::{Claim, Mail, MailState, Refusal, Retry};
+
+use super::rules::{Mutant, failed, sent};
+use super::state::{Answer, HIDDEN, Mailer, MailerStep, Message, State};
+use super::{Model, Promise};
+
+impl Model {
+    /// A message is received; if it may, it claims the row.
+    pub(super) fn receive(&self, state: &mut State, message: Message) -> Option<Promise> {
+        let now = state.now;
+        let hidden = Message { visible_at: now + HIDDEN, ..message };
+        let Some(row) = &state.row else {
+            state.replace(message, None);
+            return None;
+        };
+        let (from, retried) = (row.state, row.attempt);
+        match self.rules.claim(row, message.retry, now) {
+            Claim::Wait(lease) => state.replace(message, Some(Message { visible_at: lease.until, ..message })),
+            Claim::Drop => state.replace(message, None),
+            Claim::Take(mail) => {
+                state.replace(message, Some(hidden));
+                if !self.rules.are(Mutant::SendsFirst) {
+                    state.row = Some(mail.clone());
+                }
+                let mailer = Mailer { mail, message: hidden, claimed_at: now, step: MailerStep::Send };
+                if state.mailer.replace(mailer).is_some() {
+                    return Some(Promise::OneHolder);
+                }
+                return self.claimed_from(state, from, message.retry.unwrap_or(retried));
+            }
+        }
+        None
+    }
+
+    /// A row was claimed: what that counts as.
+    fn claimed_from(&self, state: &mut State, from: MailState, retry: u32) -> Option<Promise> {
+        let history = &mut state.history;
+        match from {
+            MailState::Sending(_) => history.acceptable += 1,
+            MailState::Failed => {
+                let again = std::mem::take(&mut history.unanswered) && self.scenario.redrives_count;
+                history.acceptable += i8::from(again);
+                return (!history.redriven.insert(retry)).then_some(Promise::RedriveOnce);
+            }
+            MailState::Pending | MailState::Sent => {}
+        }
+        None
+    }
+
+    /// The mailer asks for the user and calls SES.
+    pub(super) fn send(&self, state: &mut State, answer: Answer) -> Option<Promise> {
+        if !state.user_exists && !self.rules.are(Mutant::AsksForNobody) {
+            return goes_on(state, MailerStep::Fail);
+        }
+        match answer {
+            Answer::Accepted => Self::accept(state).or(goes_on(state, MailerStep::Sent)),
+            Answer::Refused(refusal) => goes_on(state, MailerStep::Postpone(refusal)),
+            Answer::Rejected if self.rules.are(Mutant::FailsFirst) => goes_on(state, MailerStep::Fail),
+            Answer::Rejected => goes_on(state, MailerStep::Copy),
+            Answer::LostAccepted => Self::accept(state).or(self.unanswered(state)),
+            Answer::LostRefused => self.unanswered(state),
+        }
+    }
+
+    fn accept(state: &mut State) -> Option<Promise> {
+        let attempt = state.mailer.as_ref()?.mail.attempt;
+        state.events.push(attempt);
+        state.events.sort_unstable();
+        let history = &mut state.history;
+        history.is_accepted = true;
+        history.acceptable -= 1;
+        let rules = [
+            (state.user_exists, Promise::NoMailForTheErased),
+            (!history.is_told, Promise::Told),
+            (history.acceptable >= 0, Promise::Once),
+        ];
+        rules.into_iter().find(|(holds, _)| !holds).map(|(_, promise)| promise)
+    }
+
+    fn unanswered(&self, state: &mut State) -> Option<Promise> {
+        if self.rules.are(Mutant::UnknownIsRefused) {
+            return goes_on(state, MailerStep::Postpone(Refusal::Passing));
+        }
+        unsettled(state);
+        None
+    }
+
+    /// The mailer's next write is made.
+    pub(super) fn write(&self, state: &mut State) -> Option<Promise> {
+        let Mailer { mail, message, claimed_at, step } = state.mailer.take()?;
+        match step {
+            MailerStep::Send => {}
+            MailerStep::Sent => {
+                self.rules.settle(&mut state.row, &mail, sent(&mail));
+                state.replace(message, None);
+            }
+            MailerStep::Postpone(refusal) => return self.postpone(state, &mail, message, refusal),
+            MailerStep::Copy => {
+                state.copies.insert(mail.attempt);
+                state.mailer = Some(Mailer { mail, message, claimed_at, step: MailerStep::Fail });
+            }
+            MailerStep::Fail => {
+                self.rules.settle(&mut state.row, &mail, failed(&mail));
+                state.replace(message, None);
+            }
+        }
+        None
+    }
+
+    fn postpone(&self, state: &mut State, mail: &Mail, message: Message, refusal: Refusal) -> Option<Promise> {
+        let (next, retry) = self.rules.postponed(mail, refusal, state.now);
+        let due = next.due;
+        let settles = self.rules.settle(&mut state.row, mail, next);
+        let Retry::Message(delay) = retry else {
+            state.replace(message, None);
+            return None;
+        };
+        let visible_at = state.now + delay + delay / 4; // the most that it is delayed
+        state.replace(message, Some(Message { visible_at, ..message }));
+        (settles && due <= Some(visible_at)).then_some(Promise::Due)
+    }
+
+    /// The mailer's next write fails, or the mailer is told so.
+    pub(super) fn write_fails(&self, state: &mut State) {
+        let Some(mailer) = &mut state.mailer else { return };
+        if mailer.step == MailerStep::Copy {
+            mailer.step = MailerStep::Postpone(Refusal::Passing);
+            return;
+        }
+        if self.rules.are(Mutant::AcknowledgesErrors) {
+            let message = mailer.message;
+            state.replace(message, None);
+            state.mailer = None;
+            if let Some(row) = &mut state.row {
+                row.due = None;
+            }
+            return;
+        }
+        unsettled(state);
+    }
+
+    /// The mailer's next write is made, and the mailer is told that it failed.
+    pub(super) fn write_unheard(&self, state: &mut State) -> Option<Promise> {
+        let mailer = state.mailer.clone()?;
+        let queue = state.queue.clone();
+        let broken = self.write(state);
+        (state.mailer, state.queue) = (Some(mailer), queue);
+        self.write_fails(state);
+        broken
+    }
+}
+
+fn goes_on(state: &mut State, step: MailerStep) -> Option<Promise> {
+    if let Some(mailer) = &mut state.mailer {
+        mailer.step = step;
+    }
+    None
+}
+
+/// The mailer leaves the row as it is. Its message comes back when the lease has ended.
+fn unsettled(state: &mut State) {
+    let Some(Mailer { mail, message, .. }) = state.mailer.take() else { return };
+    let visible_at = match mail.state {
+        MailState::Sending(lease) => lease.until,
+        MailState::Pending | MailState::Sent | MailState::Failed => Timestamp::MAX,
+    };
+    state.replace(message, Some(Message { visible_at, ..message }));
+}

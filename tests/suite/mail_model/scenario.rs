@@ -1,0 +1,95 @@
+//! What may happen, and how much of it.
+
+use jiff::SignedDuration;
+use shared::domain::{MAIL_LIFETIME, Refusal};
+
+use super::state::{Answer, Left};
+
+/// Past the first wait of a message, and past a lease that is too short.
+pub const SHORT: SignedDuration = SignedDuration::from_secs(3);
+/// Past a new row's `due`, and past what a mailer lives.
+pub const MINUTE: SignedDuration = SignedDuration::from_secs(70);
+/// A lease.
+pub const LEASE: SignedDuration = SignedDuration::from_mins(10);
+/// The longest wait.
+pub const QUARTER: SignedDuration = SignedDuration::from_mins(15);
+
+/// A part of the world that is explored to its end.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// For how long the mail has been owed.
+    pub age: SignedDuration,
+    /// How much may happen in all.
+    pub left: Left,
+    /// How the clock may move.
+    pub clock: &'static [SignedDuration],
+    /// What may come of a call of SES.
+    pub answers: &'static [Answer],
+    /// Whether it counts as sending again when a person redrives a mail that was given up without an answer.
+    pub redrives_count: bool,
+}
+
+const NOTHING: Left =
+    Left { announcements: 0, calls: 0, clock: 0, faults: 0, repeats: 0, sweeps: 0, redrives: 0, erasures: 0 };
+
+const PASSING: Answer = Answer::Refused(Refusal::Passing);
+const OPERATOR: Answer = Answer::Refused(Refusal::Operator);
+const ANY: [Answer; 6] =
+    [Answer::Accepted, PASSING, OPERATOR, Answer::Rejected, Answer::LostAccepted, Answer::LostRefused];
+
+/// A new mail, whatever SES says; crashes and failing writes.
+pub const NEW: Scenario = Scenario {
+    age: SignedDuration::ZERO,
+    left: Left { announcements: 1, calls: 3, clock: 3, faults: 2, sweeps: 1, ..NOTHING },
+    clock: &[SHORT, MINUTE, LEASE],
+    answers: &ANY,
+    redrives_count: true,
+};
+
+/// Several messages and sweepers at once.
+pub const CROWDED: Scenario = Scenario {
+    left: Left { announcements: 1, calls: 2, clock: 3, faults: 1, repeats: 1, sweeps: 2, ..NOTHING },
+    clock: &[SHORT, MINUTE, LEASE],
+    answers: &[Answer::Accepted, PASSING, Answer::LostAccepted],
+    ..NEW
+};
+
+/// Answers that are lost, and events that come late, twice or never.
+pub const TOLD: Scenario = Scenario {
+    left: Left { announcements: 1, calls: 3, clock: 3, faults: 1, repeats: 1, redrives: 1, ..NOTHING },
+    clock: &[SHORT, LEASE],
+    answers: &[Answer::Accepted, PASSING, Answer::Rejected, Answer::LostAccepted],
+    ..NEW
+};
+
+/// Mails that SES rejects, and a person who redrives their copies.
+pub const REJECTED: Scenario = Scenario {
+    left: Left { announcements: 1, calls: 3, clock: 2, faults: 1, redrives: 3, ..NOTHING },
+    clock: &[MINUTE, LEASE],
+    answers: &[Answer::Accepted, Answer::Rejected, PASSING, Answer::LostAccepted],
+    ..NEW
+};
+
+/// A mail of almost fourteen days.
+pub const OLD: Scenario = Scenario {
+    age: MAIL_LIFETIME.saturating_sub(QUARTER),
+    left: Left { calls: 2, clock: 3, faults: 1, sweeps: 2, redrives: 1, ..NOTHING },
+    clock: &[SHORT, QUARTER],
+    answers: &[Answer::Accepted, PASSING, Answer::Rejected, Answer::LostAccepted, Answer::LostRefused],
+    ..NEW
+};
+
+/// A mail that is forgotten for fourteen days at any point of its life.
+pub const FORGOTTEN: Scenario = Scenario {
+    left: Left { announcements: 1, calls: 2, clock: 3, sweeps: 1, redrives: 2, ..NOTHING },
+    clock: &[SHORT, LEASE, MAIL_LIFETIME],
+    ..OLD
+};
+
+/// A user who is erased meanwhile.
+pub const ERASED: Scenario = Scenario {
+    left: Left { announcements: 1, calls: 2, clock: 2, faults: 1, repeats: 1, sweeps: 1, erasures: 2, ..NOTHING },
+    clock: &[MINUTE, LEASE],
+    answers: &[Answer::Accepted, PASSING, Answer::Rejected, Answer::LostAccepted],
+    ..NEW
+};

@@ -1,0 +1,56 @@
+//! What a sweeper does with a row that is due: `functions/outbox-sweeper`, one call at a time.
+
+use shared::domain::{Mail, MailState, NEXT_SWEEP};
+
+use super::rules::failed;
+use super::state::{HIDDEN, State, Sweeper, SweeperStep};
+use super::{Model, Promise, deliver};
+
+impl Model {
+    /// A sweeper finds the row in the index.
+    pub(super) fn look(state: &mut State) {
+        let due = state.row.as_ref().and_then(|row| row.due);
+        let found = due.map(|due| Sweeper { started_at: state.now, step: SweeperStep::Move(due) });
+        state.sweepers.extend(found);
+    }
+
+    /// A sweeper's next call is made.
+    pub(super) fn sweep(&self, state: &mut State, which: usize) -> Option<Promise> {
+        let Sweeper { started_at, step } = state.sweepers.remove(which);
+        let next = match step {
+            SweeperStep::Move(due) => {
+                self.rules.move_due(&mut state.row, due, started_at + NEXT_SWEEP).map(SweeperStep::Enqueue)
+            }
+            SweeperStep::Enqueue(mail) if mail.is_given_up(started_at) => {
+                state.copies.insert(mail.attempt);
+                Some(SweeperStep::Fail(mail))
+            }
+            SweeperStep::Enqueue(mail) => return enqueue(state, &mail),
+            SweeperStep::Fail(mail) => {
+                let settles = self.rules.settle(&mut state.row, &mail, failed(&mail));
+                state.history.unanswered |= settles && matches!(mail.state, MailState::Sending(_));
+                None
+            }
+        };
+        state.sweepers.extend(next.map(|step| Sweeper { started_at, step }));
+        None
+    }
+
+    /// Takes out the sweepers that can make no difference any more: what they know of the row is no longer so, and will not be
+    /// again.
+    pub(super) fn forget(&self, state: &mut State) {
+        let row = &state.row;
+        state.sweepers.retain(|sweeper| match &sweeper.step {
+            SweeperStep::Move(due) => self.rules.move_due(&mut row.clone(), *due, *due).is_some(),
+            SweeperStep::Fail(mail) => self.rules.settle(&mut row.clone(), mail, failed(mail)),
+            SweeperStep::Enqueue(_) => true,
+        });
+    }
+}
+
+/// The row must not be due again while the queue may still hide this message of a receiver that died.
+fn enqueue(state: &mut State, mail: &Mail) -> Option<Promise> {
+    deliver(state, None);
+    let due = state.row.as_ref().filter(|row| row.attempt == mail.attempt).and_then(|row| row.due);
+    due.is_some_and(|due| due < state.now + HIDDEN).then_some(Promise::Due)
+}
