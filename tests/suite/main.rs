@@ -36,4 +36,5 @@ mod traces;
 mod faults;
 
 mod doubles;
+mod local;
 mod tidy;

@@ -2,6 +2,7 @@
 //!
 //! The functions are called with API Gateway's events, by a socket; the queue is polled and the sweeper runs, as in AWS.
 
+mod keys;
 mod mailbox;
 mod options;
 mod server;

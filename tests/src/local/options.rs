@@ -108,7 +108,8 @@ pub fn greeting(url: &str, aws: &str, data: Option<&Path>) -> String {
     let kept = data.map_or("in memory".to_owned(), |folder| format!("in {}", folder.display()));
     let _ = write!(
         text,
-        "\n  API reference  {url}/\n  mailbox        {url}/_local/mail\n  AWS doubles    {aws}\n  data           {kept}\n\n\
+        "\n  API reference  {url}/\n  mailbox        {url}/_local/mail\n  turn the keys  \
+         curl -X POST {url}/_local/rotate\n  AWS doubles    {aws}\n  data           {kept}\n\n\
          Try:\n\n  curl {url}/api/auth/register -H 'Content-Type: application/json' \\\n    \
          -d '{{\"email\":\"ada@example.com\",\"password\":\"correct horse battery staple\",\"name\":\"Ada\"}}'\n\n\
          Ctrl-C stops it."

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tower_http::cors::CorsLayer;
 use utoipa_swagger_ui::Config;
 
-use crate::mailbox;
+use crate::{keys, mailbox};
 
 /// That of API Gateway.
 const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -34,6 +34,7 @@ pub async fn serve(
     let mut app = Router::new()
         .route("/openapi.json", get(contract))
         .route("/_local/mail", get(mailbox::show))
+        .route("/_local/rotate", post(keys::rotate))
         .fallback(call)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(system);
@@ -92,7 +93,7 @@ fn not_found() -> Response {
     message(StatusCode::NOT_FOUND, "Not Found")
 }
 
-fn message(status: StatusCode, message: &str) -> Response {
+pub fn message(status: StatusCode, message: &str) -> Response {
     json_response(status, &json!({"message": message}))
 }
 
