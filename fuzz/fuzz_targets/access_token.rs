@@ -1,0 +1,31 @@
+//! No text that was not signed is a token. The signer's key is thrown away, so nothing can be.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use fuzz::NOW;
+use jiff::Timestamp;
+use libfuzzer_sys::fuzz_target;
+use shared::config::Algorithm;
+use shared::signing_keys::{KeySet, PublicKeySet};
+use shared::tokens::{self, Parties};
+
+static KEYS: LazyLock<PublicKeySet> = LazyLock::new(|| {
+    let mut keys = KeySet::first(Algorithm::Es256, now()).unwrap().public();
+    keys.keys.extend(KeySet::first(Algorithm::Rs256, now()).unwrap().public().keys);
+    for (key, kid) in keys.keys.iter_mut().zip(["es", "rs"]) {
+        key.jwk.kid = kid.to_owned(); // a name that can be guessed
+    }
+    keys
+});
+
+fn now() -> Timestamp {
+    Timestamp::from_second(NOW).unwrap()
+}
+
+fuzz_target!(|text: &str| {
+    let parties = Parties { issuer: "https://id.example.com", audience: "latchkey" };
+    if let Ok(token) = tokens::parse(tokens::bearer(text).unwrap_or(text)) {
+        assert!(token.verify(&KEYS, parties, now()).is_err());
+    }
+});

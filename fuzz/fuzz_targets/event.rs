@@ -1,0 +1,10 @@
+//! Every event is answered, and none with a 500 (INP-05, HTP-01).
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &[u8]| {
+    if let Ok(event) = serde_json::from_slice(text) {
+        assert!((200..500).contains(&fuzz::status(event)));
+    }
+});
