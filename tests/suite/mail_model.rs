@@ -4,7 +4,8 @@
 //! [`Model::act`] does what `welcome-email`, `outbox-sweeper` and `mail-events` do, one call at a time, and asks the real
 //! [`Mail::claim`], [`Mail::postponed`] and [`Mail::is_given_up`]. `../explore.rs` takes every step from every state, breadth
 //! first. `scenario.rs` says how much may happen; `rules.rs` what a write does, and has wrong rules, each of which must be
-//! found out; `promises.rs` what must hold of every state; `checks.rs` is the tests.
+//! found out; `promises.rs` what must hold of every state; `checks.rs` is the tests; `table.rs` does every write to every row
+//! in the table, and compares.
 //!
 //! # Who takes part
 //!
@@ -39,6 +40,7 @@ mod rules;
 mod scenario;
 mod state;
 mod sweeper;
+mod table;
 
 use std::cell::RefCell;
 use std::collections::HashSet;

@@ -1,0 +1,223 @@
+//! Every write to every row, in the table: what comes of it, and the row it leaves, are the model's.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use shared::domain::{Claim, Lease, Mail, MailKey, MailState, NEXT_SWEEP, Refusal};
+use shared::mail_queue::MailMessage;
+use shared::store::Claimed;
+use tests::doubles::{Fault, Service};
+use tests::world::World;
+
+use super::rules::{Rules, failed, sent};
+use crate::welcome_email::{calls, erase, key, number, registers, row, text, time};
+
+const ATTEMPTS: u32 = 4;
+
+/// A write of the store's.
+#[derive(Clone, Debug)]
+enum Write {
+    /// By a message that names this attempt, or none.
+    Claim(Option<u32>),
+    /// Of the row as it is known.
+    Sent(Mail),
+    Postpone(Mail, Refusal),
+    Fail(Mail),
+    /// From this `due`.
+    MoveDue(Timestamp),
+    Told,
+    SetAside,
+}
+
+/// What a write answers.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Claimed(Claimed),
+    Moved(Option<Mail>),
+    Existed(bool),
+    Nothing,
+}
+
+/// A world and its one mail.
+struct Table {
+    world: World,
+    item: Value,
+    mail: Mail,
+}
+
+impl Table {
+    async fn new() -> Self {
+        let world = World::new().await;
+        world.leave_mail();
+        registers(&world, "ada@example.com").await;
+        let item = row(&world);
+        let key: MailKey = key(&item).parse().unwrap();
+        let mail = Mail { key, ..Mail::welcome(key.user, world.now()) };
+        Self { world, item, mail }
+    }
+
+    /// Every state with every attempt, and no row.
+    fn rows(&self) -> Vec<Option<Mail>> {
+        let now = self.world.now();
+        let states = [
+            (MailState::Pending, Some(now)),
+            sending_until(now + SignedDuration::from_millis(1)),
+            sending_until(now),
+            (MailState::Sent, None),
+            (MailState::Failed, None),
+        ];
+        let rows = states.into_iter().flat_map(|(state, due)| {
+            (0..ATTEMPTS).map(move |attempt| Some(Mail { state, due, attempt, ..self.mail.clone() }))
+        });
+        rows.chain([None]).collect()
+    }
+
+    /// Every write by everyone who knows the row, rightly or not.
+    fn writes(&self) -> Vec<Write> {
+        let now = self.world.now();
+        let mut writes = vec![Write::Claim(None), Write::Told, Write::SetAside];
+        writes.extend((0..ATTEMPTS).map(|attempt| Write::Claim(Some(attempt))));
+        let dues = [-1, 0, 1].map(|milliseconds| now + SignedDuration::from_millis(milliseconds));
+        writes.extend(dues.map(Write::MoveDue));
+        for (state, due) in [(MailState::Pending, Some(now)), sending_until(Lease::starting(now).until)] {
+            for attempt in 0..ATTEMPTS {
+                let known = Mail { state, due, attempt, ..self.mail.clone() };
+                let postpone = [Refusal::Passing, Refusal::Operator].map(|why| Write::Postpone(known.clone(), why));
+                writes.extend([Write::Sent(known.clone()), Write::Fail(known)].into_iter().chain(postpone));
+            }
+        }
+        writes
+    }
+
+    /// The row, put into the table.
+    fn put(&self, mail: Option<&Mail>) {
+        let Some(mail) = mail else { return erase(&self.world, "MAIL#") };
+        let mut item = self.item.clone();
+        let mut attributes = json!({"attempt": {"N": mail.attempt.to_string()}});
+        match mail.due {
+            Some(due) => attributes["due"] = milliseconds(due),
+            None => ["due", "dueShard"].into_iter().for_each(|name| drop(item.as_object_mut().unwrap().remove(name))),
+        }
+        attributes["state"] = json!({"S": match mail.state {
+            MailState::Pending => "pending",
+            MailState::Sending(_) => "sending",
+            MailState::Sent => "sent",
+            MailState::Failed => "failed",
+        }});
+        match mail.state {
+            MailState::Pending => {}
+            MailState::Sending(lease) => {
+                attributes["leaseUntil"] = milliseconds(lease.until);
+                attributes["holder"] = json!({"S": "6b1d0e0a-8a51-4c0b-9d2e-2f6f4f1f5c11"});
+            }
+            MailState::Sent | MailState::Failed => attributes["ttl"] = json!({"N": "1900000000"}),
+        }
+        self.world.tamper("Accounts", item, &attributes);
+    }
+
+    /// The row that is in the table: what only an unfinished one, a claimed one or a finished one has, no other has.
+    fn get(&self) -> Option<Mail> {
+        let item = self.world.rows("MAIL#").pop()?;
+        let has = |name: &str| item.get(name).is_some();
+        let state = match text(&item, "state") {
+            "pending" => MailState::Pending,
+            "sending" => MailState::Sending(Lease { until: time(&item, "leaseUntil") }),
+            "sent" => MailState::Sent,
+            "failed" => MailState::Failed,
+            other => panic!("{other} is no state"),
+        };
+        let is_claimed = matches!(state, MailState::Sending(_));
+        let is_finished = matches!(state, MailState::Sent | MailState::Failed);
+        assert_eq!([has("leaseUntil"), has("holder")], [is_claimed; 2], "{item}");
+        assert_eq!(has("dueShard"), has("due"), "{item}");
+        assert_eq!(has("ttl"), is_finished, "{item}");
+        let attempt = u32::try_from(number(&item, "attempt")).unwrap();
+        let due = has("due").then(|| time(&item, "due"));
+        Some(Mail { state, attempt, due, created_at: time(&item, "createdAt"), ..self.mail.clone() })
+    }
+
+    /// The write, by the store.
+    async fn do_it(&self, write: &Write) -> Outcome {
+        let (outbox, now, key) = (&self.world.system().app.outbox, self.world.now(), self.mail.key);
+        match write {
+            Write::Claim(retry) => {
+                Outcome::Claimed(outbox.claim(&MailMessage { key, retry: *retry }, now).await.unwrap())
+            }
+            Write::Sent(known) => outbox.sent(known, "an id", now).await.map(|()| Outcome::Nothing).unwrap(),
+            Write::Postpone(known, why) => {
+                let (next, _) = known.postponed(*why, now);
+                outbox.postpone(known, &next).await.map(|()| Outcome::Nothing).unwrap()
+            }
+            Write::Fail(known) => outbox.fail(known, now).await.map(|()| Outcome::Nothing).unwrap(),
+            Write::MoveDue(from) => Outcome::Moved(outbox.move_due(key, *from, now + NEXT_SWEEP).await.unwrap()),
+            Write::Told => Outcome::Existed(outbox.told(key, "an id", "Send", now).await.unwrap()),
+            Write::SetAside => outbox.set_aside(key).await.map(|()| Outcome::Nothing).unwrap(),
+        }
+    }
+
+    /// The write, by the model.
+    fn foretell(&self, row: &mut Option<Mail>, write: &Write) -> Outcome {
+        let now = self.world.now();
+        match write {
+            Write::Claim(retry) => return Outcome::Claimed(claimed(row, *retry, now)),
+            Write::Sent(known) => drop(Rules::Real.settle(row, known, sent(known))),
+            Write::Postpone(known, why) => {
+                let (next, _) = Rules::Real.postponed(known, *why, now);
+                Rules::Real.settle(row, known, next);
+            }
+            Write::Fail(known) => drop(Rules::Real.settle(row, known, failed(known))),
+            Write::MoveDue(from) => return Outcome::Moved(Rules::Real.move_due(row, *from, now + NEXT_SWEEP)),
+            Write::Told => {
+                Rules::Real.tell(row, &self.mail, 1);
+                return Outcome::Existed(row.is_some());
+            }
+            Write::SetAside => row.iter_mut().for_each(|row| row.due = None),
+        }
+        Outcome::Nothing
+    }
+}
+
+fn claimed(row: &mut Option<Mail>, retry: Option<u32>, now: Timestamp) -> Claimed {
+    let Some(found) = row.clone() else { return Claimed::Finished };
+    match Rules::Real.claim(&found, retry, now) {
+        Claim::Take(mail) => {
+            *row = Some(mail.clone());
+            Claimed::Taken { mail, again: matches!(found.state, MailState::Sending(_)) }
+        }
+        Claim::Wait(lease) => Claimed::Held(lease),
+        Claim::Drop => Claimed::Finished,
+    }
+}
+
+fn sending_until(until: Timestamp) -> (MailState, Option<Timestamp>) {
+    (MailState::Sending(Lease { until }), Some(until))
+}
+
+fn milliseconds(time: Timestamp) -> Value {
+    json!({"N": time.as_millisecond().to_string()})
+}
+
+#[tokio::test]
+async fn every_write_makes_of_every_row_in_the_table_what_the_model_makes_of_it() {
+    // OUT-02, OUT-04, OUT-06, OUT-07, OUT-08; DDB-03: also when the answer is lost and the SDK sends the write again
+    let table = Table::new().await;
+    let (rows, writes) = (table.rows(), table.writes());
+    let mut changes = 0;
+    for row in &rows {
+        for write in &writes {
+            let mut next = row.clone();
+            let outcome = table.foretell(&mut next, write);
+            let changes_it = next != *row;
+            for is_lost in [false, true].into_iter().filter(|is_lost| changes_it || !is_lost) {
+                table.put(row.as_ref());
+                if is_lost {
+                    table.world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::AppliedButLost, 1);
+                }
+                assert_eq!(table.do_it(write).await, outcome, "{row:?} {write:?} {is_lost}");
+                assert_eq!(table.get(), next, "{row:?} {write:?} {is_lost}");
+            }
+            changes += usize::from(changes_it);
+        }
+    }
+    assert_eq!(calls(&table.world, "UpdateItem"), rows.len() * writes.len() + 2 * changes);
+    println!("{} rows, {} writes, {changes} changes", rows.len(), writes.len());
+}
