@@ -1,0 +1,57 @@
+//! A client of the API, as plain as can be.
+
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::AnyError;
+
+/// The password of every account that is made here.
+pub const PASSWORD: &str = "a rather long password of 4 or more words";
+
+/// The API at an address. Clones share their connections.
+#[derive(Clone, Debug)]
+pub struct Api {
+    client: Client<HttpConnector, Full<Bytes>>,
+    url: String,
+}
+
+impl Api {
+    pub fn new(url: &str) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { client, url: url.trim_end_matches('/').to_owned() }
+    }
+
+    /// Status and body of a POST.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<(u16, Value), AnyError> {
+        let request = Request::post(format!("{}/api/auth/{path}", self.url)).header("content-type", "application/json");
+        let answer = self.client.request(request.body(Full::new(body.to_string().into()))?).await?;
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await?.to_bytes();
+        Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
+    }
+
+    /// The address of a new account, and its refresh token.
+    pub async fn register(&self) -> Result<(String, String), AnyError> {
+        let email = nobody();
+        match self.post("register", &json!({"email": email, "password": PASSWORD})).await? {
+            (201, body) => Ok((email, body["refreshToken"].as_str().unwrap_or_default().to_owned())),
+            (status, body) => Err(format!("register answers {status}: {body}").into()),
+        }
+    }
+
+    /// The status of a login.
+    pub async fn login(&self, email: &str, password: &str) -> Result<u16, AnyError> {
+        Ok(self.post("login", &json!({"email": email, "password": password})).await?.0)
+    }
+}
+
+/// An address without an account.
+pub fn nobody() -> String {
+    format!("{}@example.com", Uuid::new_v4())
+}

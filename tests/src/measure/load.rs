@@ -1,0 +1,113 @@
+//! What a system bears: each kind of work for some seconds, with the statuses that came and the rate as a ratio to the bare hash's.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use shared::domain::Password;
+use shared::passwords::Passwords;
+use tokio::task::JoinSet;
+
+use crate::AnyError;
+use crate::api::{Api, PASSWORD, nobody};
+
+/// For how long each kind of work is done.
+const TIME: Duration = Duration::from_secs(10);
+/// How many clients do it at once.
+const CLIENTS: usize = 16;
+
+/// What a client does over and over.
+#[derive(Clone, Copy, Debug)]
+enum Work {
+    LogIn,
+    Refresh,
+    /// Ten refreshes to a login.
+    Mixed,
+    /// Mixed work, with as many clients who guess passwords beside it.
+    UnderAttack,
+}
+
+/// How often each status came, of honest clients and of attackers.
+#[derive(Clone, Default)]
+struct Tally(Arc<Mutex<BTreeMap<(&'static str, u16), usize>>>);
+
+/// Does each kind of work in turn, and prints what came of it.
+pub async fn measure(api: &Api) -> Result<(), AnyError> {
+    let bare = hashes_a_second().await?;
+    println!("bare hash: {bare:.1}/s in this process, on all processors");
+    for work in [Work::LogIn, Work::Refresh, Work::Mixed, Work::UnderAttack] {
+        let tally = Tally::default();
+        let mut clients = JoinSet::new();
+        for _ in 0..CLIENTS {
+            clients.spawn(honest(api.clone(), work, tally.clone()));
+            if matches!(work, Work::UnderAttack) {
+                clients.spawn(attacker(api.clone(), tally.clone()));
+            }
+        }
+        while let Some(client) = clients.join_next().await {
+            client??;
+        }
+        let counts = tally.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let good: usize = counts.iter().filter(|((_, status), _)| *status == 200).map(|(_, count)| count).sum();
+        let rate = f64::from(u32::try_from(good)?) / TIME.as_secs_f64();
+        println!("{work:?}: {rate:.1}/s, {:.2} of the bare hash; {counts:?}", rate / bare);
+    }
+    Ok(())
+}
+
+async fn honest(api: Api, work: Work, tally: Tally) -> Result<(), AnyError> {
+    let (email, mut token) = api.register().await?;
+    let end = Instant::now() + TIME;
+    for round in 0_usize.. {
+        if Instant::now() >= end {
+            break;
+        }
+        let logs_in = match work {
+            Work::LogIn => true,
+            Work::Refresh => false,
+            Work::Mixed | Work::UnderAttack => round % 11 == 0,
+        };
+        if logs_in {
+            tally.count("honest", api.login(&email, PASSWORD).await?);
+        } else {
+            let (status, body) = api.post("refresh", &json!({"refreshToken": token})).await?;
+            if let Some(next) = body["refreshToken"].as_str() {
+                next.clone_into(&mut token);
+            }
+            tally.count("honest", status);
+        }
+    }
+    Ok(())
+}
+
+async fn attacker(api: Api, tally: Tally) -> Result<(), AnyError> {
+    let end = Instant::now() + TIME;
+    while Instant::now() < end {
+        tally.count("attacker", api.login(&nobody(), "12345678").await?);
+    }
+    Ok(())
+}
+
+async fn hashes_a_second() -> Result<f64, AnyError> {
+    let processors = std::thread::available_parallelism()?;
+    let hasher = Passwords::new(NonZeroUsize::new(processors.get()).unwrap_or(NonZeroUsize::MIN));
+    hasher.warm_up();
+    let password = Password::parse(PASSWORD).map_err(|_| "the password is none")?;
+    let (start, mut count) = (Instant::now(), 0.0);
+    while start.elapsed() < Duration::from_secs(3) {
+        let together = (0..processors.get()).map(|_| hasher.hash(&password));
+        for hash in futures_util::future::join_all(together).await {
+            hash?;
+            count += 1.0;
+        }
+    }
+    Ok(count / start.elapsed().as_secs_f64())
+}
+
+impl Tally {
+    fn count(&self, who: &'static str, status: u16) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry((who, status)).or_default() += 1;
+    }
+}
