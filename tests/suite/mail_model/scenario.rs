@@ -7,6 +7,8 @@ use super::state::{Answer, Left};
 
 /// Past the first wait of a message, and past a lease that is too short.
 pub const SHORT: SignedDuration = SignedDuration::from_secs(3);
+/// Almost all that a mailer lives.
+pub const LIFE: SignedDuration = SignedDuration::from_secs(59);
 /// Past a new row's `due`, and past what a mailer lives.
 pub const MINUTE: SignedDuration = SignedDuration::from_secs(70);
 /// A lease.
@@ -49,7 +51,7 @@ pub const NEW: Scenario = Scenario {
 /// Several messages and sweepers at once.
 pub const CROWDED: Scenario = Scenario {
     left: Left { announcements: 1, calls: 2, clock: 3, faults: 1, repeats: 1, sweeps: 2, ..NOTHING },
-    clock: &[SHORT, MINUTE, LEASE],
+    clock: &[SHORT, LIFE, LEASE],
     answers: &[Answer::Accepted, PASSING, Answer::LostAccepted],
     ..NEW
 };
