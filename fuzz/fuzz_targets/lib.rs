@@ -17,6 +17,7 @@ pub const NOW: i64 = 1_800_000_000;
 pub static APP: LazyLock<App> = LazyLock::new(|| {
     let lookup = |variable: &str| match variable {
         "MAIL_SENDER" => Some("no-reply@example.com".to_owned()),
+        "MAIL_CONFIGURATION_SET" => Some("mail".to_owned()),
         name if name.ends_with("_TABLE") || name.ends_with("_URL") || name.ends_with("_SECRET") => {
             (!name.starts_with("AWS_")).then(|| "http://127.0.0.1:1".to_owned())
         }

@@ -193,3 +193,46 @@ async fn published_keys_that_cannot_be_read_are_our_fault() {
         assert_eq!(world.get(path, None).await.verdict(), (500, "Internal server error".to_owned()), "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_published_key_that_is_not_what_it_says_it_is_is_no_key() {
+    // KEY-03
+    for algorithm in ALGORITHMS {
+        let world = World::with(&[("SIGNING_ALGORITHM", algorithm)]).await;
+        let ada = world.registered("ada@example.com").await;
+        let item = world.items("Accounts").into_iter().find(|row| row["pk"]["S"] == "KEYS").unwrap();
+        let good: Value = serde_json::from_str(item["document"]["S"].as_str().unwrap()).unwrap();
+        let other = if algorithm == "ES256" { "RS256" } else { "ES256" };
+        let number = if algorithm == "ES256" { "x" } else { "n" };
+        let long = good["keys"][0]["jwk"][number].as_str().unwrap();
+        let short = URL_SAFE_NO_PAD.encode(&URL_SAFE_NO_PAD.decode(long).unwrap()[1..]);
+        let mut sets = vec![("the same", 200, good.clone())];
+        let changes = [
+            ("use", json!("enc"), 500),
+            ("use", json!("SIG"), 500),
+            ("key_ops", json!(["verify"]), 200),
+            ("key_ops", json!(["sign"]), 500),
+            ("key_ops", json!(["verify", "sign"]), 500),
+            ("key_ops", json!([]), 500),
+            ("alg", json!(other), 500),
+            ("alg", json!("HS256"), 500),
+            ("kid", json!("another"), 500),
+            ("kty", json!("oct"), 500),
+            (number, json!(short), 500),
+        ];
+        for (member, value, status) in changes {
+            let mut set = good.clone();
+            set["keys"][0]["jwk"][member] = value;
+            sets.push((member, status, set));
+        }
+        sets.push(("a name twice", 500, json!({"keys": [good["keys"][0], good["keys"][0]]})));
+        for (wrong, status, set) in sets {
+            world.tamper("Accounts", item.clone(), &json!({"document": {"S": set.to_string()}}));
+            world.pass(SignedDuration::from_mins(70)); // no set of before serves
+            let answer = world.get("/api/auth/me", Some(&ada.bearer())).await;
+            let expected = if status == 200 { 401 } else { status }; // the token has ended
+            assert_eq!(answer.status, expected, "{algorithm}, {wrong}: {set}");
+            assert_eq!(world.get(JWKS, None).await.status, status, "{algorithm}, {wrong}: {set}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 mod encoded;
 mod forged;
+mod properties;
 
 use aws_smithy_http_client::Builder;
 use base64::Engine;

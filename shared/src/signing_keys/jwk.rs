@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use aws_lc_rs::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,6 +18,9 @@ pub struct Jwk {
     pub alg: Algorithm,
     /// `sig`.
     pub r#use: String,
+    /// `verify` alone, if it is there; Latchkey leaves it out, for verifiers that want one of the two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_ops: Option<Vec<String>>,
     /// The key itself.
     #[serde(flatten)]
     pub material: Material,
@@ -69,6 +74,13 @@ impl PublicKeySet {
         self.live(now).find(|jwk| jwk.kid == kid)
     }
 
+    /// Whether it is one that Latchkey publishes: no name twice, and every key what it says it is.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let names: HashSet<_> = self.keys.iter().map(|key| &key.jwk.kid).collect();
+        names.len() == self.keys.len() && self.keys.iter().all(|key| key.jwk.is_sound())
+    }
+
     /// All that have not retired.
     pub fn live(&self, now: Timestamp) -> impl Iterator<Item = &Jwk> {
         self.keys.iter().filter(move |key| key.retires_at.is_none_or(|at| now < at)).map(|key| &key.jwk)
@@ -81,19 +93,32 @@ impl Jwk {
         let (&[4, ref coordinates @ ..], 65) = (point, point.len()) else { return Err(KeyError) };
         let (x, y) = coordinates.split_at(32);
         let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
-        let thumbprint = thumbprint(&format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#));
-        Ok(Self::new(thumbprint, Algorithm::Es256, Material::Ec { crv: "P-256".to_owned(), x, y }))
+        Ok(Self::new(Material::Ec { crv: "P-256".to_owned(), x, y }))
     }
 
     /// The published form of an RSA key's numbers, big-endian.
     pub(super) fn of_rsa(modulus: &[u8], exponent: &[u8]) -> Self {
         let (n, e) = (URL_SAFE_NO_PAD.encode(modulus), URL_SAFE_NO_PAD.encode(exponent));
-        let thumbprint = thumbprint(&format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#));
-        Self::new(thumbprint, Algorithm::Rs256, Material::Rsa { n, e })
+        Self::new(Material::Rsa { n, e })
     }
 
-    fn new(kid: String, alg: Algorithm, material: Material) -> Self {
-        Self { kid, alg, r#use: "sig".to_owned(), material }
+    fn new(material: Material) -> Self {
+        let alg = match material {
+            Material::Ec { .. } => Algorithm::Es256,
+            Material::Rsa { .. } => Algorithm::Rs256,
+        };
+        Self { kid: material.thumbprint(), alg, r#use: "sig".to_owned(), key_ops: None, material }
+    }
+
+    /// Whether the members go together, for the one use that we have, and the numbers are long enough.
+    fn is_sound(&self) -> bool {
+        let length = |number: &str| URL_SAFE_NO_PAD.decode(number).map_or(0, |bytes| bytes.len());
+        let is_strong = match &self.material {
+            Material::Ec { crv, x, y } => crv == "P-256" && length(x) == 32 && length(y) == 32,
+            Material::Rsa { n, e } => length(n) >= 256 && e == "AQAB",
+        };
+        let verifies = self.key_ops.as_ref().is_none_or(|operations| operations == &["verify"]);
+        is_strong && verifies && Self { key_ops: self.key_ops.clone(), ..Self::new(self.material.clone()) } == *self
     }
 
     /// Whether `signature` is this key's over `message`.
@@ -118,7 +143,14 @@ impl Jwk {
     }
 }
 
-fn thumbprint(required_members: &str) -> String {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, required_members.as_bytes());
-    URL_SAFE_NO_PAD.encode(digest.as_ref())
+impl Material {
+    /// RFC 7638, 3.
+    fn thumbprint(&self) -> String {
+        let required_members = match self {
+            Self::Ec { crv, x, y } => format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#),
+            Self::Rsa { n, e } => format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#),
+        };
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, required_members.as_bytes());
+        URL_SAFE_NO_PAD.encode(digest.as_ref())
+    }
 }

@@ -76,7 +76,8 @@ impl PublicKeys {
         let document = item.get(DOCUMENT).and_then(|value| value.as_s().ok());
         let corrupt = || StoreError::Corrupt { kind: "public key set", place: super::place(&item) };
         let document = document.ok_or_else(corrupt)?;
-        Ok(serde_json::from_str(document).map_err(|_| corrupt())?)
+        let set: PublicKeySet = serde_json::from_str(document).map_err(|_| corrupt())?;
+        if set.is_sound() { Ok(set) } else { Err(corrupt().into()) }
     }
 
     /// Publishes `set` in place of what was published. Doing it twice is doing it once.
