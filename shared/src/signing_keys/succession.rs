@@ -100,15 +100,15 @@ impl KeySet {
             })
     }
 
-    /// What verifiers get to know while `current` signs and this set is still to come: its keys too, but no retirement for
-    /// its sake, since it may never come.
+    /// What verifiers get to know while `current` signs and this set is still to come: its youngest key too. Of its others only
+    /// those that are current still, which a withdrawal may have changed; and no retirement for its sake, since it may never come.
     #[must_use]
     pub fn announced_beside(&self, current: Option<&Self>) -> PublicKeySet {
         let mut announced = current.map(Self::public).unwrap_or_default();
-        for key in self.public().keys {
-            if announced.keys.iter().all(|known| known.jwk.kid != key.jwk.kid) {
-                announced.keys.push(key);
-            }
+        if let Some(youngest) = self.public().keys.pop()
+            && announced.keys.iter().all(|known| known.jwk.kid != youngest.jwk.kid)
+        {
+            announced.keys.push(youngest);
         }
         announced
     }

@@ -1,5 +1,7 @@
 //! Keys that are in wrong hands, and the operator who withdraws them.
 
+use std::pin::pin;
+
 use jiff::SignedDuration;
 use lambda_runtime::Error;
 use serde_json::{Value, json};
@@ -212,6 +214,43 @@ async fn a_rotation_under_way_does_not_bring_a_withdrawn_key_back() {
             rotate_at_last(&world).await;
             world.pass(3 * HOUR);
             assert_good(&world, &logged_in(&world).await, "and rotations go on").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawal_in_the_midst_of_any_step_of_a_rotation_holds() {
+    // KEY-05
+    for place in 0..4 {
+        for calls in 1..8 {
+            let world = World::new().await;
+            let leaked = kept(&world, "accessKeys").remove(0);
+            let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+            for name in &STEPS[..place] {
+                step(&world, name, &token).await.unwrap();
+            }
+            world.aws().clear_calls();
+            let mut late = pin!(step(&world, STEPS[place], &token));
+            let arrived = async {
+                while world.aws().calls().len() < calls {
+                    tokio::task::yield_now().await;
+                }
+            };
+            let is_done = tokio::select! { biased; _ = &mut late => true, () = arrived => false };
+            withdraw(&world, &[&leaked]).await;
+            if !is_done {
+                drop(late.await); // it may fail: the next rotation begins anew
+            }
+            for name in &STEPS[place + 1..] {
+                drop(step(&world, name, &token).await);
+            }
+            assert!(!kept(&world, "accessKeys").contains(&leaked), "{} {calls}", STEPS[place]);
+            assert!(!published(&world).await.contains(&leaked), "{} {calls}", STEPS[place]);
+            world.registered("ada@example.com").await;
+            for _ in 0..3 {
+                assert_good(&world, &logged_in(&world).await, STEPS[place]).await;
+                world.pass(HOUR);
+            }
         }
     }
 }
