@@ -25,6 +25,7 @@ mod erasure;
 mod input;
 mod limits;
 mod log;
+mod properties;
 mod races;
 mod tokens;
 
