@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
@@ -45,7 +46,10 @@ pub fn subscriber<W>(level: LevelFilter, function: Function, writer: W) -> impl 
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    Registry::default().with(Lines { function, writer }).with(level)
+    // A metric is no matter of levels: an alarm waits for it.
+    let counts = |metadata: &Metadata<'_>| metadata.fields().iter().any(|field| field.name().starts_with(METRIC));
+    let filter = filter_fn(move |metadata| *metadata.level() <= level || metadata.is_event() && counts(metadata));
+    Registry::default().with(Lines { function, writer }).with(filter.with_max_level_hint(level.max(LevelFilter::INFO)))
 }
 
 struct Lines<W> {
@@ -180,121 +184,4 @@ impl Visit for Fields {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use super::*;
-
-    /// The one line that `act` logs.
-    fn line_of(act: impl FnOnce()) -> (String, Value) {
-        let written = Arc::new(Mutex::new(Vec::new()));
-        let [name, version, metrics_namespace] = ["register", "7", "Latchkey/prod"].map(|text| Some(text.to_owned()));
-        let function = Function { name, version, metrics_namespace };
-        let subscriber = subscriber(LevelFilter::INFO, function, Sink(Arc::clone(&written)));
-        tracing::subscriber::with_default(subscriber, act);
-        let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
-        let line = serde_json::from_str(&text).unwrap();
-        (text, line)
-    }
-
-    #[derive(Clone)]
-    struct Sink(Arc<Mutex<Vec<u8>>>);
-
-    impl<'w> MakeWriter<'w> for Sink {
-        type Writer = Self;
-
-        fn make_writer(&'w self) -> Self {
-            self.clone()
-        }
-    }
-
-    impl io::Write for Sink {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn an_event_is_one_flat_line_that_says_when_and_where() {
-        // OBS-02
-        let (text, line) = line_of(|| tracing::warn!(event = "happened", attempt = 3, is_last = true, reason = %"so"));
-        let time = line["time"].as_str().unwrap();
-        assert!(time.parse::<Timestamp>().is_ok() && time.len() == "2027-01-15T12:00:00.000Z".len(), "{time}");
-        let rest = r#","level":"WARN","function":"register","version":"7","event":"happened","attempt":3,"is_last":true,"reason":"so"}"#;
-        assert_eq!(text, format!("{{\"time\":\"{time}\"{rest}\n"));
-    }
-
-    #[test]
-    fn nothing_that_a_client_sends_breaks_a_line() {
-        // OBS-02
-        let nasty = "a\"}\n{\"level\":\"ERROR\",\u{0}\r\u{2028}\u{1b}[2J\\";
-        let (text, line) =
-            line_of(|| tracing::info!(event = "refused", reason = %nasty, also = nasty, quoted = ?nasty));
-        assert_eq!(text.lines().count(), 1, "{text}");
-        assert!(!text.trim_end().contains(|c: char| c.is_ascii_control()), "{text}");
-        assert_eq!((&line["reason"], &line["also"]), (&json!(nasty), &json!(nasty)));
-    }
-
-    #[test]
-    fn the_spans_around_an_event_tell_of_it_the_nearest_first() {
-        // OBS-02
-        let (_, line) = line_of(|| {
-            let _outer = tracing::info_span!("outer", request_id = "outer", trace = "t").entered();
-            let _inner = tracing::info_span!("inner", request_id = "inner").entered();
-            tracing::info!(event = "happened", level = "mine");
-        });
-        assert_eq!(
-            (&line["request_id"], &line["trace"], &line["level"]),
-            (&json!("inner"), &json!("t"), &json!("INFO"))
-        );
-    }
-
-    #[test]
-    fn a_metric_is_one_for_cloudwatch() {
-        // OBS-03
-        let (_, line) = line_of(|| {
-            tracing::info!(
-                event = "swept",
-                metric.OldestMailSeconds = 12,
-                metric.HashMilliseconds = 1.5,
-                metric.Mails = 2_u64
-            );
-        });
-        assert_eq!(
-            (&line["OldestMailSeconds"], &line["HashMilliseconds"], &line["Mails"]),
-            (&json!(12), &json!(1.5), &json!(2))
-        );
-        let directive = &line["_aws"]["CloudWatchMetrics"][0];
-        assert_eq!((&directive["Namespace"], &directive["Dimensions"]), (&json!("Latchkey/prod"), &json!([[]])));
-        let metrics = json!([
-            {"Name": "OldestMailSeconds", "Unit": "Seconds"},
-            {"Name": "HashMilliseconds", "Unit": "Milliseconds"},
-            {"Name": "Mails", "Unit": "Count"},
-        ]);
-        assert_eq!(directive["Metrics"], metrics);
-        let logged_at: Timestamp = line["time"].as_str().unwrap().parse().unwrap();
-        assert_eq!(line["_aws"]["Timestamp"], logged_at.as_millisecond());
-    }
-
-    #[test]
-    fn a_line_without_metrics_declares_none() {
-        // OBS-03
-        let (_, line) = line_of(|| tracing::info!(event = "happened", metric.Mails = "many"));
-        assert_eq!(line.get("_aws"), None);
-    }
-
-    #[test]
-    fn release_builds_have_nothing_below_info() {
-        // OBS-01: at TRACE `lambda_runtime` logs the event as it came, passwords and all, and the SDK what it sends.
-        let manifest = include_str!("../../Cargo.toml");
-        let tracing = manifest.lines().find(|line| line.starts_with("tracing = ")).unwrap();
-        assert!(tracing.contains("\"release_max_level_info\""), "{tracing}");
-        let expected = if cfg!(debug_assertions) { LevelFilter::TRACE } else { LevelFilter::INFO };
-        assert_eq!(tracing::level_filters::STATIC_MAX_LEVEL, expected);
-    }
-}
+mod tests;

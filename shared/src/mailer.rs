@@ -166,14 +166,10 @@ fn classify<R>(error: &SdkError<SendEmailError, R>) -> Delivery {
                 Delivery::Refused(Refusal::Operator, said)
             }
             Some(
-                "Throttling"
-                | "ThrottlingException"
-                | "RequestThrottled"
-                | "ServiceUnavailable"
-                | "InternalFailure"
-                | "InternalServerError"
-                | "RequestTimeout",
+                "Throttling" | "ThrottlingException" | "RequestThrottled" | "ServiceUnavailable" | "RequestTimeout",
             ) => Delivery::Refused(Refusal::Passing, said),
+            // It may have broken down after it took the mail, and an answer without a code is somebody's on the way.
+            Some("InternalFailure" | "InternalServerError") | None => Delivery::Unknown(said),
             Some("InvalidParameterValue") => Delivery::Rejected(said), // the address: all else is ours, and tested
             _ => Delivery::Refused(Refusal::Operator, said),
         },
@@ -243,11 +239,7 @@ mod tests {
             let shown = format!("{error:?}");
             assert!(matches!(answered(error), Delivery::Refused(Refusal::Operator, _)), "{shown}");
         }
-        for error in [
-            code("Throttling", "Maximum sending rate exceeded."),
-            code("ServiceUnavailable", ""),
-            code("InternalFailure", ""),
-        ] {
+        for error in [code("Throttling", "Maximum sending rate exceeded."), code("ServiceUnavailable", "")] {
             let shown = format!("{error:?}");
             assert!(matches!(answered(error), Delivery::Refused(Refusal::Passing, _)), "{shown}");
         }
@@ -258,6 +250,9 @@ mod tests {
         ] {
             let shown = format!("{error:?}");
             assert!(matches!(answered(error), Delivery::Rejected(_)), "{shown}");
+        }
+        for error in [code("InternalFailure", ""), SendEmailError::generic(ErrorMetadata::builder().build())] {
+            assert!(matches!(answered(error), Delivery::Unknown(_)));
         }
         assert!(matches!(classify(&SdkError::<_, ()>::timeout_error("")), Delivery::Unknown(_)));
         assert!(matches!(classify(&SdkError::<_, ()>::response_error("", ())), Delivery::Unknown(_)));

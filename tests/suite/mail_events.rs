@@ -175,6 +175,21 @@ async fn me_tells_whether_mail_arrives() {
 }
 
 #[tokio::test]
+async fn whoever_says_that_a_mail_is_no_spam_does_not_complain() {
+    // SES-02: mail providers report that in the same way
+    for (kind, status) in [(json!("abuse"), "complained"), (Value::Null, "complained"), (json!("not-spam"), "unknown")]
+    {
+        let world = World::new().await;
+        let ada = world.registered("ada@example.com").await;
+        world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
+        let mut event = ses_event("Complaint", &world.mails()[0], world.now());
+        event["detail"]["complaint"]["complaintFeedbackType"] = kind;
+        tell(&world, &[event.to_string()]).await;
+        assert_eq!(email_status(&world, &ada).await, status);
+    }
+}
+
+#[tokio::test]
 async fn a_bounce_that_passes_says_nothing_of_the_address() {
     // SES-02: a full mailbox, an absent owner
     for kind in ["Transient", "Undetermined"] {

@@ -28,6 +28,7 @@ struct Detail {
     event_type: String,
     mail: MailObject,
     bounce: Option<Bounce>,
+    complaint: Option<Complaint>,
 }
 
 #[derive(Deserialize)]
@@ -42,6 +43,12 @@ struct MailObject {
 #[serde(rename_all = "camelCase")]
 struct Bounce {
     bounce_type: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Complaint {
+    complaint_feedback_type: Option<String>,
 }
 
 /// The messages that are not done, by id; the others are deleted.
@@ -73,8 +80,9 @@ async fn record(app: &App, detail: &Detail, mail: MailKey) -> Result<(), StoreEr
     let learned = match detail.event_type.as_str() {
         "Delivery" => Some(EmailStatus::Delivered),
         "Bounce" if detail.is_permanent() => Some(EmailStatus::Bounced),
-        "Send" | "Bounce" => None, // that bounce passes: the mailbox is full, or its owner away
-        "Complaint" => Some(EmailStatus::Complained),
+        "Complaint" if detail.is_of_spam() => Some(EmailStatus::Complained),
+        // That bounce passes (the mailbox is full, or its owner away), and that complaint says that the mail is no spam.
+        "Send" | "Bounce" | "Complaint" => None,
         "Reject" => {
             // SES took it and found a virus in it: it is no address's fault.
             tracing::error!(event = "mail_rejected_after_send", mail = %mail);
@@ -86,19 +94,24 @@ async fn record(app: &App, detail: &Detail, mail: MailKey) -> Result<(), StoreEr
         }
     };
     if !app.outbox.told(mail, &detail.mail.message_id, &detail.event_type, app.clock.now()).await? {
+        // Or no more: of a complaint after months SES's own list knows, and the next mail bounces.
         tracing::info!(event = "mail_event_ignored", kind = detail.event_type, mail = %mail, reason = "no such mail");
         return Ok(());
     }
-    if let Some(status) = learned {
-        app.users.learn(mail.user, status).await?;
-    }
-    if learned.is_some_and(|status| status > EmailStatus::Delivered) {
+    let Some(status) = learned else { return Ok(()) };
+    app.users.learn(mail.user, status).await?;
+    if status > EmailStatus::Delivered {
         tracing::warn!(event = "mail_address_suppressed", user = %mail.user, kind = detail.event_type, metric.MailsRefusedByReader = 1);
     }
     Ok(())
 }
 
 impl Detail {
+    fn is_of_spam(&self) -> bool {
+        let kind = self.complaint.as_ref().and_then(|complaint| complaint.complaint_feedback_type.as_deref());
+        kind != Some("not-spam") // the reader took the mail out of the folder for spam
+    }
+
     fn is_permanent(&self) -> bool {
         self.bounce.as_ref().is_some_and(|bounce| bounce.bounce_type == "Permanent")
     }

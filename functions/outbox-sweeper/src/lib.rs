@@ -9,7 +9,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use shared::app::App;
 use shared::clock::time_left;
-use shared::domain::{Mail, MailKey, NEXT_SWEEP};
+use shared::domain::{Mail, MailKey, MailState, NEXT_SWEEP};
 use shared::store::{DUE_SHARDS, Key, StoreError};
 
 /// What is looked at together: as many as one call puts into the queue.
@@ -23,54 +23,73 @@ struct Shard {
     start: Option<Key>,
 }
 
-/// Sweeps all shards, a page of each in turn. One that fails is logged and does not keep the others from theirs.
+/// Sweeps all shards, a page of each in turn. One that fails is logged and does not keep the others from theirs; but then the sweep
+/// does not tell the age of the oldest mail, which it does not know, and its silence is an alarm.
 pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<(), Error> {
     let now = app.clock.now();
     let mut shards: Vec<_> = (0..DUE_SHARDS).map(|number| Shard { number, start: None }).collect();
-    let mut oldest = SignedDuration::ZERO;
-    let mut swept = 0;
+    let (mut swept, mut oldest) = (0, Some(SignedDuration::ZERO));
     while !shards.is_empty() && time_left(event.context.deadline) >= RESERVE {
         for shard in std::mem::take(&mut shards) {
             match sweep(app, &shard, now).await {
-                Ok((mails, next)) => {
-                    swept += mails.len();
-                    oldest = mails.iter().map(|mail| now.duration_since(mail.created_at)).fold(oldest, Ord::max);
-                    shards.extend(next.map(|start| Shard { number: shard.number, start: Some(start) }));
+                Ok(page) => {
+                    swept += page.mails.len();
+                    let ages = page.mails.iter().map(|mail| now.duration_since(mail.created_at));
+                    oldest = oldest.filter(|_| page.is_whole).map(|oldest| ages.fold(oldest, Ord::max));
+                    shards.extend(page.next.map(|start| Shard { number: shard.number, start: Some(start) }));
                 }
-                Err(error) => tracing::error!(event = "sweep_failed", shard = shard.number, reason = %error),
+                Err(error) => {
+                    oldest = None;
+                    tracing::error!(event = "sweep_failed", shard = shard.number, reason = %error);
+                }
             }
         }
     }
-    tracing::info!(event = "outbox_swept", swept, metric.OldestMailSeconds = oldest.as_secs());
+    if let Some(oldest) = oldest {
+        tracing::info!(event = "outbox_swept", swept, metric.OldestMailSeconds = oldest.as_secs());
+    } else {
+        tracing::error!(event = "outbox_swept_in_part", swept);
+    }
     Ok(())
 }
 
+/// What came of a page.
+struct Page {
+    /// The mails that were this sweep's.
+    mails: Vec<Mail>,
+    /// Whether every mail could be asked for.
+    is_whole: bool,
+    /// Where the next page begins.
+    next: Option<Key>,
+}
+
 /// Takes care of one page: moves each `due` on and then enqueues, in this order, so that of two sweeps one does, and what is lost
-/// in between is due again. The mails that were this sweep's, and where the next page begins.
-async fn sweep(app: &App, shard: &Shard, now: Timestamp) -> Result<(Vec<Mail>, Option<Key>), StoreError> {
+/// in between is due again.
+async fn sweep(app: &App, shard: &Shard, now: Timestamp) -> Result<Page, StoreError> {
     let page = app.outbox.overdue(shard.number, now, PAGE, shard.start.clone()).await?;
     let moved = join_all(page.mails.iter().map(|(key, due)| take(app, *key, *due, now))).await;
-    let mails: Vec<_> = moved.into_iter().flatten().collect();
+    let is_whole = moved.iter().all(Result::is_ok);
+    let mails: Vec<_> = moved.into_iter().filter_map(Result::unwrap_or_default).collect();
     let (given_up, owed): (Vec<_>, Vec<_>) = mails.iter().partition(|mail| mail.is_given_up(now));
     for mail in given_up {
         give_up(app, mail, now).await;
     }
     enqueue(app, &owed.iter().map(|mail| mail.key).collect::<Vec<_>>()).await;
-    Ok((mails, page.next))
+    Ok(Page { mails, is_whole, next: page.next })
 }
 
-/// The mail, if this sweep is the one that moved its `due` on.
-async fn take(app: &App, key: MailKey, due: Timestamp, now: Timestamp) -> Option<Mail> {
+/// The mail, if this sweep is the one that moved its `due` on. An error is logged here.
+async fn take(app: &App, key: MailKey, due: Timestamp, now: Timestamp) -> Result<Option<Mail>, ()> {
     match app.outbox.move_due(key, due, now + NEXT_SWEEP).await {
-        Ok(mail) => mail,
+        Ok(mail) => Ok(mail),
         Err(error @ StoreError::Corrupt { .. }) => {
             tracing::error!(event = "mail_unreadable", mail = %key, reason = %error);
             set_aside(app, key).await;
-            None
+            Ok(None)
         }
         Err(error) => {
             tracing::error!(event = "mail_not_moved", mail = %key, reason = %error);
-            None
+            Err(())
         }
     }
 }
@@ -92,7 +111,11 @@ async fn enqueue(app: &App, mails: &[MailKey]) {
 /// After fourteen days: a copy to the dead-letter queue, then the row, so that a crash in between does it again.
 async fn give_up(app: &App, mail: &Mail, now: Timestamp) {
     tracing::error!(event = "mail_given_up", mail = %mail.key, attempt = mail.attempt);
-    let result = app.mail_queue.dead_letter(mail.key, mail.attempt, "not accepted by SES for 14 days").await;
+    let reason = match mail.state {
+        MailState::Sending(_) => "not known to be accepted by SES for 14 days", // redriven, it may be there twice
+        _ => "not accepted by SES for 14 days",
+    };
+    let result = app.mail_queue.dead_letter(mail.key, mail.attempt, reason).await;
     if let Err(error) = result {
         tracing::error!(event = "mail_not_dead_lettered", mail = %mail.key, reason = %error);
     } else if let Err(error) = app.outbox.fail(mail, now).await {

@@ -11,6 +11,7 @@ const SESSION: &str = "SESSION#";
 const MAIL: &str = "MAIL#";
 const IDEMPOTENCY: &str = "IDEM#";
 const WELCOME_LIMIT: &str = "LIMIT#WELCOME#";
+const REUSE_LIMIT: &str = "LIMIT#REUSE#";
 
 /// The index over unfinished mail rows.
 pub const DUE_INDEX: &str = "due";
@@ -52,6 +53,11 @@ pub fn limit(digest: &str, window: i64) -> Key {
 /// How many welcome mails a user asked for in a window. It lies with all else of the user, and goes with it.
 pub fn welcome_limit(user: UserId, window: i64) -> Key {
     key(user_partition(user), format!("{WELCOME_LIMIT}{window}"))
+}
+
+/// How many mails about reused tokens a user was owed in a window.
+pub fn reuse_limit(user: UserId, window: i64) -> Key {
+    key(user_partition(user), format!("{REUSE_LIMIT}{window}"))
 }
 
 /// Partition and sort key of a registration, by the digest of its idempotency key.

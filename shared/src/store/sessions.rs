@@ -5,12 +5,16 @@ use jiff::fmt::serde::timestamp::millisecond::{optional as optional_millisecond,
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::limits::Limit;
 use super::transaction::{Transaction, put_new};
 use super::{Item, StoreError, Tables, keys, milliseconds, number, outbox, read, seconds, unavailable, write};
 use crate::domain::{Decision, IDLE_LIFETIME, Mail, RefreshClaim, Session, SessionId, UserId};
 
 /// How often a decision may be overtaken by another before the client is asked to come again.
 const DECISIONS: usize = 4;
+/// How many mails about reused tokens a user gets. Addresses are not verified: whoever opens an account with a stranger's must not be
+/// able to fill that mailbox by reusing tokens of its own.
+const REUSE_MAILS: Limit = Limit::hourly(3);
 
 /// The sessions of all users.
 #[derive(Clone, Debug)]
@@ -161,8 +165,13 @@ impl Sessions {
     /// # Errors
     /// [`StoreError`].
     pub async fn end_for_reuse(&self, session: &Session, mail: &Mail, now: Timestamp) -> Result<(), StoreError> {
-        let items =
-            [self.revocation(session.user, session.id, now)?, put_new(&self.tables.accounts, outbox::to_item(mail)?)?];
+        let (table, window) = (&self.tables.accounts, REUSE_MAILS.window(now));
+        let counter = keys::reuse_limit(session.user, window.number);
+        let items = [
+            self.revocation(session.user, session.id, now)?,
+            put_new(table, outbox::to_item(mail)?)?,
+            REUSE_MAILS.count(table, counter, window)?,
+        ];
         match self.tables.transact(&items).await? {
             Transaction::Applied => Ok(()),
             Transaction::Refused { .. } => self.end(session.user, session.id, now).await,

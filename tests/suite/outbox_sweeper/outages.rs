@@ -124,6 +124,20 @@ async fn the_age_of_the_oldest_mail_is_told_each_minute() {
 }
 
 #[tokio::test]
+async fn a_sweep_that_could_not_look_everywhere_does_not_say_that_all_is_well() {
+    // OUT-02: the alarm takes silence for trouble
+    for operation in ["Query", "UpdateItem"] {
+        let world = World::new().await;
+        registers_unannounced(&world, "ada@example.com").await;
+        world.pass(SignedDuration::from_mins(1));
+        world.aws().fail(Service::DynamoDb, operation, denied(), 1);
+        world.sweep().await;
+        assert!(world.log().iter().all(|line| line["OldestMailSeconds"].is_null()), "{operation}");
+        world.live_through(SignedDuration::from_mins(2)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_row_that_cannot_be_read_goes_before_a_person_and_keeps_no_other_waiting() {
     // OUT-02
     let world = World::new().await;

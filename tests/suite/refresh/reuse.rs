@@ -88,6 +88,22 @@ async fn the_user_is_told_of_the_reuse_by_one_mail() {
 }
 
 #[tokio::test]
+async fn a_user_is_told_of_three_reuses_in_an_hour_and_every_session_ends() {
+    // REF-03: whoever opens an account with a stranger's address cannot fill that mailbox
+    let world = World::new().await;
+    world.leave_mail();
+    let ada = world.registered("ada@example.com").await;
+    for reuse in 1..=5 {
+        let first = renewed(&world.login(&ada.email, PASSWORD).await);
+        let third = renewed(&world.refresh(&renewed(&world.refresh(&first).await)).await);
+        renewed(&world.refresh(&third).await);
+        assert_eq!(world.refresh(&first).await.verdict(), invalid(), "reuse {reuse}");
+        assert_eq!(world.refresh(&third).await.verdict(), invalid(), "reuse {reuse} ended the session");
+        assert_eq!(reuse_mails(&world), reuse.min(3));
+    }
+}
+
+#[tokio::test]
 async fn the_mail_about_reuse_escapes_the_name() {
     // REF-03, INP-03
     let world = World::new().await;

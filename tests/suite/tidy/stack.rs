@@ -170,6 +170,8 @@ fn alarms_watch_what_lies_before_a_person_and_what_the_code_counts() {
     watched.sort();
     let expected = [
         "ApproximateAgeOfOldestMessage of MailDeadLetterQueue.QueueName",
+        "ApproximateAgeOfOldestMessage of MailEventsDeadLetterQueue.QueueName",
+        "ApproximateAgeOfOldestMessage of MailEventsQueue.QueueName",
         "ApproximateNumberOfMessagesVisible of MailDeadLetterQueue.QueueName",
         "ApproximateNumberOfMessagesVisible of MailEventsDeadLetterQueue.QueueName",
         "MailsSentAgain",
