@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::domain::{Name, RefreshClaim, RefreshToken, Session, User, UserId};
+use crate::domain::{DeviceToken, Name, RefreshClaim, RefreshToken, Session, User, UserId};
 use crate::error::ApiError;
 use crate::http::Request;
 use crate::signing_keys::KeySet;
@@ -38,14 +38,17 @@ impl<'a> From<&'a User> for UserBody<'a> {
     }
 }
 
-/// `{user, accessToken, refreshToken, tokenType, expiresIn}`.
+/// `{user, accessToken, refreshToken, tokenType, expiresIn, deviceToken}`.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SignedIn<'a> {
     /// The account.
     pub user: UserBody<'a>,
     /// Its tokens.
     #[serde(flatten)]
     pub tokens: TokensBody,
+    /// What the device that was answered is known by.
+    pub device_token: DeviceToken,
 }
 
 /// `{accessToken, refreshToken, tokenType, expiresIn}` (RFC 6749, 5.1, in camelCase).

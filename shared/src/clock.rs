@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -43,6 +43,25 @@ impl Clock {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
 fn system_now() -> Timestamp {
     Timestamp::now()
+}
+
+/// How long something takes, by the machine's clock: a measurement, and no decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Begins now.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that measures time")]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The milliseconds since.
+    #[must_use]
+    pub fn milliseconds(self) -> f64 {
+        self.0.elapsed().as_secs_f64() * 1000.0
+    }
 }
 
 /// What an invocation may still use of its time, `deadline` being in milliseconds since the Unix epoch: all but the second

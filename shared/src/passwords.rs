@@ -12,6 +12,7 @@ use argon2::{Algorithm, Argon2, Block, Params, RECOMMENDED_SALT_LEN, Version};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
+use crate::clock::Stopwatch;
 use crate::domain::Password;
 use crate::error::ApiError;
 
@@ -139,7 +140,10 @@ impl Passwords {
             result.map_err(HashError::new)?;
             Output::new(&output).map_err(HashError::new)
         };
-        tokio::task::spawn_blocking(hash).await.map_err(HashError::new)?
+        let stopwatch = Stopwatch::start();
+        let result = tokio::task::spawn_blocking(hash).await.map_err(HashError::new)?;
+        tracing::info!(event = "password_hashed", metric.HashMilliseconds = stopwatch.milliseconds());
+        result
     }
 }
 

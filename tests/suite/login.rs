@@ -1,6 +1,8 @@
 //! `POST /api/auth/login`.
 
+mod devices;
 mod faults;
+mod limits;
 mod refusals;
 
 use jiff::SignedDuration;

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use shared::answers::{SignedIn, UserBody, tokens};
 use shared::app::App;
 use shared::domain::{
-    Email, IdempotencyKey, Mail, Name, NewPassword, Password, Session, Status, User, UserId, surplus,
+    Device, DeviceToken, Email, IdempotencyKey, Mail, Name, NewPassword, Password, Session, Status, User, UserId,
+    surplus,
 };
 use shared::error::ApiError;
 use shared::http::{self as web, Request, Response};
@@ -37,7 +38,8 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     match app.users.create(&user, &hash, &session, &mail, idempotency.as_ref()).await? {
         Created::Now => {
             app.mail_queue.announce(mail.key).await;
-            web::json(StatusCode::CREATED, &SignedIn { user: UserBody::from(&user), tokens })
+            let device_token = DeviceToken::mint(keys.device_key(), &Device::new(user.id));
+            web::json(StatusCode::CREATED, &SignedIn { user: UserBody::from(&user), tokens, device_token })
         }
         Created::Before(id) => again(app, &keys, &request, (id, &user.email, password.password()), now).await,
     }
@@ -76,5 +78,6 @@ async fn again(
     let session = Session::new(&user, request.user_agent(), request.network(), now);
     app.sessions.open(&session, &surplus(&account.sessions, &user, now), now).await?;
     let tokens = tokens(app, keys, request, &session, now)?;
-    web::json(StatusCode::CREATED, &SignedIn { user: UserBody::from(&user), tokens })
+    let device_token = DeviceToken::mint(keys.device_key(), &Device::new(user.id));
+    web::json(StatusCode::CREATED, &SignedIn { user: UserBody::from(&user), tokens, device_token })
 }

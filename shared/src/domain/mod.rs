@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a table, a header or the environment. A new rule comes as a constructor that refuses
 //! with a [`Rejected`], or as a function from state and time to a decision.
 
+mod device;
 mod email;
 mod id;
 mod idempotency_key;
@@ -14,6 +15,7 @@ mod rejected;
 mod session;
 mod user;
 
+pub use device::{Device, DeviceKey, DeviceToken};
 pub use email::Email;
 pub use id::{MailId, SessionId, UserId};
 pub use idempotency_key::IdempotencyKey;

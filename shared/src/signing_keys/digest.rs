@@ -6,7 +6,8 @@ use super::{KeyError, MAC_KEY_LENGTH};
 
 /// What stands in a table in place of a value that must not: a keyed digest, which nobody without the secret can make or try.
 ///
-/// It is made of the secret's limit key, the one for what the tables are keyed by, and so it does not rotate. Each purpose has a key
+/// It is made of the secret's limit key, the one for what the tables are keyed by, and so it does not rotate; in the log, of the
+/// pseudonyms' key. Each purpose has a key
 /// of its own, derived from that one: no digest is one for another purpose, and a new purpose needs no new secret.
 #[derive(Debug)]
 pub struct Digests(hmac::Key);
@@ -18,14 +19,26 @@ pub enum Purpose {
     IdempotencyKey,
     /// What a registration asks for.
     Registration,
+    /// Whose logins a network's are.
+    LoginsOfNetwork,
+    /// Whose logins a network's to one address are.
+    LoginsOfAccountAndNetwork,
+    /// Whose failed logins an address's are.
+    FailuresOfAccount,
+    /// Whose failed logins a known device's are.
+    FailuresOfDevice,
+    /// Whose registrations a network's are.
+    RegistrationsOfNetwork,
+    /// Who is not named in the log.
+    Pseudonym,
 }
 
 impl Digests {
-    pub(super) fn new(limit_key: &[u8]) -> Result<Self, KeyError> {
-        if limit_key.len() < MAC_KEY_LENGTH {
+    pub(super) fn new(key: &[u8]) -> Result<Self, KeyError> {
+        if key.len() < MAC_KEY_LENGTH {
             return Err(KeyError);
         }
-        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, limit_key)))
+        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, key)))
     }
 
     /// HMAC-SHA-256 over `parts`, in hexadecimal. Each part's length goes before it, so that no two lists are the same text.
@@ -49,6 +62,12 @@ impl Purpose {
         match self {
             Self::IdempotencyKey => "idempotency key",
             Self::Registration => "registration",
+            Self::LoginsOfNetwork => "logins of a network",
+            Self::LoginsOfAccountAndNetwork => "logins of an account and a network",
+            Self::FailuresOfAccount => "failures of an account",
+            Self::FailuresOfDevice => "failures of a device",
+            Self::RegistrationsOfNetwork => "registrations of a network",
+            Self::Pseudonym => "pseudonym",
         }
     }
 }

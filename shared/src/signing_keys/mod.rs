@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Algorithm;
-use crate::domain::MacKey;
+use crate::domain::{DeviceKey, MacKey};
 
 pub use digest::{Digests, Purpose};
 pub use jwk::{Jwk, Material, PublicKeySet, PublishedKey};
@@ -38,6 +38,8 @@ pub struct KeySet {
     access: Vec<Dated<SigningKey>>,
     refresh: Vec<Dated<MacKey>>,
     digests: Digests,
+    pseudonyms: Digests,
+    device: DeviceKey,
     stored: StoredKeySet,
 }
 
@@ -137,9 +139,15 @@ impl KeySet {
         }
         let access = stored.access_keys.iter().map(StoredKey::to_signing_key).collect::<Result<_, _>>()?;
         let refresh = stored.refresh_keys.iter().map(StoredKey::to_mac_key).collect::<Result<_, _>>()?;
-        let limit_key = URL_SAFE_NO_PAD.decode(stored.limit_key.expose_secret()).map_err(|_| KeyError)?;
-        let digests = Digests::new(&limit_key)?;
-        Ok(Self { access, refresh, digests, stored })
+        let bytes = |key: &SecretString| URL_SAFE_NO_PAD.decode(key.expose_secret()).map_err(|_| KeyError);
+        let digests = Digests::new(&bytes(&stored.limit_key)?)?;
+        let pseudonyms = Digests::new(&bytes(&stored.pseudonym_key)?)?;
+        let device_key = bytes(&stored.device_key)?;
+        if device_key.len() < MAC_KEY_LENGTH {
+            return Err(KeyError);
+        }
+        let device = DeviceKey::new(&device_key);
+        Ok(Self { access, refresh, digests, pseudonyms, device, stored })
     }
 
     /// The key that signs access tokens at `now`.
@@ -166,6 +174,18 @@ impl KeySet {
     #[must_use]
     pub const fn digests(&self) -> &Digests {
         &self.digests
+    }
+
+    /// What stands in the log in place of an address, or of whatever else would name somebody.
+    #[must_use]
+    pub fn pseudonym(&self, of: &str) -> String {
+        self.pseudonyms.digest(Purpose::Pseudonym, &[of.as_bytes()])
+    }
+
+    /// The key of device tokens.
+    #[must_use]
+    pub const fn device_key(&self) -> &DeviceKey {
+        &self.device
     }
 
     /// The names of all keys: of those that sign access tokens, and of those that authenticate refresh tokens.

@@ -1,3 +1,4 @@
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use jiff::{SignedDuration, Timestamp};
@@ -6,10 +7,13 @@ use uuid::Uuid;
 use super::keys::Key;
 use super::{StoreError, Tables, keys, number, seconds, text, unavailable};
 
+/// How long whoever meets a counter waits that cannot be written for the many who write it.
+pub(super) const HOT: SignedDuration = SignedDuration::from_secs(1);
+
 /// Counters of what may happen only so often, for whoever has no partition of their own to count in.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    tables: Tables,
+    pub(super) tables: Tables,
 }
 
 /// How often something may happen in a window of time.
@@ -69,9 +73,15 @@ impl Limits {
                 let is_ours = failed.item().and_then(|item| item.get("holder")) == Some(&text(holder));
                 Ok((!is_ours).then(|| window.ends_at.duration_since(now)))
             }
+            _ if is_too_hot(&error) => Ok(Some(HOT)),
             _ => Err(unavailable("UpdateItem", &error)),
         }
     }
+}
+
+/// Whether more write one counter than DynamoDB lets write one item: too many, by whatever limit.
+pub(super) fn is_too_hot<R>(error: &SdkError<UpdateItemError, R>) -> bool {
+    matches!(error.code(), Some("ThrottlingException" | "ProvisionedThroughputExceededException"))
 }
 
 impl Limit {

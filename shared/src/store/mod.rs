@@ -4,6 +4,7 @@
 //! with what its failure means. The SDK sends a write again when an answer is lost, so each such reading first asks whether
 //! what it finds is its own effect.
 
+mod attempts;
 mod erasure;
 mod idempotency;
 mod keys;
@@ -28,6 +29,7 @@ use serde::de::DeserializeOwned;
 use crate::aws::describe;
 use crate::error::ApiError;
 
+pub use attempts::{Attempt, Bound, Counted};
 pub use idempotency::Idempotency;
 pub use keys::{DUE_SHARDS, Key};
 pub use limits::{Limit, Limits, Window};

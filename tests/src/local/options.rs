@@ -21,16 +21,20 @@ Variables: PORT (3000; 0 picks a free one), ALLOWED_ORIGINS (for CORS, separated
 README's table.";
 
 /// The settings that are passed on from the environment. Those of AWS are the system's own.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 14] = [
     "AUDIENCE",
+    "FAILED_LOGINS_BEFORE_DELAY",
     "HASH_CONCURRENCY",
     "ISSUER",
+    "LOGINS_PER_ACCOUNT_AND_NETWORK",
+    "LOGINS_PER_NETWORK",
     "LOG_LEVEL",
     "MAIL_SENDER",
     "MIN_PASSWORD_LENGTH",
     "REFRESH_GRACE_SECONDS",
     "SERVICE_NAME",
     "SIGNING_ALGORITHM",
+    "WELCOME_EMAILS_PER_HOUR",
     "WELCOME_SUBJECT",
 ];
 

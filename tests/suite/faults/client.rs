@@ -150,7 +150,8 @@ impl Client {
         if answer.body.contains(&self.password) {
             self.complain("I7", format!("{wish:?} is answered with the password"));
         }
-        if answer.status == 503 {
+        // A counter that is throttled is a limit.
+        if answer.status == 503 || (answer.status == 429 && !expected.contains(&429)) {
             self.fears(wish);
             return None;
         }

@@ -64,6 +64,11 @@ async fn provoke(method: &str, path: &str, status: u16) -> Answer {
         409 => request.body = Some(json!({"email": "ada@example.com", "password": PASSWORD}).to_string().into()),
         413 => request.body = Some(vec![b' '; 8193]),
         415 => drop(request.headers.insert("content-type", "text/plain".parse().unwrap())),
+        429 if path == "/api/auth/login" => {
+            for _ in 0..world.system().app.config.logins_per_account_and_network {
+                assert_eq!(world.login("ada@example.com", "another password").await.status, 401);
+            }
+        }
         429 => {
             for _ in 0..world.system().app.config.welcome_emails_per_hour {
                 assert_eq!(world.post_as(WELCOME, Some(&ada.bearer())).await.status, 202);

@@ -31,7 +31,7 @@ const MATRIX: [(&str, &[(&str, &str)]); 14] = [
             ("dynamodb:GetItem", "Accounts"), // at the start
             ("dynamodb:Query", "Accounts"),
             ("dynamodb:PutItem", "Accounts"),
-            ("dynamodb:UpdateItem", "Accounts"), // ends the oldest of too many sessions
+            ("dynamodb:UpdateItem", "Accounts"), // counts attempts, and ends the oldest of too many sessions
             ("secretsmanager:GetSecretValue", "SigningKeys"),
         ],
     ),

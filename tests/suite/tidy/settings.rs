@@ -93,6 +93,9 @@ fn the_template_allows_what_the_code_takes() {
         ("MinPasswordLength", "MIN_PASSWORD_LENGTH"),
         ("RefreshGraceSeconds", "REFRESH_GRACE_SECONDS"),
         ("WelcomeEmailsPerHour", "WELCOME_EMAILS_PER_HOUR"),
+        ("LoginsPerAccountAndNetwork", "LOGINS_PER_ACCOUNT_AND_NETWORK"),
+        ("LoginsPerNetwork", "LOGINS_PER_NETWORK"),
+        ("FailedLoginsBeforeDelay", "FAILED_LOGINS_BEFORE_DELAY"),
     ] {
         let bound = |name: &str| TEMPLATE["Parameters"][parameter][name].as_i64().expect("a bound");
         let (least, most) = (bound("MinValue"), bound("MaxValue"));

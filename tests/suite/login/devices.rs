@@ -1,0 +1,95 @@
+//! Whoever logged in on a device before is not shut out by others.
+
+use jiff::SignedDuration;
+use serde_json::json;
+use tests::system::Answer;
+use tests::world::{PASSWORD, World};
+
+use super::LOGIN;
+use super::limits::{elsewhere, from};
+use crate::input::posted;
+
+const WRONG: &str = "another password";
+
+async fn with_token(world: &World, source_ip: &str, (email, password): (&str, &str), token: &str) -> Answer {
+    let mut request = posted(LOGIN, &json!({"email": email, "password": password, "deviceToken": token}));
+    request.source_ip = source_ip;
+    world.send(request).await
+}
+
+/// Somebody else fails, from everywhere, until an account's logins have to wait.
+async fn attacked(world: &World, email: &str) {
+    for number in 0..10 {
+        assert_eq!(from(world, &elsewhere(number), email, WRONG).await.status, 401);
+    }
+    assert_eq!(from(world, "192.0.2.1", email, PASSWORD).await.status, 429, "the account's logins have to wait");
+}
+
+#[tokio::test]
+async fn an_hour_of_attacks_does_not_keep_a_known_device_out() {
+    // LIM-05
+    let world = World::new().await;
+    let body = json!({"email": "ada@example.com", "password": PASSWORD});
+    let token = world.post("/api/auth/register", &body).await.text("deviceToken");
+    world.deliver_mail().await;
+    let ada = ("ada@example.com", PASSWORD);
+    for second in (0..3600).step_by(10) {
+        from(&world, &elsewhere(second), "ada@example.com", WRONG).await;
+        if second % 600 == 590 {
+            assert_eq!(from(&world, "192.0.2.1", ada.0, ada.1).await.status, 429, "a stranger has to wait");
+            let answer = with_token(&world, "192.0.2.1", ada, &token).await;
+            assert_eq!((answer.status, answer.text("deviceToken")), (200, token.clone()));
+        }
+        world.pass(SignedDuration::from_secs(10));
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_an_earlier_login_is_as_good_as_that_of_the_registration() {
+    // LIM-05
+    let world = World::new().await;
+    world.registered("ada@example.com").await;
+    let answers = [world.login("ada@example.com", PASSWORD).await, world.login("ada@example.com", PASSWORD).await];
+    let tokens = answers.map(|answer| answer.text("deviceToken"));
+    assert_ne!(tokens[0], tokens[1], "two devices");
+    attacked(&world, "ada@example.com").await;
+    for token in tokens {
+        assert_eq!(with_token(&world, "192.0.2.1", ("ada@example.com", PASSWORD), &token).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_nobodys_or_of_another_users_is_as_none() {
+    // LIM-05
+    let world = World::new().await;
+    world.registered("ada@example.com").await;
+    world.registered("bob@example.com").await;
+    let own = world.login("ada@example.com", PASSWORD).await.text("deviceToken");
+    let bobs = world.login("bob@example.com", PASSWORD).await.text("deviceToken");
+    let forged = format!("lkd1.{}{}", &bobs[5..26], &own[26..]);
+    attacked(&world, "ada@example.com").await;
+    let without = from(&world, "192.0.2.1", "ada@example.com", PASSWORD).await.without_request_id();
+    for token in ["", "x", "lkd1.", &own[..own.len() - 4], &own.to_uppercase(), &forged, &bobs] {
+        let answer = with_token(&world, "192.0.2.1", ("ada@example.com", PASSWORD), token).await.without_request_id();
+        assert_eq!((answer.status, answer.headers, answer.body), (429, without.headers.clone(), without.body.clone()));
+    }
+    let unknown = with_token(&world, "192.0.2.1", ("unknown@example.com", PASSWORD), &own).await;
+    assert_eq!(unknown.verdict(), (401, "Invalid credentials".to_owned()));
+    let answer = world.post(LOGIN, &json!({"email": "ada@example.com", "password": PASSWORD, "deviceToken": 1})).await;
+    assert_eq!(answer.json()["details"][0]["path"], json!(["deviceToken"]));
+}
+
+#[tokio::test]
+async fn a_known_device_that_fails_has_to_wait_as_well() {
+    // LIM-05: so a stolen token is no way around the limits.
+    let world = World::new().await;
+    world.registered("ada@example.com").await;
+    let token = world.login("ada@example.com", PASSWORD).await.text("deviceToken");
+    for number in 0..10 {
+        let answer = with_token(&world, &elsewhere(number), ("ada@example.com", WRONG), &token).await;
+        assert_eq!(answer.status, 401);
+    }
+    assert_eq!(with_token(&world, "192.0.2.1", ("ada@example.com", WRONG), &token).await.status, 429);
+    world.pass(SignedDuration::from_secs(1));
+    assert_eq!(with_token(&world, "192.0.2.1", ("ada@example.com", PASSWORD), &token).await.status, 200);
+}
