@@ -1,5 +1,7 @@
 //! What the functions log, line by line.
 
+use std::collections::HashSet;
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tests::doubles::{Fault, Service};
@@ -54,9 +56,9 @@ async fn worlds_beside_each_other_read_their_own_log_alone() {
             let requests = (0..=number).map(|_| world.login("ada@example.com", "not her password"));
             let told = join_all(requests).await.iter().map(|answer| answer.text("instance")).collect::<Vec<_>>();
             let log = world.log();
-            assert_eq!(events(&log).iter().filter(|event| **event == "request_refused").count(), number + 1);
             let logged = log.iter().map(|line| format!("urn:request:{}", line["request_id"].as_str().unwrap()));
-            assert!(logged.into_iter().all(|id| told.contains(&id)));
+            assert_eq!(logged.collect::<HashSet<_>>(), told.into_iter().collect());
+            assert!(log.len() > number);
         })
     });
     join_all(lives).await.into_iter().for_each(|life| life.unwrap());

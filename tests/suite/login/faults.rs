@@ -29,7 +29,7 @@ fn throttled() -> Fault {
 #[tokio::test]
 async fn a_store_that_fails_is_no_verdict_about_the_password() {
     // LOG-04, HTP-05
-    let world = World::new().await;
+    let world = World::with(&[("LOGINS_PER_ACCOUNT_AND_NETWORK", "100"), ("FAILED_LOGINS_BEFORE_DELAY", "100")]).await;
     world.registered("ada@example.com").await;
     for fault in [down(), throttled(), Fault::Reset] {
         for operation in ["GetItem", "Query", "PutItem"] {
