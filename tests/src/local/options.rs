@@ -107,7 +107,7 @@ pub fn write_environment(file: &Path, environment: &HashMap<String, String>) -> 
 pub fn greeting(url: &str, aws: &str, data: Option<&Path>) -> String {
     let mut text = format!("Latchkey is at {url}\n\n");
     for (method, path, _) in ROUTES {
-        let _ = writeln!(text, "  {method:<5} {path}");
+        let _ = writeln!(text, "  {method:<6} {path}");
     }
     let kept = data.map_or("in memory".to_owned(), |folder| format!("in {}", folder.display()));
     let _ = write!(
