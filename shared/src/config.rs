@@ -44,6 +44,8 @@ pub struct Config {
     pub welcome_emails_per_hour: u32,
     /// `MIN_PASSWORD_LENGTH`: code points of a new password, 8 to 64.
     pub min_password_length: usize,
+    /// `REGISTRATIONS_PER_NETWORK`: how many registrations one network may try in an hour, 1 to 1000000.
+    pub registrations_per_network: u32,
     /// `LOGINS_PER_ACCOUNT_AND_NETWORK`: how many logins to one account may fail from one network in 15 minutes, 1 to 100.
     pub logins_per_account_and_network: u32,
     /// `LOGINS_PER_NETWORK`: how many logins one network may try in an hour, 1 to 1000000.
@@ -175,6 +177,9 @@ impl Config {
                 .within("WELCOME_EMAILS_PER_HOUR", "a number from 1 to 1000", 1..=1000)?
                 .unwrap_or(5),
             min_password_length: env.within("MIN_PASSWORD_LENGTH", "a number from 8 to 64", 8..=64)?.unwrap_or(8),
+            registrations_per_network: env
+                .within("REGISTRATIONS_PER_NETWORK", "a number from 1 to 1000000", 1..=1_000_000)?
+                .unwrap_or(50),
             logins_per_account_and_network: env
                 .within("LOGINS_PER_ACCOUNT_AND_NETWORK", "a number from 1 to 100", 1..=100)?
                 .unwrap_or(10),

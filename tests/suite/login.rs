@@ -2,7 +2,7 @@
 
 mod devices;
 mod faults;
-mod limits;
+pub mod limits;
 mod refusals;
 
 use jiff::SignedDuration;

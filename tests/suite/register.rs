@@ -9,6 +9,9 @@ use serde_json::json;
 use tests::system::{Answer, MAIL_QUEUE};
 use tests::world::{Actor, PASSWORD, World};
 
+use crate::input::posted;
+use crate::login::limits::hashes;
+
 pub(crate) use faults::down;
 
 const REGISTER: &str = "/api/auth/register";
@@ -172,4 +175,27 @@ async fn the_deployment_says_how_long_a_password_must_be() {
         assert_eq!(answer.json()["details"], json!([{"path": ["password"], "code": "too_small", "message": message}]));
         assert_eq!(world.post(REGISTER, &password(length)).await.status, 201);
     }
+}
+
+#[tokio::test]
+async fn a_network_registers_so_often_in_an_hour_and_no_more_is_hashed() {
+    // LIM-04, LIM-06
+    let world = World::with(&[("REGISTRATIONS_PER_NETWORK", "2")]).await;
+    world.registered("ada@example.com").await;
+    let body = json!({"email": "ada@example.com", "password": PASSWORD});
+    assert_eq!(world.post(REGISTER, &body).await.status, 409);
+    let hashed = hashes(&world);
+    for email in ["ada@example.com", "bob@example.com"] {
+        let mut request = posted(REGISTER, &json!({"email": email, "password": PASSWORD}));
+        request.headers.insert("x-forwarded-for", "203.0.113.9".parse().unwrap());
+        let answer = world.send(request.clone()).await;
+        assert_eq!(answer.verdict(), (429, "Too many requests".to_owned()));
+        assert_eq!(answer.headers["retry-after"], "3600");
+    }
+    assert_eq!(hashes(&world), hashed);
+    let mut elsewhere = posted(REGISTER, &json!({"email": "bob@example.com", "password": PASSWORD}));
+    elsewhere.source_ip = "192.0.2.2";
+    assert_eq!(world.send(elsewhere).await.status, 201);
+    world.pass(jiff::SignedDuration::from_hours(1));
+    world.registered("eve@example.com").await;
 }

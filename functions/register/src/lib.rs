@@ -11,9 +11,10 @@ use shared::domain::{
 use shared::error::ApiError;
 use shared::http::{self as web, Request, Response};
 use shared::signing_keys::{Digests, KeySet, Purpose};
-use shared::store::{Created, Idempotency};
+use shared::store::{Created, Idempotency, Limit};
 
-/// 201 with the account and its first tokens; 409 when the address has an account.
+/// 201 with the account and its first tokens; 409 when the address has an account; 429 when its network asks too often, before the
+/// hash.
 ///
 /// Under an `Idempotency-Key`, the same request again is 201 again. It costs a second hash, to see that the password is the same.
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
@@ -26,6 +27,12 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
 
     let now = app.clock.now();
     let keys = app.signing_keys.current(now).await?;
+
+    let network = request.network().unwrap_or_default(); // who comes from nowhere comes from one network
+    let counter = keys.digests().digest(Purpose::RegistrationsOfNetwork, &[network.as_bytes()]);
+    if let Some(wait) = app.limits.take(&counter, Limit::hourly(app.config.registrations_per_network), now).await? {
+        return Err(ApiError::TooManyRequests(wait));
+    }
 
     let user = User::new(email, name, now);
     let idempotency = key.map(|key| idempotency(keys.digests(), &key, &user));

@@ -58,6 +58,7 @@ fn a_wrong_variable_is_named_and_its_value_is_not_shown() {
         ("WELCOME_EMAILS_PER_HOUR", "0"),
         ("LOGINS_PER_ACCOUNT_AND_NETWORK", "0"),
         ("LOGINS_PER_NETWORK", "1000001"),
+        ("REGISTRATIONS_PER_NETWORK", "0"),
         ("FAILED_LOGINS_BEFORE_DELAY", "101"),
         ("REFRESH_GRACE_SECONDS", "-1"),
         ("HASH_CONCURRENCY", "0"),

@@ -21,7 +21,7 @@ Variables: PORT (3000; 0 picks a free one), ALLOWED_ORIGINS (for CORS, separated
 README's table.";
 
 /// The settings that are passed on from the environment. Those of AWS are the system's own.
-const SETTINGS: [&str; 14] = [
+const SETTINGS: [&str; 15] = [
     "AUDIENCE",
     "FAILED_LOGINS_BEFORE_DELAY",
     "HASH_CONCURRENCY",
@@ -32,6 +32,7 @@ const SETTINGS: [&str; 14] = [
     "MAIL_SENDER",
     "MIN_PASSWORD_LENGTH",
     "REFRESH_GRACE_SECONDS",
+    "REGISTRATIONS_PER_NETWORK",
     "SERVICE_NAME",
     "SIGNING_ALGORITHM",
     "WELCOME_EMAILS_PER_HOUR",

@@ -69,6 +69,11 @@ async fn provoke(method: &str, path: &str, status: u16) -> Answer {
                 assert_eq!(world.login("ada@example.com", "another password").await.status, 401);
             }
         }
+        429 if path == "/api/auth/register" => {
+            for _ in 1..world.system().app.config.registrations_per_network {
+                assert_ne!(world.send(request.clone()).await.status, 429);
+            }
+        }
         429 => {
             for _ in 0..world.system().app.config.welcome_emails_per_hour {
                 assert_eq!(world.post_as(WELCOME, Some(&ada.bearer())).await.status, 202);

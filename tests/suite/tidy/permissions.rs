@@ -19,7 +19,7 @@ const MATRIX: [(&str, &[(&str, &str)]); 14] = [
             ("dynamodb:GetItem", "Accounts"), // at the start
             ("dynamodb:Query", "Accounts"),
             ("dynamodb:PutItem", "Accounts"),
-            ("dynamodb:UpdateItem", "Accounts"),
+            ("dynamodb:UpdateItem", "Accounts"), // counts, too
             ("sqs:SendMessage", "MailQueue"),
             ("secretsmanager:GetSecretValue", "SigningKeys"),
         ],

@@ -95,6 +95,7 @@ fn the_template_allows_what_the_code_takes() {
         ("WelcomeEmailsPerHour", "WELCOME_EMAILS_PER_HOUR"),
         ("LoginsPerAccountAndNetwork", "LOGINS_PER_ACCOUNT_AND_NETWORK"),
         ("LoginsPerNetwork", "LOGINS_PER_NETWORK"),
+        ("RegistrationsPerNetwork", "REGISTRATIONS_PER_NETWORK"),
         ("FailedLoginsBeforeDelay", "FAILED_LOGINS_BEFORE_DELAY"),
     ] {
         let bound = |name: &str| TEMPLATE["Parameters"][parameter][name].as_i64().expect("a bound");

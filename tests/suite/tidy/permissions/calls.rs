@@ -49,7 +49,6 @@ async fn the_code_calls_what_its_role_allows() {
 /// starts.
 fn is_used_unseen(function: &str, action: &str) -> bool {
     match function {
-        "register" => action == "UpdateItem",
         "refresh" => action == "PutItem",
         "send-welcome-email" => ["PutItem", "UpdateItem"].contains(&action),
         "welcome-email" | "mail-events" => ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"].contains(&action),
