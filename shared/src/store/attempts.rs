@@ -18,7 +18,7 @@ const DOUBLINGS: u32 = 10;
 pub enum Bound {
     /// So many in a window.
     Most(Limit),
-    /// All, but from this many in a day on each only a while after the last one: [`delay`].
+    /// All, but from this many in a day on each only a while after the last one: `delay`.
     Slower(u32),
 }
 
