@@ -253,6 +253,7 @@ async fn a_sweep_leaves_to_the_next_what_it_has_no_time_for() {
     let world = World::new().await;
     registers_unannounced(&world, "ada@example.com").await;
     pass_until_due(&world);
+    world.aws().clear_calls();
     let event = event::invocation(event::schedule(world.now()), 5);
     functions::invoke(&world.system().app, "outbox-sweeper", event).await.unwrap();
     assert_eq!((calls(&world, "UpdateItem"), time(&row(&world), "due")), (0, world.now()));

@@ -84,6 +84,11 @@ pub fn erase(world: &World, sort_key: &str) {
     }
 }
 
+/// How many items of `Accounts` are a user's.
+pub fn items_of_users(world: &World) -> usize {
+    world.rows("").iter().filter(|item| text(item, "pk").starts_with("USER#")).count()
+}
+
 /// Puts a message into the mail queue.
 pub async fn enqueue(world: &World, body: &str) {
     let request = sqs(world).send_message().queue_url(world.aws().sqs.url(MAIL_QUEUE)).message_body(body);
