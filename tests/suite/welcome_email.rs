@@ -243,6 +243,10 @@ async fn a_user_erased_while_the_mail_goes_out_stays_erased() {
         registers(&world, "ada@example.com").await;
         meanwhile(&world, "SendEmail", || erase(&world, ""), world.deliver_mail()).await;
         world.live_through(SignedDuration::from_mins(1)).await;
-        assert_eq!((calls(&world, "SendEmail"), items_of_users(&world)), (1, 0), "{fault:?}: nothing of the user's is left");
+        assert_eq!(
+            (calls(&world, "SendEmail"), items_of_users(&world)),
+            (1, 0),
+            "{fault:?}: nothing of the user's is left"
+        );
     }
 }
