@@ -50,15 +50,7 @@ async fn a_mail_is_sent_again_and_counted_when_acceptance_and_event_are_both_los
 #[tokio::test]
 async fn a_late_event_settles_a_later_attempt() {
     // OUT-06
-    let world = World::new().await;
-    world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);
-    world.aws().fail(Service::Ses, "SendEmail", throttled(), 1);
-    registers(&world, "ada@example.com").await;
-    world.deliver_mail().await;
-    let late = world.aws().sqs.bodies(MAIL_EVENTS_QUEUE);
-    world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
-    world.pass(LEASE);
-    world.deliver_mail().await;
+    let (world, late) = accepted_unheard_and_then(throttled()).await;
     let pending = row(&world);
     assert_eq!((text(&pending, "state"), &pending["attempt"]["N"]), ("pending", &json!("2")));
     tell(&world, &late).await;
@@ -91,15 +83,7 @@ async fn a_mail_whose_row_could_not_be_marked_is_settled_by_its_send_event() {
 #[tokio::test]
 async fn a_failed_mail_of_which_an_earlier_attempt_arrived_is_sent_and_its_dead_letter_does_nothing() {
     // OUT-06, OUT-04
-    let world = World::new().await;
-    world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);
-    world.aws().fail(Service::Ses, "SendEmail", rejected(), 1);
-    registers(&world, "ada@example.com").await;
-    world.deliver_mail().await;
-    let late = world.aws().sqs.bodies(MAIL_EVENTS_QUEUE);
-    world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
-    world.pass(LEASE);
-    world.deliver_mail().await;
+    let (world, late) = accepted_unheard_and_then(rejected()).await;
     assert_eq!((text(&row(&world), "state"), world.dead_letters().len()), ("failed", 1));
     tell(&world, &late).await;
     assert_eq!(text(&row(&world), "state"), "sent");
@@ -283,6 +267,20 @@ async fn an_event_that_cannot_be_read_goes_before_a_person() {
 }
 
 // ---- Helpers ----
+
+/// A mail whose first attempt SES accepted and nobody heard of, and whose second met `fault`; and the events, which are late.
+async fn accepted_unheard_and_then(fault: Fault) -> (World, Vec<String>) {
+    let world = World::new().await;
+    world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);
+    world.aws().fail(Service::Ses, "SendEmail", fault, 1);
+    registers(&world, "ada@example.com").await;
+    world.deliver_mail().await;
+    let late = world.aws().sqs.bodies(MAIL_EVENTS_QUEUE);
+    world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
+    world.pass(LEASE);
+    world.deliver_mail().await;
+    (world, late)
+}
 
 /// Has the bodies recorded, whatever else is there.
 async fn tell(world: &World, bodies: &[String]) {
