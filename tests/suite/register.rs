@@ -5,7 +5,7 @@ mod idempotency;
 
 use std::collections::HashSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::system::{Answer, MAIL_QUEUE};
 use tests::world::{Actor, PASSWORD, World};
 
@@ -168,13 +168,45 @@ async fn the_deployment_says_how_long_a_password_must_be() {
     for (settings, length) in [(vec![], 8), (vec![("MIN_PASSWORD_LENGTH", "15")], 15)] {
         let world = World::with(&settings).await;
         world.leave_mail();
-        let password = |length: usize| json!({"email": "ada@example.com", "password": "ü".repeat(length)});
+        let password = |length| json!({"email": "ada@example.com", "password": &"mnvtqzkwbxhjrfd"[..length]});
         let answer = world.post(REGISTER, &password(length - 1)).await;
         assert_eq!(answer.status, 400);
         let message = format!("Password must be at least {length} characters");
         assert_eq!(answer.json()["details"], json!([{"path": ["password"], "code": "too_small", "message": message}]));
         assert_eq!(world.post(REGISTER, &password(length)).await.status, 201);
     }
+}
+
+#[tokio::test]
+async fn a_password_that_is_guessed_first_is_refused_beside_the_other_fields_and_not_hashed() {
+    // PWD-05, INP-06
+    let world = World::with(&[("SERVICE_NAME", "Blue Harbour")]).await;
+    world.aws().clear_calls();
+    let refused = async |body: Value| {
+        let answer = world.post(REGISTER, &body).await;
+        assert_eq!(answer.verdict(), (400, "Validation failed".to_owned()), "{body}");
+        answer.json()["details"].clone()
+    };
+    let easy = |reason: &str| json!({"path": ["password"], "code": "custom", "message": format!("Password is too easy to guess. {reason}")});
+    let known = easy("It is made of what is known of you, or of common words or dates.");
+    // Of lists of passwords that were leaked: the first, and some of the places 9,900 to 30,000.
+    for password in ["12345678", "notredame", "salamandra", "shadow13", "toshiba1", "falcon01", "mopar440"] {
+        let details = refused(json!({"email": "ada@example.com", "password": password})).await;
+        let message = details[0]["message"].as_str().unwrap().to_owned();
+        assert!(message.starts_with("Password is too easy to guess. This is "), "{password}: {message}");
+    }
+    for password in ["blueharbour", "example.com", "Ada@Example.com", "Lovelace1815", "ada lovelace", "ecalevolada"] {
+        let body = json!({"email": "Ada@example.com", "password": password, "name": "Ada Lovelace"});
+        assert_eq!(refused(body).await, json!([known]), "{password}");
+    }
+    let invalid = json!({"path": ["email"], "code": "invalid_string", "message": "Invalid email"});
+    let body = json!({"email": "ada", "password": "adalovelace", "name": "Ada Lovelace"});
+    assert_eq!(refused(body).await, json!([invalid, known]));
+    assert_eq!((world.aws().calls(), hashes(&world)), (vec![], 0));
+
+    let body = json!({"email": "grace@example.com", "password": "ada lovelace", "name": "Grace"});
+    assert_eq!(world.post(REGISTER, &body).await.status, 201, "it says nothing of her");
+    world.deliver_mail().await;
 }
 
 #[tokio::test]

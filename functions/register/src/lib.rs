@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use shared::answers::{SignedIn, UserBody, tokens};
 use shared::app::App;
 use shared::domain::{
-    Device, DeviceToken, Email, IdempotencyKey, Mail, Name, NewPassword, Password, Session, Status, User, UserId,
-    surplus,
+    Context, Device, DeviceToken, Email, IdempotencyKey, Mail, Name, NewPassword, Password, Session, Status, User,
+    UserId, surplus,
 };
 use shared::error::ApiError;
 use shared::http::{self as web, Request, Response};
@@ -20,8 +20,10 @@ use shared::store::{Created, Idempotency, Limit};
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let mut fields = web::fields(&request)?;
     let email = fields.required("email", Email::parse);
-    let password = fields.required("password", |text| NewPassword::parse(text, app.config.min_password_length));
     let name = fields.optional("name", Name::parse);
+    let context = Context::new(email.as_ref(), name.as_ref().and_then(Option::as_ref), &app.config.service_name);
+    let password =
+        fields.required("password", |text| NewPassword::parse(text, app.config.min_password_length, &context));
     let key = fields.beside(request.idempotency_key());
     let (email, password, name, key) = fields.finish(|| Some((email?, password?, name?, key?)))?;
 

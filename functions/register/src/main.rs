@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use shared::app::{self, WarmUp};
+use shared::domain::NewPassword;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    NewPassword::warm_up();
     app::serve(&[WarmUp::Passwords, WarmUp::SigningKeys, WarmUp::Store], register::handle).await
 }

@@ -1,10 +1,21 @@
+use std::fmt;
+
 use secrecy::{ExposeSecret, SecretString};
 use unicode_normalization::UnicodeNormalization;
+use zxcvbn::feedback::Feedback;
+use zxcvbn::{Score, zxcvbn};
 
-use super::{Code, Rejected};
+use super::{Code, Email, Name, Rejected};
 
 const MAX_CODE_POINTS: usize = 128;
 const MAX_BYTES: usize = 512;
+
+/// How much of a password is estimated: what takes a million guesses so far takes more as a whole. An estimate's time grows with
+/// the square of it, and would be half a second of the worst.
+const ESTIMATED_CODE_POINTS: usize = 24;
+/// The words that an estimate knows of a person: the longest, if there are more, and none that is in many passwords by chance.
+const MAX_WORDS: usize = 16;
+const MIN_WORD_LENGTH: usize = 3;
 
 /// A password that somebody presents. It has no `Display` and no `Serialize`, and its `Debug` is redacted.
 #[derive(Clone, Debug)]
@@ -33,13 +44,15 @@ impl Password {
     }
 }
 
-/// A password that somebody chooses: long enough besides.
+/// A password that somebody chooses: long enough, and not among what is guessed first.
 #[derive(Clone, Debug)]
 pub struct NewPassword(Password);
 
 impl NewPassword {
-    /// A [`Password`] of at least `min_length` code points, counted as they will be hashed.
-    pub fn parse(text: &str, min_length: usize) -> Result<Self, Rejected> {
+    /// A [`Password`] of at least `min_length` code points, counted as they will be hashed, which somebody who knows `context`, and
+    /// which passwords, words, names, dates and rows of keys are common, does not guess in a million guesses (Wheeler, "zxcvbn",
+    /// USENIX Security 2016).
+    pub fn parse(text: &str, min_length: usize, context: &Context) -> Result<Self, Rejected> {
         let too_short = || Rejected::new(Code::TooSmall, format!("Password must be at least {min_length} characters"));
         if text.is_empty() {
             return Err(too_short());
@@ -48,7 +61,20 @@ impl NewPassword {
         if password.expose().chars().count() < min_length {
             return Err(too_short());
         }
+        let words: Vec<_> = context.0.iter().map(String::as_str).collect();
+        let estimate = zxcvbn(&estimated(password.expose()), &words);
+        if estimate.score() < Score::Two {
+            let reason = estimate.feedback().and_then(Feedback::warning).map(|warning| warning.to_string());
+            let reason =
+                reason.as_deref().unwrap_or("It is made of what is known of you, or of common words or dates.");
+            return Err(Rejected::new(Code::Custom, format!("Password is too easy to guess. {reason}")));
+        }
         Ok(Self(password))
+    }
+
+    /// Makes the dictionaries, which takes as long as a hash: before the first password waits for it.
+    pub fn warm_up() {
+        zxcvbn("password", &[]);
     }
 
     /// The password itself.
@@ -58,19 +84,96 @@ impl NewPassword {
     }
 }
 
+/// What whoever guesses a password may know of whom it belongs to.
+pub struct Context(Vec<String>);
+
+impl Context {
+    /// The address, the name and the service's name, whole and in parts.
+    #[must_use]
+    pub fn new(email: Option<&Email>, name: Option<&Name>, service_name: &str) -> Self {
+        let address = email.map_or("", Email::as_typed);
+        let (local_part, domain) = address.split_once('@').unwrap_or_default();
+        let mut words = Vec::new();
+        for text in [address, local_part, domain, name.map_or("", Name::as_str), service_name] {
+            let text: String = text.nfkc().collect();
+            let parts = text.split(|c: char| !c.is_alphanumeric());
+            words.extend([estimated(&text), estimated(&parts.clone().collect::<String>())]);
+            words.extend(parts.map(estimated));
+        }
+        let length = |word: &String| word.chars().count();
+        words.retain(|word| length(word) >= MIN_WORD_LENGTH);
+        words.sort_by_key(|word| std::cmp::Reverse(length(word)));
+        words.truncate(MAX_WORDS);
+        Self(words)
+    }
+}
+
+/// Addresses and names do not reach a log by way of `{:?}`.
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Context(redacted)")
+    }
+}
+
+fn estimated(text: &str) -> String {
+    text.chars().take(ESTIMATED_CODE_POINTS).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn choose(text: &str) -> Result<NewPassword, Rejected> {
+        let (email, name) = (Email::parse("Grace.Hopper+navy@Bücher.example"), Name::parse("Amazing Grace"));
+        NewPassword::parse(text, 8, &Context::new(email.as_ref().ok(), name.as_ref().ok(), "Blue Harbour"))
+    }
+
     #[test]
-    fn length_is_all_that_is_asked() {
-        // PWD-03
-        for text in ["12345678", "        ", "пароль-пароль", "🔑🔑🔑🔑🔑🔑🔑🔑", &"a".repeat(64), &"a".repeat(128)]
-        {
-            assert!(NewPassword::parse(text, 8).is_ok(), "{text}");
+    fn no_kind_of_character_is_asked_for_and_none_is_refused() {
+        // PWD-03, PWD-04
+        for text in [
+            "mnvtqzkw",
+            "correct horse",
+            "   two   words   ",
+            "пароль-пароль",
+            "🔑🚲🔑☂☕🔑🎈🔑",
+            &"xylophone owls ".repeat(8),
+        ] {
+            assert!(choose(text).is_ok(), "{text}");
         }
         for text in ["", "1234567", "🔑🔑🔑🔑🔑🔑🔑"] {
-            assert_eq!(NewPassword::parse(text, 8).unwrap_err().code, Code::TooSmall);
+            assert_eq!(choose(text).unwrap_err().code, Code::TooSmall);
+        }
+    }
+
+    #[test]
+    fn what_is_guessed_first_is_refused_with_the_reason() {
+        // PWD-05
+        let common = "This is a top-10 common password.";
+        let similar = "This is similar to a commonly used password.";
+        let known = "It is made of what is known of you, or of common words or dates.";
+        for (text, reason) in [
+            ("password", common),
+            ("P\u{ff41}ssword", common), // in NFKC
+            ("P4ssw0rd", similar),
+            ("drowssap", similar),
+            ("qwertyuiop", "This is a top-100 common password."),
+            ("aaaaaaaa", "Repeats like \"aaa\" are easy to guess."),
+            ("        ", "Repeats like \"aaa\" are easy to guess."),
+            ("abcdefgh", "Sequences like abc or 6543 are easy to guess."),
+            ("19.12.1906", "Dates are often easy to guess."),
+            ("gracehopper", known),
+            ("HopperGrace", known),
+            ("h0pp3rgr4c3", known),
+            ("grace.hopper+navy@bücher.example", known),
+            ("bücher.example", known),
+            ("amazing grace", known),
+            ("BlueHarbour1", known),
+            (&"a".repeat(128), "Repeats like \"aaa\" are easy to guess."),
+        ] {
+            let rejected = choose(text).map(drop).expect_err(text);
+            let expected = (Code::Custom, format!("Password is too easy to guess. {reason}"));
+            assert_eq!((rejected.code, rejected.message.into_owned()), expected, "{text}");
         }
     }
 
@@ -78,7 +181,7 @@ mod tests {
     fn too_long_is_refused_and_never_cut() {
         // PWD-03
         for text in ["a".repeat(129), "🔑".repeat(129), "\u{fdfa}".repeat(171)] {
-            assert_eq!(NewPassword::parse(&text, 8).unwrap_err().code, Code::TooBig);
+            assert_eq!(choose(&text).unwrap_err().code, Code::TooBig);
             assert_eq!(Password::parse(&text).unwrap_err().code, Code::TooBig);
         }
     }
@@ -93,7 +196,7 @@ mod tests {
     #[test]
     fn debug_shows_no_password() {
         // PWD-09
-        let shown = format!("{:?}", NewPassword::parse("correct horse", 8).unwrap());
+        let shown = format!("{:?}", choose("correct horse").unwrap());
         assert!(!shown.contains("correct"), "{shown}");
     }
 }
