@@ -176,7 +176,8 @@ where
         let span = tracing::error_span!("invocation", request_id = event.context.request_id);
         handle(&app, event).instrument(span).await
     };
-    match lambda_runtime::run(service_fn(invoked)).await {
+    // Without the runtime's own span, which would tell each line what a header of the client's says.
+    match lambda_runtime::Runtime::new(service_fn(invoked)).run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(event = "runtime_failed", reason = %error);

@@ -39,7 +39,7 @@ impl<T> LastGood<T> {
     /// # Errors
     /// What `fetch` fails with when nothing good is left.
     pub async fn get<E>(&self, now: Timestamp, fetch: impl AsyncFnOnce() -> Result<T, E>) -> Result<Arc<T>, E> {
-        if let Some(held) = self.lock().as_ref().filter(|held| now < held.ask_from) {
+        if let Some(held) = self.lock().as_ref().filter(|held| (held.fetched_at..held.ask_from).contains(&now)) {
             return Ok(Arc::clone(&held.value));
         }
         match fetch().await {

@@ -1,6 +1,6 @@
 //! What Latchkey's functions share.
 //!
-//! A function's `handle` uses [`app`], [`http`] and [`error`]; these use [`store`], [`tokens`], [`passwords`],
+//! A function's `handle` uses [`app`], [`http`], [`error`] and [`sign_in`]; these use [`store`], [`tokens`], [`passwords`],
 //! [`mail_queue`] and [`mailer`]; and those [`domain`], which uses nothing. `ARCHITECTURE.md` tells why.
 
 pub mod answers;
@@ -18,6 +18,7 @@ pub mod log;
 pub mod mail_queue;
 pub mod mailer;
 pub mod passwords;
+pub mod sign_in;
 pub mod signing_keys;
 pub mod store;
 pub mod tokens;

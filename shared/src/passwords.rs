@@ -41,6 +41,13 @@ impl StoredHash {
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
+
+    /// Whether a hash that is made today would be another kind than this one.
+    #[must_use]
+    pub fn is_outdated(&self) -> bool {
+        let cost = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+        Verifiable::parse(self.expose()).is_none_or(|stored| cost(&stored.params) != cost(&PARAMS))
+    }
 }
 
 impl From<String> for StoredHash {

@@ -180,8 +180,8 @@ async fn every_field_that_fails_is_named_in_one_answer() {
             json!({"email": "canary", "password": "canary", "name": "<canary>"}),
             json!([
                 email,
-                violation("name", "custom", "Name must not contain markup, links or addresses"),
                 violation("password", "too_small", "Password must be at least 8 characters"),
+                violation("name", "custom", "Name must not contain markup, links or addresses"),
             ]),
         ),
         (

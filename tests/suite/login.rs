@@ -3,6 +3,7 @@
 mod devices;
 mod faults;
 pub mod limits;
+mod outdated;
 mod refusals;
 
 use jiff::SignedDuration;

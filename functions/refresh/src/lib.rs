@@ -31,7 +31,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         app.sessions.end(session.user, session.id, now).await?;
         return Err(ApiError::InvalidToken(reason));
     }
-    web::json(StatusCode::OK, &tokens(app, &keys, &request, &session, now)?)
+    let tokens = tokens(app, &keys, &request, &session, now)?;
+    tracing::info!(event = "authn_token_created", user = %session.user, session = %session.id, metric.Refreshes = 1);
+    web::json(StatusCode::OK, &tokens)
 }
 
 /// Whether the session's user is as the session found it.
@@ -50,7 +52,7 @@ async fn end_for_reuse(app: &App, session: &Session, now: Timestamp) -> ApiError
     if let Err(error) = app.sessions.end_for_reuse(session, &mail, now).await {
         return error.into();
     }
-    tracing::warn!(event = "authn_token_reuse", user = %session.user, session = %session.id);
+    tracing::warn!(event = "authn_token_reuse", user = %session.user, session = %session.id, metric.ReusedTokens = 1);
     app.mail_queue.announce(mail.key).await;
     ApiError::InvalidToken("reused")
 }

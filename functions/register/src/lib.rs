@@ -5,25 +5,23 @@ use jiff::Timestamp;
 use shared::answers::{SignedIn, UserBody, tokens};
 use shared::app::App;
 use shared::domain::{
-    Context, Device, DeviceToken, Email, IdempotencyKey, Mail, Name, NewPassword, Password, Session, Status, User,
-    UserId, surplus,
+    Context, Device, DeviceToken, Email, IdempotencyKey, Mail, Name, NewPassword, Password, Session, User, UserId,
 };
-use shared::error::ApiError;
+use shared::error::{ApiError, Violation};
 use shared::http::{self as web, Request, Response};
+use shared::sign_in;
 use shared::signing_keys::{Digests, KeySet, Purpose};
 use shared::store::{Created, Idempotency, Limit};
 
 /// 201 with the account and its first tokens; 409 when the address has an account; 429 when its network asks too often, before the
-/// hash.
+/// password costs anything.
 ///
 /// Under an `Idempotency-Key`, the same request again is 201 again. It costs a second hash, to see that the password is the same.
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let mut fields = web::fields(&request)?;
     let email = fields.required("email", Email::parse);
+    let password = fields.required("password", |text| NewPassword::parse(text, app.config.min_password_length));
     let name = fields.optional("name", Name::parse);
-    let context = Context::new(email.as_ref(), name.as_ref().and_then(Option::as_ref), &app.config.service_name);
-    let password =
-        fields.required("password", |text| NewPassword::parse(text, app.config.min_password_length, &context));
     let key = fields.beside(request.idempotency_key());
     let (email, password, name, key) = fields.finish(|| Some((email?, password?, name?, key?)))?;
 
@@ -36,6 +34,10 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         return Err(ApiError::TooManyRequests(wait));
     }
 
+    let context = Context::new(&email, name.as_ref(), &app.config.service_name);
+    let guessable = |rejected| Violation { field: Some("password"), rejected };
+    password.refuse_if_guessable(&context).map_err(guessable)?;
+
     let user = User::new(email, name, now);
     let idempotency = key.map(|key| idempotency(keys.digests(), &key, &user));
     let hash = app.passwords.hash(password.password()).await?;
@@ -46,6 +48,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     // All that can fail is behind: an account without an answer would be taken for a failure.
     match app.users.create(&user, &hash, &session, &mail, idempotency.as_ref()).await? {
         Created::Now => {
+            tracing::info!(event = "user_created", user = %user.id, session = %session.id, metric.Registrations = 1);
             app.mail_queue.announce(mail.key).await;
             let device_token = DeviceToken::mint(keys.device_key(), &Device::new(user.id));
             web::json(StatusCode::CREATED, &SignedIn { user: UserBody::from(&user), tokens, device_token })
@@ -72,21 +75,11 @@ async fn again(
     (id, email, password): (UserId, &Email, &Password),
     now: Timestamp,
 ) -> Result<Response, ApiError> {
-    let credential = app.users.credential(email).await?.filter(|credential| credential.user == id);
-    let (matches, account) = tokio::join!(
-        app.passwords.verify(password, credential.as_ref().map(|credential| &credential.hash)),
-        app.users.account(id),
-    );
-    let (matches, account) = (matches?, account?);
-    let user = match account.user {
-        Some(user) if matches && user.status == Status::Active => user,
-        Some(_) if matches => return Err(ApiError::InvalidCredentials("disabled user")),
-        Some(_) => return Err(ApiError::IdempotencyKeyReused("wrong password")),
-        None => return Err(ApiError::IdempotencyKeyReused("no such user")),
+    let identified = match sign_in::identify(app, keys, request, (email, password, None), now).await {
+        Ok(identified) if identified.user.id == id => identified,
+        Ok(_) => return Err(ApiError::IdempotencyKeyReused("another account")),
+        Err(ApiError::InvalidCredentials(reason)) => return Err(ApiError::IdempotencyKeyReused(reason)),
+        Err(error) => return Err(error),
     };
-    let session = Session::new(&user, request.user_agent(), request.network(), now);
-    app.sessions.open(&session, &surplus(&account.sessions, &user, now), now).await?;
-    let tokens = tokens(app, keys, request, &session, now)?;
-    let device_token = DeviceToken::mint(keys.device_key(), &Device::new(user.id));
-    web::json(StatusCode::CREATED, &SignedIn { user: UserBody::from(&user), tokens, device_token })
+    web::json(StatusCode::CREATED, &identified.sign_in(app, keys, request, now).await?)
 }

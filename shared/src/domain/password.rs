@@ -44,35 +44,38 @@ impl Password {
     }
 }
 
-/// A password that somebody chooses: long enough, and not among what is guessed first.
+/// A password that somebody chooses: long enough besides.
 #[derive(Clone, Debug)]
 pub struct NewPassword(Password);
 
 impl NewPassword {
-    /// A [`Password`] of at least `min_length` code points, counted as they will be hashed, which somebody who knows `context`, and
-    /// which passwords, words, names, dates and rows of keys are common, does not guess in a million guesses (Wheeler, "zxcvbn",
-    /// USENIX Security 2016).
-    pub fn parse(text: &str, min_length: usize, context: &Context) -> Result<Self, Rejected> {
+    /// A [`Password`] of at least `min_length` code points, as it was typed and as it will be hashed.
+    pub fn parse(text: &str, min_length: usize) -> Result<Self, Rejected> {
         let too_short = || Rejected::new(Code::TooSmall, format!("Password must be at least {min_length} characters"));
         if text.is_empty() {
             return Err(too_short());
         }
         let password = Password::parse(text)?;
-        if password.expose().chars().count() < min_length {
+        if text.chars().count().min(password.expose().chars().count()) < min_length {
             return Err(too_short());
-        }
-        let words: Vec<_> = context.0.iter().map(String::as_str).collect();
-        let estimate = zxcvbn(&estimated(password.expose()), &words);
-        if estimate.score() < Score::Two {
-            let reason = estimate.feedback().and_then(Feedback::warning).map(|warning| warning.to_string());
-            let reason =
-                reason.as_deref().unwrap_or("It is made of what is known of you, or of common words or dates.");
-            return Err(Rejected::new(Code::Custom, format!("Password is too easy to guess. {reason}")));
         }
         Ok(Self(password))
     }
 
-    /// Makes the dictionaries, which takes as long as a hash: before the first password waits for it.
+    /// Refuses it if somebody who knows `context`, and which passwords, words, names, dates and rows of keys are common, guesses it
+    /// within a million guesses (Wheeler, "zxcvbn", USENIX Security 2016). To find out costs up to what a hash costs.
+    pub fn refuse_if_guessable(&self, context: &Context) -> Result<(), Rejected> {
+        let words: Vec<_> = context.0.iter().map(String::as_str).collect();
+        let estimate = zxcvbn(&estimated(self.0.expose()), &words);
+        if estimate.score() >= Score::Two {
+            return Ok(());
+        }
+        let reason = estimate.feedback().and_then(Feedback::warning).map(|warning| warning.to_string());
+        let reason = reason.as_deref().unwrap_or("It is made of what is known of you, or of common words or dates.");
+        Err(Rejected::new(Code::Custom, format!("Password is too easy to guess. {reason}")))
+    }
+
+    /// Makes the dictionaries, before the first password waits for them.
     pub fn warm_up() {
         zxcvbn("password", &[]);
     }
@@ -90,8 +93,8 @@ pub struct Context(Vec<String>);
 impl Context {
     /// The address, the name and the service's name, whole and in parts.
     #[must_use]
-    pub fn new(email: Option<&Email>, name: Option<&Name>, service_name: &str) -> Self {
-        let address = email.map_or("", Email::as_typed);
+    pub fn new(email: &Email, name: Option<&Name>, service_name: &str) -> Self {
+        let address = email.as_typed();
         let (local_part, domain) = address.split_once('@').unwrap_or_default();
         let mut words = Vec::new();
         for text in [address, local_part, domain, name.map_or("", Name::as_str), service_name] {
@@ -124,8 +127,10 @@ mod tests {
     use super::*;
 
     fn choose(text: &str) -> Result<NewPassword, Rejected> {
-        let (email, name) = (Email::parse("Grace.Hopper+navy@Bücher.example"), Name::parse("Amazing Grace"));
-        NewPassword::parse(text, 8, &Context::new(email.as_ref().ok(), name.as_ref().ok(), "Blue Harbour"))
+        let email = Email::parse("Grace.Hopper+navy@Bücher.example").unwrap();
+        let context = Context::new(&email, Name::parse("Amazing Grace").as_ref().ok(), "Blue Harbour");
+        let password = NewPassword::parse(text, 8)?;
+        password.refuse_if_guessable(&context).map(|()| password)
     }
 
     #[test]
@@ -141,7 +146,8 @@ mod tests {
         ] {
             assert!(choose(text).is_ok(), "{text}");
         }
-        for text in ["", "1234567", "🔑🔑🔑🔑🔑🔑🔑"] {
+        for text in ["", "1234567", "🔑🔑🔑🔑🔑🔑🔑", "\u{fdfa}", "\u{1112}\u{1161}\u{11ab}".repeat(3).as_str()]
+        {
             assert_eq!(choose(text).unwrap_err().code, Code::TooSmall);
         }
     }

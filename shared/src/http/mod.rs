@@ -59,11 +59,18 @@ fn unreadable() -> ApiError {
     ApiError::Invalid(vec![Violation { field: None, rejected }])
 }
 
+/// Named, where it has a name for it, by OWASP's Logging Vocabulary Cheat Sheet.
 fn log_failure(error: &ApiError, status: StatusCode) {
     let status = status.as_u16();
-    if status >= 500 {
-        tracing::error!(event = "request_failed", status, reason = %error);
-    } else {
-        tracing::info!(event = "request_refused", status, reason = %error);
-    }
+    let event = match error {
+        ApiError::Internal(_) | ApiError::Unavailable(_) => {
+            return tracing::error!(event = "request_failed", status, reason = %error);
+        }
+        ApiError::TooManyRequests(_) => {
+            return tracing::warn!(event = "excess_rate_limit_exceeded", status, metric.RequestsOverLimit = 1);
+        }
+        ApiError::Invalid(_) | ApiError::BodyTooLarge | ApiError::NotJson => "input_validation_fail",
+        _ => "request_refused",
+    };
+    tracing::info!(event, status, reason = %error);
 }

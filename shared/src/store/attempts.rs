@@ -38,26 +38,6 @@ pub enum Counted {
     TooMany(SignedDuration),
 }
 
-impl Counted {
-    /// The attempt, if it may be made.
-    #[must_use]
-    pub const fn attempt(&self) -> Option<&Attempt> {
-        match self {
-            Self::As(attempt) => Some(attempt),
-            Self::TooMany(_) => None,
-        }
-    }
-
-    /// How long until it may be made, if it may not.
-    #[must_use]
-    pub const fn wait(&self) -> Option<SignedDuration> {
-        match self {
-            Self::As(_) => None,
-            Self::TooMany(wait) => Some(*wait),
-        }
-    }
-}
-
 impl Limits {
     /// Counts an attempt under `digest`, if it may be made: one write.
     ///
@@ -130,12 +110,13 @@ impl Bound {
         let Self::Slower(after) = self else {
             return ("size(held) < :most".to_owned(), vec![(":most".to_owned(), number(self.window().most))]);
         };
-        let mut condition = "lastAt <= :longAgo".to_owned();
-        let mut values = vec![(":longAgo".to_owned(), milliseconds(now - LONGEST_DELAY))];
-        for step in 0..=DOUBLINGS {
+        let mut condition = "size(held) < :count0 OR lastAt <= :longAgo".to_owned();
+        let mut values =
+            vec![(":count0".to_owned(), number(after)), (":longAgo".to_owned(), milliseconds(now - LONGEST_DELAY))];
+        for step in 1..=DOUBLINGS {
             let _ = write!(condition, " OR (size(held) < :count{step} AND lastAt <= :time{step})");
             values.push((format!(":count{step}"), number(after + step)));
-            values.push((format!(":time{step}"), milliseconds(now - delay((after + step).saturating_sub(1), after))));
+            values.push((format!(":time{step}"), milliseconds(now - delay(after + step - 1, after))));
         }
         (condition, values)
     }

@@ -83,7 +83,12 @@ fn unavailable<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkE
 
 /// Sends an update of an item that must exist. Whether it does.
 async fn update_existing(request: UpdateItemFluentBuilder) -> Result<bool, StoreError> {
-    match request.condition_expression("attribute_exists(pk)").send().await {
+    update_if(request.condition_expression("attribute_exists(pk)")).await
+}
+
+/// Sends an update. Whether its condition held.
+async fn update_if(request: UpdateItemFluentBuilder) -> Result<bool, StoreError> {
+    match request.send().await {
         Ok(_) => Ok(true),
         Err(error) if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {
             Ok(false)

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::Limit;
 use super::transaction::{Transaction, put_new};
-use super::{Item, StoreError, Tables, keys, milliseconds, number, outbox, read, seconds, unavailable, write};
+use super::{
+    Item, StoreError, Tables, keys, milliseconds, number, outbox, read, seconds, unavailable, update_if, write,
+};
 use crate::domain::{Decision, IDLE_LIFETIME, Mail, RefreshClaim, Session, SessionId, UserId};
 
 /// How often a decision may be overtaken by another before the client is asked to come again.
@@ -149,14 +151,7 @@ impl Sessions {
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":now", milliseconds(now))
             .expression_attribute_values(":ttl", seconds(now));
-        match request.send().await {
-            Err(error)
-                if !error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Err(unavailable("UpdateItem", &error))
-            }
-            _ => Ok(()),
-        }
+        update_if(request).await.map(drop)
     }
 
     /// Ends a session of which two hold a token, and owes its user the mail that says so; both or none. The mail is there

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::idempotency::Idempotency;
 use super::transaction::{Transaction, put_new};
-use super::{Item, StoreError, Tables, keys, outbox, read, sessions, text, unavailable, update_existing, write};
+use super::{
+    Item, StoreError, Tables, keys, outbox, read, sessions, text, unavailable, update_existing, update_if, write,
+};
 use crate::domain::{Email, EmailStatus, Mail, Name, Session, Status, User, UserId};
 use crate::error::ApiError;
 use crate::passwords::StoredHash;
@@ -163,6 +165,22 @@ impl Users {
         let Some(item) = output.map_err(|error| unavailable("GetItem", &error))?.item else { return Ok(None) };
         let row: CredentialRow = read("credential", item)?;
         Ok(Some(Credential { user: row.user_id, hash: row.hash.into() }))
+    }
+
+    /// Replaces an address's hash, if it is still this one. If it is not, somebody was quicker, or this was sent twice.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn replace_hash(&self, email: &Email, old: &StoredHash, new: &StoredHash) -> Result<(), StoreError> {
+        let request = self.tables.client.update_item().table_name(&self.tables.credentials);
+        let request = request
+            .key("pk", text(email.canonical()))
+            .update_expression("SET #hash = :new")
+            .condition_expression("#hash = :old")
+            .expression_attribute_names("#hash", "hash")
+            .expression_attribute_values(":old", text(old.expose()))
+            .expression_attribute_values(":new", text(new.expose()));
+        update_if(request).await.map(drop)
     }
 
     /// The user, as of now.

@@ -94,6 +94,7 @@ fn list() -> Vec<Scenario> {
         Scenario::new("register-with-key", stranger, nothing, Act::Ask(Wish::RegisterWithKey, &[201])),
         Scenario::new("register-replayed", member_with_key, nothing, Act::Ask(Wish::RegisterWithKey, &[201])),
         Scenario::new("login", member, nothing, Act::Ask(Wish::Login, &[200])),
+        Scenario::new("login-outdated", member_of_old, nothing, Act::Ask(Wish::Login, &[200])),
         Scenario::new("login-wrong-password", member, nothing, Act::Ask(Wish::LoginWithWrongPassword, &[401])),
         Scenario::new("login-unknown", stranger, nothing, Act::Ask(Wish::Login, &[401])),
         Scenario::new("login-eleventh", member_of_ten_sessions, nothing, Act::Ask(Wish::Login, &[200])),
@@ -152,6 +153,13 @@ deeds! {
         stage.registers("Ada@example.com").await;
         stage.world.deliver_mail().await;
         stage.world.pass(SignedDuration::from_mins(6)); // so that what is read of keys is read again
+    }
+    /// With a hash of other parameters.
+    member_of_old = |stage| {
+        member(stage).await;
+        let hash = "$argon2id$v=19$m=12288,t=3,p=1$BwcHBwcHBwcHBwcHBwcHBw$wJXmbdTgjQgXwiECATrPmHBrxICiGftYczo9A9lz2vo";
+        let credential = stage.world.items("Credentials").remove(0);
+        stage.world.tamper("Credentials", credential, &json!({"hash": {"S": hash}}));
     }
     member_with_key = |stage| {
         stranger(stage).await;

@@ -136,6 +136,31 @@ async fn from_all_the_world_an_account_is_tried_ever_slower_and_never_shut() {
 }
 
 #[tokio::test]
+async fn who_is_refused_for_their_network_makes_nobody_else_wait() {
+    // LIM-01, LIM-02
+    for setting in ["LOGINS_PER_NETWORK", "LOGINS_PER_ACCOUNT_AND_NETWORK"] {
+        let world = World::with(&[(setting, "12")]).await;
+        world.registered("ada@example.com").await;
+        for _ in 0..60 {
+            world.login("ada@example.com", WRONG).await;
+            world.pass(SignedDuration::from_secs(1));
+        }
+        world.pass(SignedDuration::from_secs(4)); // of what twelve failures, three more than are free, have others wait
+        assert_eq!(from(&world, "198.51.100.1", "ada@example.com", PASSWORD).await.status, 200, "{setting}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_behind_another_makes_nobody_wait() {
+    // LIM-02: as that of a login beside this one may be
+    let world = World::new().await;
+    world.registered("ada@example.com").await;
+    assert_eq!(world.login("ada@example.com", WRONG).await.status, 401);
+    world.pass(SignedDuration::from_millis(-20));
+    login(&world, "ada@example.com").await;
+}
+
+#[tokio::test]
 async fn at_once_from_all_the_world_no_more_are_let_through() {
     // LIM-01
     let world = World::new().await;
@@ -219,7 +244,7 @@ async fn a_refusal_is_the_same_whoever_is_meant_and_reads_no_account() {
         world.login(email, WRONG).await;
         world.aws().clear_calls();
         let answer = world.login(email, password).await.without_request_id();
-        assert_eq!(["UpdateItem", "GetItem", "Query"].map(|operation| calls(&world, operation)), [3, 1, 0]);
+        assert_eq!(["UpdateItem", "GetItem", "Query"].map(|operation| calls(&world, operation)), [2, 1, 0]);
         refusals.push((answer.status, answer.headers, answer.body));
     }
     assert!(refusals.iter().all(|refusal| *refusal == refusals[0]), "{refusals:?}");
@@ -239,20 +264,20 @@ async fn no_counter_names_anyone() {
 
 #[tokio::test]
 async fn beside_each_other_a_login_makes_the_calls_that_it_may() {
-    // LIM-01: the counts are beside the credential's read, and their taking back beside the session's write.
+    // LIM-01: two counts are beside the credential's read, and what is taken back beside the session's write.
     let world = World::new().await;
     world.registered("ada@example.com").await;
     world.aws().clear_calls();
     login(&world, "ada@example.com").await;
     let made: Vec<_> = world.aws().calls().into_iter().map(|call| call.operation).collect();
-    let stages = [&made[..4], &made[4..5], &made[5..]].map(|stage| {
+    let stages = [&made[..3], &made[3..4], &made[4..5], &made[5..]].map(|stage| {
         let mut stage: Vec<_> = stage.iter().map(String::as_str).collect();
         stage.sort_unstable();
         stage
     });
-    let [first, then, last] = stages;
-    assert_eq!(first, ["GetItem", "UpdateItem", "UpdateItem", "UpdateItem"]);
-    assert_eq!((then, last), (vec!["Query"], vec!["PutItem", "UpdateItem", "UpdateItem"]));
+    let [of_network, of_account, account, last] = stages;
+    assert_eq!((of_network, of_account), (vec!["GetItem", "UpdateItem", "UpdateItem"], vec!["UpdateItem"]));
+    assert_eq!((account, last), (vec!["Query"], vec!["PutItem", "UpdateItem", "UpdateItem"]));
 }
 
 #[tokio::test]

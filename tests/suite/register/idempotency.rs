@@ -156,7 +156,9 @@ async fn neither_the_key_nor_what_was_asked_for_can_be_read_off_the_item() {
 #[tokio::test]
 async fn twenty_at_once_under_one_key_all_get_the_one_account() {
     // REG-03, REG-06
-    let world = World::with(&[("HASH_CONCURRENCY", "2")]).await;
+    let settings =
+        [("HASH_CONCURRENCY", "2"), ("LOGINS_PER_ACCOUNT_AND_NETWORK", "20"), ("FAILED_LOGINS_BEFORE_DELAY", "20")];
+    let world = World::with(&settings).await;
     let body = ada();
     let answers = join_all((0..20).map(|_| register_under(&world, "a", &body))).await;
     assert!(answers.iter().all(|answer| answer.status == 201));
@@ -188,10 +190,30 @@ async fn a_disabled_user_is_not_signed_in_by_registering_again() {
     world.deliver_mail().await;
     let users = &world.system().app.users;
     assert!(users.set_status(first.id().parse().unwrap(), Status::Disabled).await.unwrap());
-    assert_eq!(register_under(&world, "a", &ada()).await.verdict(), (401, "Invalid credentials".to_owned()));
     let wrong = json!({"email": "ada@example.com", "password": "another password", "name": "Ada"});
-    assert_eq!(register_under(&world, "a", &wrong).await.verdict(), reused());
+    let refusals = [register_under(&world, "a", &ada()).await, register_under(&world, "a", &wrong).await];
+    let [right, wrong] = refusals.map(|answer| (answer.verdict(), answer.without_request_id().body));
+    assert_eq!((&right.0, &right), (&reused(), &wrong), "whether the password fits is not told");
     assert_eq!(world.rows("SESSION#").len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_guesses_the_password_by_registering_again_is_limited_and_told_of_as_by_logging_in() {
+    // REG-06, LIM-01, LIM-02, OBS-03
+    let world = World::new().await;
+    let guess = json!({"email": "ada@example.com", "password": "another password", "name": "Ada"});
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
+    for _ in 0..10 {
+        assert_eq!(register_under(&world, "a", &guess).await.verdict(), reused());
+    }
+    assert_eq!(register_under(&world, "a", &guess).await.status, 429);
+    assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 429, "guesses are guesses");
+    let told = |event: &str| world.log().iter().filter(|line| line["event"] == event).count();
+    assert_eq!((told("authn_login_fail"), told("authn_login_fail_max")), (10, 2));
+    world.pass(SignedDuration::from_mins(15));
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
+    assert_eq!(told("authn_login_success"), 1);
+    world.deliver_mail().await;
 }
 
 #[tokio::test]
@@ -238,7 +260,10 @@ async fn without_a_key_nothing_is_remembered_and_a_key_costs_no_call() {
     assert_eq!(made(&world), ["UpdateItem", "TransactWriteItems", "SendMessage"]);
     world.aws().clear_calls();
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
-    assert_eq!(made(&world), ["UpdateItem", "TransactWriteItems", "GetItem", "Query", "PutItem"]);
+    let mut as_by_login = made(&world).split_off(2);
+    as_by_login.sort_unstable();
+    let counts_and_releases = ["UpdateItem"; 5];
+    assert_eq!(as_by_login, [&["GetItem", "PutItem", "Query"][..], &counts_and_releases].concat());
     world.deliver_mail().await;
 }
 

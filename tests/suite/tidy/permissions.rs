@@ -16,7 +16,8 @@ const MATRIX: [(&str, &[(&str, &str)]); 14] = [
         &[
             ("dynamodb:GetItem", "Credentials"), // this, Query and UpdateItem sign in who comes again
             ("dynamodb:PutItem", "Credentials"),
-            ("dynamodb:GetItem", "Accounts"), // at the start
+            ("dynamodb:UpdateItem", "Credentials"), // renews an outdated hash, then
+            ("dynamodb:GetItem", "Accounts"),       // at the start
             ("dynamodb:Query", "Accounts"),
             ("dynamodb:PutItem", "Accounts"),
             ("dynamodb:UpdateItem", "Accounts"), // counts, too
@@ -28,7 +29,8 @@ const MATRIX: [(&str, &[(&str, &str)]); 14] = [
         "login",
         &[
             ("dynamodb:GetItem", "Credentials"),
-            ("dynamodb:GetItem", "Accounts"), // at the start
+            ("dynamodb:UpdateItem", "Credentials"), // renews an outdated hash
+            ("dynamodb:GetItem", "Accounts"),       // at the start
             ("dynamodb:Query", "Accounts"),
             ("dynamodb:PutItem", "Accounts"),
             ("dynamodb:UpdateItem", "Accounts"), // counts attempts, and ends the oldest of too many sessions
