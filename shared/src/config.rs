@@ -40,8 +40,8 @@ pub struct Config {
     pub service_name: String,
     /// `WELCOME_SUBJECT`: the subject of the welcome mail.
     pub welcome_subject: String,
-    /// `WELCOME_EMAILS_PER_HOUR`: how many more welcome mails a user may ask for in an hour, 1 to 1000.
-    pub welcome_emails_per_hour: u32,
+    /// `WELCOME_EMAILS_PER_DAY`: how many more welcome mails a user may ask for in a day, 1 to 1000.
+    pub welcome_emails_per_day: u32,
     /// `MIN_PASSWORD_LENGTH`: code points of a new password, 8 to 64.
     pub min_password_length: usize,
     /// `REGISTRATIONS_PER_NETWORK`: how many registrations one network may try in an hour, 1 to 1000000.
@@ -173,8 +173,8 @@ impl Config {
                 .ok_or_else(|| missing("MAIL_SENDER", "`address` or `Name <address>`"))?,
             service_name: env.checked("SERVICE_NAME", "one line of text", is_line)?.unwrap_or("our platform".into()),
             welcome_subject: env.checked("WELCOME_SUBJECT", "one line of text", is_line)?.unwrap_or("Welcome!".into()),
-            welcome_emails_per_hour: env
-                .within("WELCOME_EMAILS_PER_HOUR", "a number from 1 to 1000", 1..=1000)?
+            welcome_emails_per_day: env
+                .within("WELCOME_EMAILS_PER_DAY", "a number from 1 to 1000", 1..=1000)?
                 .unwrap_or(5),
             min_password_length: env.within("MIN_PASSWORD_LENGTH", "a number from 8 to 64", 8..=64)?.unwrap_or(8),
             registrations_per_network: env

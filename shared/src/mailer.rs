@@ -11,7 +11,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::aws::describe;
 use crate::config::Config;
-use crate::domain::{Mail, MailKind, Refusal, User};
+use crate::domain::{Mail, MailKind, Name, Refusal, User};
 
 /// The sender of mails.
 #[derive(Clone, Debug)]
@@ -119,7 +119,8 @@ impl Mailer {
     }
 
     fn write(&self, kind: MailKind, user: &User) -> Result<Letter, WriteError> {
-        let name = user.name.as_ref().map(crate::domain::Name::as_str);
+        // Whoever registers a stranger's address must not be able to send a link there.
+        let name = user.name.as_ref().filter(|name| !name.could_be_link()).map(Name::as_str);
         let service = self.service_name.as_str();
         let (subject, text, html) = match kind {
             MailKind::Welcome => {

@@ -47,7 +47,7 @@ async fn nobody_is_made_by_being_disabled() {
 
 #[tokio::test]
 async fn of_an_erased_user_nothing_is_left_however_much_there_was() {
-    let world = World::with(&[("WELCOME_EMAILS_PER_HOUR", "40")]).await;
+    let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "40")]).await;
     let ada = world.registered("ada@example.com").await;
     let bob = world.registered("bob@example.com").await;
     for _ in 0..40 {

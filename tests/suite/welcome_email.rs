@@ -66,6 +66,18 @@ async fn a_name_is_one_line_in_the_text_and_escaped_in_the_html() {
 }
 
 #[tokio::test]
+async fn a_name_that_a_mail_program_would_make_a_link_of_is_left_out() {
+    // INP-03: whoever registers a stranger's address sends no link there
+    let world = World::new().await;
+    let body = json!({"email": "ada@example.com", "password": PASSWORD, "name": "You won! Go to evil.example/win"});
+    assert_eq!(world.post("/api/auth/register", &body).await.status, 201);
+    world.deliver_mail().await;
+    let mail = &world.mails()[0];
+    assert_eq!(mail.text.as_deref().map(str::trim), Some("Hello, welcome to our platform!"));
+    assert!(!mail.html.as_deref().unwrap_or_default().contains("evil"), "{mail:?}");
+}
+
+#[tokio::test]
 async fn a_mail_is_tagged_with_its_row_and_attempt() {
     // OUT-06: by these SES's events find the row
     let world = World::new().await;

@@ -32,7 +32,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     if let Some(key) = request.idempotency_key()? {
         mail.key.mail = MailId::asked_for(user.id, &key);
     }
-    match app.outbox.put(&mail, Limit::hourly(app.config.welcome_emails_per_hour), now).await? {
+    match app.outbox.put(&mail, Limit::daily(app.config.welcome_emails_per_day), now).await? {
         Owed::Now => app.mail_queue.announce(mail.key).await,
         Owed::Before => {}
         Owed::TooMany(wait) => return Err(ApiError::TooManyRequests(wait)),

@@ -55,7 +55,7 @@ fn a_wrong_variable_is_named_and_its_value_is_not_shown() {
     for (variable, value) in [
         ("MIN_PASSWORD_LENGTH", "7"),
         ("MIN_PASSWORD_LENGTH", "65"),
-        ("WELCOME_EMAILS_PER_HOUR", "0"),
+        ("WELCOME_EMAILS_PER_DAY", "0"),
         ("LOGINS_PER_ACCOUNT_AND_NETWORK", "0"),
         ("LOGINS_PER_NETWORK", "1000001"),
         ("REGISTRATIONS_PER_NETWORK", "0"),

@@ -59,6 +59,22 @@ impl Name {
     }
 }
 
+impl Name {
+    /// Whether a mail program could make a link of it, or of a part: by a slash, or a dot between what could be two labels.
+    #[must_use]
+    pub fn could_be_link(&self) -> bool {
+        let mut labels = self.0.split(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']); // IDNA's dots
+        let mut before = labels.next().unwrap_or_default();
+        self.0.contains('/')
+            || labels.any(|label| {
+                let is_link = before.ends_with(char::is_alphanumeric)
+                    && label.chars().take_while(|c| c.is_alphanumeric()).count() > 1;
+                before = label;
+                is_link
+            })
+    }
+}
+
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Name(redacted)")
@@ -86,6 +102,19 @@ mod tests {
             assert_eq!(Name::parse(text).unwrap().as_str(), text);
         }
         assert_eq!(Name::parse("Jose\u{301}").unwrap().as_str(), "José");
+    }
+
+    #[test]
+    fn what_a_mail_program_would_make_a_link_of_is_found() {
+        // INP-03
+        for text in
+            ["evil.com", "You won! Go to evil.com, now", "https:/evil", "evil\u{3002}com", "a.b.evil.co", "1.22"]
+        {
+            assert!(Name::parse(text).unwrap().could_be_link(), "{text}");
+        }
+        for text in ["Ada", "J.R.R. Tolkien", "Dr. Who", "Sammy Davis Jr.", "A.J", "...", "Ada ...and Co"] {
+            assert!(!Name::parse(text).unwrap().could_be_link(), "{text}");
+        }
     }
 
     #[test]

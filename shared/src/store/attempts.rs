@@ -101,7 +101,7 @@ impl Bound {
     const fn window(self) -> Limit {
         match self {
             Self::Most(limit) => limit,
-            Self::Slower(most) => Limit { most, every: SignedDuration::from_hours(24) },
+            Self::Slower(most) => Limit::daily(most),
         }
     }
 

@@ -91,6 +91,12 @@ impl Limit {
         Self { most, every: SignedDuration::from_hours(1) }
     }
 
+    /// So many in a day of UTC.
+    #[must_use]
+    pub const fn daily(most: u32) -> Self {
+        Self { most, every: SignedDuration::from_hours(24) }
+    }
+
     /// The window that `now` lies in.
     #[must_use]
     pub fn window(&self, now: Timestamp) -> Window {

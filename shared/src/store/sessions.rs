@@ -16,7 +16,7 @@ use crate::domain::{Decision, IDLE_LIFETIME, Mail, RefreshClaim, Session, Sessio
 const DECISIONS: usize = 4;
 /// How many mails about reused tokens a user gets. Addresses are not verified: whoever opens an account with a stranger's must not be
 /// able to fill that mailbox by reusing tokens of its own.
-const REUSE_MAILS: Limit = Limit::hourly(3);
+const REUSE_MAILS: Limit = Limit::daily(3);
 
 /// The sessions of all users.
 #[derive(Clone, Debug)]

@@ -46,7 +46,7 @@ fn assert_always_there(answer: &Answer, cache_control: &str) {
 #[tokio::test]
 async fn every_answer_has_the_headers_of_a_safe_one() {
     // HTP-02, HTP-03, HTP-05
-    let world = World::with(&[("WELCOME_EMAILS_PER_HOUR", "1")]).await;
+    let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "1")]).await;
     let ada = world.registered("ada@example.com").await;
     let bearer = ada.bearer();
     let account = json!({"email": "eve@example.com", "password": PASSWORD});

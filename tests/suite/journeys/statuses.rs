@@ -70,7 +70,7 @@ async fn provoke(method: &str, path: &str, status: u16) -> Answer {
             }
         }
         429 => {
-            for _ in 0..world.system().app.config.welcome_emails_per_hour {
+            for _ in 0..world.system().app.config.welcome_emails_per_day {
                 assert_eq!(world.post_as(WELCOME, Some(&ada.bearer())).await.status, 202);
             }
         }

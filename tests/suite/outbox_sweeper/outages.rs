@@ -198,7 +198,7 @@ async fn a_mail_that_cannot_be_moved_delays_its_shard_by_one_sweep_at_the_most()
 #[tokio::test]
 async fn a_mail_of_every_shard_is_found() {
     // OUT-02: rows of as many shards as there are, each through the API
-    let world = World::with(&[("WELCOME_EMAILS_PER_HOUR", "40")]).await;
+    let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "40")]).await;
     let ada = world.registered("ada@example.com").await;
     world.aws().fail(Service::Sqs, "SendMessage", denied(), 40);
     for _ in 0..40 {

@@ -88,7 +88,7 @@ async fn the_user_is_told_of_the_reuse_by_one_mail() {
 }
 
 #[tokio::test]
-async fn a_user_is_told_of_three_reuses_in_an_hour_and_every_session_ends() {
+async fn a_user_is_told_of_three_reuses_in_a_day_and_every_session_ends() {
     // REF-03: whoever opens an account with a stranger's address cannot fill that mailbox
     let world = World::new().await;
     world.leave_mail();

@@ -53,7 +53,7 @@ async fn another_key_and_another_user_are_other_requests() {
 #[tokio::test]
 async fn many_at_once_under_one_key_are_one() {
     // REG-06, DDB-03
-    let world = World::with(&[("WELCOME_EMAILS_PER_HOUR", "1")]).await;
+    let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "1")]).await;
     let ada = world.registered("ada@example.com").await;
     let answers = join_all((0..20).map(|_| asks_as(&world, &ada, "a"))).await;
     assert!(answers.iter().all(|answer| answer.status == 202));
@@ -64,7 +64,7 @@ async fn many_at_once_under_one_key_are_one() {
 #[tokio::test]
 async fn at_the_limit_what_was_granted_is_granted_again_and_nothing_else() {
     // REG-06, LIM-06
-    let world = World::with(&[("WELCOME_EMAILS_PER_HOUR", "2")]).await;
+    let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "2")]).await;
     let ada = world.registered("ada@example.com").await;
     assert_eq!(asks_as(&world, &ada, "a").await.status, 202);
     assert_eq!(asks_as(&world, &ada, "a").await.status, 202);
@@ -79,7 +79,7 @@ async fn at_the_limit_what_was_granted_is_granted_again_and_nothing_else() {
 #[tokio::test]
 async fn at_the_limit_a_mail_that_is_being_changed_is_waited_for() {
     // REG-06, REG-02: while its row is in the way, nobody knows whether the request came before
-    let world = World::with(&[("WELCOME_EMAILS_PER_HOUR", "1")]).await;
+    let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "1")]).await;
     let ada = world.registered("ada@example.com").await;
     assert_eq!(asks_as(&world, &ada, "a").await.status, 202);
     let body = json!({

@@ -12,11 +12,12 @@ use super::{TRIES, asks};
 use crate::register::down;
 use crate::welcome_email::denied;
 
-const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// A world begins at noon.
+const HALF_A_DAY: SignedDuration = SignedDuration::from_hours(12);
 
 #[tokio::test]
 async fn one_too_many_is_refused_and_owes_nothing() {
-    // LIM-06, OUT-08, HTP-05: the world begins with an hour
+    // LIM-06, OUT-08, HTP-05
     let world = World::new().await;
     let (ada, bob) = (world.registered("ada@example.com").await, world.registered("bob@example.com").await);
     for _ in 0..5 {
@@ -26,7 +27,7 @@ async fn one_too_many_is_refused_and_owes_nothing() {
     world.pass(SignedDuration::from_secs(600));
     let answer = asks(&world, &ada).await;
     assert_eq!(answer.verdict(), (429, "Too many requests".to_owned()));
-    assert_eq!(answer.headers[RETRY_AFTER], "3000");
+    assert_eq!(answer.headers[RETRY_AFTER], "42600");
     assert_eq!((world.rows("MAIL#").len(), world.mails().len()), (7, 7));
     assert_eq!(world.aws().sqs.counts(MAIL_QUEUE), Counts::default());
     assert_eq!(asks(&world, &bob).await.status, 202, "the limit is each user's own");
@@ -36,13 +37,13 @@ async fn one_too_many_is_refused_and_owes_nothing() {
 #[tokio::test]
 async fn who_comes_back_when_told_gets_through_and_not_a_second_before() {
     // LIM-06, HTP-05
-    let world = World::with(&[("WELCOME_EMAILS_PER_HOUR", "1")]).await;
+    let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "1")]).await;
     world.pass(SignedDuration::from_millis(1500));
     let ada = world.registered("ada@example.com").await;
     assert_eq!(asks(&world, &ada).await.status, 202);
     // A second that has begun is told as a whole one.
-    assert_eq!(told(&asks(&world, &ada).await), (429, "3599"));
-    world.pass(SignedDuration::from_secs(3598));
+    assert_eq!(told(&asks(&world, &ada).await), (429, "43199"));
+    world.pass(SignedDuration::from_secs(43198));
     let ada = logged_in(&world, &ada).await;
     assert_eq!(told(&asks(&world, &ada).await), (429, "1"));
     world.pass(SignedDuration::from_millis(499));
@@ -68,7 +69,7 @@ async fn of_many_at_once_as_many_get_through_as_may() {
 #[tokio::test]
 async fn a_request_whose_answer_is_lost_counts_once() {
     // DDB-03
-    let world = World::with(&[("WELCOME_EMAILS_PER_HOUR", "2")]).await;
+    let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "2")]).await;
     let ada = world.registered("ada@example.com").await;
     for _ in 0..2 {
         world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 2);
@@ -98,23 +99,23 @@ async fn a_store_that_cannot_count_is_no_limit_that_was_reached() {
 }
 
 #[tokio::test]
-async fn counting_is_one_write_in_the_users_own_partition_and_is_garbage_after_the_hour() {
+async fn counting_is_one_write_in_the_users_own_partition_and_is_garbage_after_the_day() {
     // OUT-08
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let begin = world.now();
-    for hour in 0..2 {
+    let midnight = world.now() + HALF_A_DAY;
+    for half in 0..3 {
         let ada = logged_in(&world, &ada).await;
         world.aws().clear_calls();
         assert_eq!(asks(&world, &ada).await.status, 202);
         let made: Vec<_> = world.aws().calls().into_iter().map(|call| call.operation).collect();
         // The public keys, which are read anew, and the user.
-        assert_eq!(made, ["GetItem", "GetItem", "TransactWriteItems", "SendMessage"], "hour {hour}");
-        world.pass(HOUR);
+        assert_eq!(made, ["GetItem", "GetItem", "TransactWriteItems", "SendMessage"], "half {half}");
+        world.pass(HALF_A_DAY);
     }
     let counters = world.rows("LIMIT#");
-    assert_eq!(counters.len(), 2, "an item for each hour");
-    for (counter, end) in counters.iter().zip([begin + HOUR, begin + HOUR + HOUR]) {
+    assert_eq!(counters.len(), 2, "an item for each day");
+    for (counter, end) in counters.iter().zip([midnight, midnight + HALF_A_DAY + HALF_A_DAY]) {
         assert_eq!(counter["pk"]["S"], format!("USER#{}", ada.id()));
         assert_eq!(counter["ttl"], json!({"N": end.as_second().to_string()}));
     }
@@ -125,7 +126,7 @@ fn told(answer: &Answer) -> (u16, &str) {
     (answer.status, answer.headers[RETRY_AFTER].to_str().unwrap())
 }
 
-/// An access token lives for a quarter of the limit's hour.
+/// An access token does not live for a day.
 async fn logged_in(world: &World, actor: &Actor) -> Actor {
     Actor::signed_in(&actor.email, &world.login(&actor.email, PASSWORD).await, 200)
 }

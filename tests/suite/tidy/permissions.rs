@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use tests::template::TEMPLATE;
+
 use super::{function_of, functions, resources};
 
 /// Action and resource of everything that a function may do, its own log group aside. An item of a transaction counts as the
@@ -177,6 +179,25 @@ fn the_secret_is_read_by_those_who_issue_and_written_by_its_rotation_alone() {
     };
     assert_eq!(on_secret("GetSecretValue"), ["login", "logout", "refresh", "register", "rotate-keys"]);
     assert_eq!(on_secret("PutSecretValue"), ["rotate-keys"]);
+}
+
+#[test]
+fn the_published_keys_are_written_by_their_rotation_alone() {
+    // KEY-02: the roles are granted the table; a denial outweighs that
+    let policy = &TEMPLATE["Resources"]["PublishedKeysPolicy"]["Properties"];
+    let denial = json!([{
+        "Effect": "Deny", "Action": ["dynamodb:PutItem", "dynamodb:UpdateItem"], "Resource": "Accounts.Arn",
+        "Condition": {"ForAnyValue:StringEquals": {"dynamodb:LeadingKeys": ["KEYS"]}},
+    }]);
+    assert_eq!(policy["PolicyDocument"]["Statement"], denial);
+    let denied: BTreeSet<_> = list(&policy["Roles"]).map(|role| function_of(role.as_str().expect("a role"))).collect();
+    let writes = |rights: &Rights| {
+        ["dynamodb:PutItem", "dynamodb:UpdateItem"]
+            .iter()
+            .any(|action| rights.contains(&((*action).to_owned(), "Accounts".to_owned())))
+    };
+    let others = granted().into_iter().filter(|(function, rights)| function != "rotate-keys" && writes(rights));
+    assert_eq!(denied, others.map(|(function, _)| function).collect());
 }
 
 /// What the roles of the template grant, by function, each log group to its own function aside.

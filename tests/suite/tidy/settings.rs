@@ -92,7 +92,7 @@ fn the_template_allows_what_the_code_takes() {
     for (parameter, variable) in [
         ("MinPasswordLength", "MIN_PASSWORD_LENGTH"),
         ("RefreshGraceSeconds", "REFRESH_GRACE_SECONDS"),
-        ("WelcomeEmailsPerHour", "WELCOME_EMAILS_PER_HOUR"),
+        ("WelcomeEmailsPerDay", "WELCOME_EMAILS_PER_DAY"),
         ("LoginsPerAccountAndNetwork", "LOGINS_PER_ACCOUNT_AND_NETWORK"),
         ("LoginsPerNetwork", "LOGINS_PER_NETWORK"),
         ("RegistrationsPerNetwork", "REGISTRATIONS_PER_NETWORK"),

@@ -152,15 +152,17 @@ fn every_log_group_ends_its_lines_some_day() {
 
 #[test]
 fn alarms_watch_what_lies_before_a_person_and_what_the_code_counts() {
-    // SQS-05, OUT-02, OUT-06, SES-01
-    let sources: String = production("functions").into_iter().map(|(_, text)| text).collect();
+    // SQS-05, OUT-02, OUT-06, SES-01, OBS-04
+    let sources = production("functions").into_iter().chain(production("shared"));
+    let sources: String = sources.map(|(_, text)| text).collect();
     let mut watched = Vec::new();
     for (id, alarm) in resources("AWS::CloudWatch::Alarm") {
         let properties = &alarm["Properties"];
         assert_eq!(properties["AlarmActions"], json!(["Alarms"]), "{id}: tell somebody");
         let metric = properties["MetricName"].as_str().expect("a metric");
-        if properties["Namespace"] == "AWS/SQS" {
-            watched.push(format!("{metric} of {}", properties["Dimensions"][0]["Value"].as_str().expect("a queue")));
+        if properties["Namespace"].as_str().is_some_and(|namespace| namespace.starts_with("AWS/")) {
+            let of = properties["Dimensions"][0]["Value"].as_str().unwrap_or("all");
+            watched.push(format!("{metric} of {of}"));
             continue;
         }
         assert_eq!(properties["Namespace"], "Latchkey/${AWS::StackName}", "{id}: METRICS_NAMESPACE, in Globals");
@@ -169,22 +171,42 @@ fn alarms_watch_what_lies_before_a_person_and_what_the_code_counts() {
     }
     watched.sort();
     let expected = [
+        "5xx of Api",
         "ApproximateAgeOfOldestMessage of MailDeadLetterQueue.QueueName",
         "ApproximateAgeOfOldestMessage of MailEventsDeadLetterQueue.QueueName",
         "ApproximateAgeOfOldestMessage of MailEventsQueue.QueueName",
         "ApproximateNumberOfMessagesVisible of MailDeadLetterQueue.QueueName",
         "ApproximateNumberOfMessagesVisible of MailEventsDeadLetterQueue.QueueName",
+        "Latency of Api",
         "MailsSentAgain",
         "MailsThatNeedOperator",
         "OldestMailSeconds",
+        "Reputation.BounceRate of all",
+        "RequestsOverLimit",
+        "ReusedTokens",
     ];
     assert_eq!(watched, expected);
     let oldest = &TEMPLATE["Resources"]["OldestMailAlarm"]["Properties"];
     assert_eq!(oldest["TreatMissingData"], "breaching", "a sweeper that says nothing does not sweep");
-    let guide = read("docs/mail.md");
+    let guides = ["docs/mail.md", "docs/attack.md"].map(read).concat();
     for (id, _) in resources("AWS::CloudWatch::Alarm") {
-        assert!(guide.contains(&format!("`{id}`")), "docs/mail.md: say what to do at {id}");
+        assert!(guides.contains(&format!("`{id}`")), "docs: say what to do at {id}");
     }
+}
+
+#[test]
+fn what_anyone_may_have_done_at_once_is_bounded() {
+    // LIM-06
+    let settings = &TEMPLATE["Resources"]["Api"]["Properties"]["DefaultRouteSettings"];
+    for bound in ["ThrottlingRateLimit", "ThrottlingBurstLimit"] {
+        assert_eq!(settings[bound], "RequestsPerSecond", "{bound}");
+    }
+    for id in ["RegisterFunction", "LoginFunction"] {
+        let bound = &TEMPLATE["Resources"][id]["Properties"]["ReservedConcurrentExecutions"];
+        assert_eq!(*bound, json!(["HasReservedConcurrency", "ReservedConcurrency", "AWS::NoValue"]), "{id} hashes");
+    }
+    let default = |name: &str| TEMPLATE["Parameters"][name]["Default"].as_i64();
+    assert_eq!([default("RequestsPerSecond"), default("ReservedConcurrency")], [Some(100), Some(0)]);
 }
 
 fn queue(id: &str) -> &'static Value {

@@ -53,7 +53,7 @@ async fn a_throttled_mail_waits_2_4_and_8_seconds_in_the_queue_and_then_the_swee
 async fn what_was_throttled_together_does_not_come_back_together() {
     // SQS-03
     const MAILS: usize = 24;
-    let world = World::with(&[("WELCOME_EMAILS_PER_HOUR", "100")]).await;
+    let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "100")]).await;
     let ada = world.registered("ada@example.com").await;
     for _ in 0..MAILS {
         assert_eq!(world.post_as("/api/auth/send-welcome-email", Some(&ada.bearer())).await.status, 202);
