@@ -1,5 +1,7 @@
 //! A client of the API, as plain as can be.
 
+use std::net::IpAddr;
+
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -14,7 +16,7 @@ use crate::AnyError;
 /// The password of every account that is made here.
 pub const PASSWORD: &str = "a rather long password of 4 or more words";
 
-/// The API at an address. Clones share their connections.
+/// The API at an address, as one client calls it. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Api {
     client: Client<HttpConnector, Full<Bytes>>,
@@ -22,8 +24,11 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn new(url: &str) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build_http();
+    /// Called from `address`, or from wherever.
+    pub fn new(url: &str, address: Option<IpAddr>) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_local_address(address);
+        let client = Client::builder(TokioExecutor::new()).build(connector);
         Self { client, url: url.trim_end_matches('/').to_owned() }
     }
 
@@ -36,11 +41,11 @@ impl Api {
         Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
     }
 
-    /// The address of a new account, and its refresh token.
-    pub async fn register(&self) -> Result<(String, String), AnyError> {
+    /// The address of a new account, and what it was answered.
+    pub async fn register(&self) -> Result<(String, Value), AnyError> {
         let email = nobody();
         match self.post("register", &json!({"email": email, "password": PASSWORD})).await? {
-            (201, body) => Ok((email, body["refreshToken"].as_str().unwrap_or_default().to_owned())),
+            (201, body) => Ok((email, body)),
             (status, body) => Err(format!("register answers {status}: {body}").into()),
         }
     }

@@ -1,11 +1,12 @@
 //! What a system bears: each kind of work for some seconds, with the statuses that came and the rate as a ratio to the bare hash's.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::domain::Password;
 use shared::passwords::Passwords;
 use tokio::task::JoinSet;
@@ -16,7 +17,7 @@ use crate::api::{Api, PASSWORD, nobody};
 /// For how long each kind of work is done.
 const TIME: Duration = Duration::from_secs(10);
 /// How many clients do it at once.
-const CLIENTS: usize = 16;
+const CLIENTS: u8 = 16;
 
 /// What a client does over and over.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +26,7 @@ enum Work {
     Refresh,
     /// Ten refreshes to a login.
     Mixed,
-    /// Mixed work, with as many clients who guess passwords beside it.
+    /// Mixed work, with as many clients beside it who guess the passwords of honest ones and of addresses that they made up.
     UnderAttack,
 }
 
@@ -34,16 +35,27 @@ enum Work {
 struct Tally(Arc<Mutex<BTreeMap<(&'static str, u16), usize>>>);
 
 /// Does each kind of work in turn, and prints what came of it.
-pub async fn measure(api: &Api) -> Result<(), AnyError> {
+pub async fn measure(url: &str) -> Result<(), AnyError> {
     let bare = hashes_a_second().await?;
     println!("bare hash: {bare:.1}/s in this process, on all processors");
-    for work in [Work::LogIn, Work::Refresh, Work::Mixed, Work::UnderAttack] {
+    let [run, ..] = *uuid::Uuid::new_v4().as_bytes();
+    for (work, round) in [Work::LogIn, Work::Refresh, Work::Mixed, Work::UnderAttack].into_iter().zip(0_u8..) {
         let tally = Tally::default();
+        let from = |kind, client| Api::new(url, Some(Ipv4Addr::new(127, run, 4 * round + kind, client).into()));
+        let mut accounts = Vec::new();
+        for client in 1..=CLIENTS {
+            let api = from(1, client);
+            let (email, answer) = api.register().await?;
+            accounts.push((api, email, answer));
+        }
+        let victims: Vec<_> = accounts.iter().map(|(_, email, _)| email.clone()).collect();
         let mut clients = JoinSet::new();
-        for _ in 0..CLIENTS {
-            clients.spawn(honest(api.clone(), work, tally.clone()));
+        for (api, email, answer) in accounts {
+            clients.spawn(honest(api, email, answer, work, tally.clone()));
+        }
+        for client in 1..=CLIENTS {
             if matches!(work, Work::UnderAttack) {
-                clients.spawn(attacker(api.clone(), tally.clone()));
+                clients.spawn(attacker(from(2, client), victims.clone(), tally.clone()));
             }
         }
         while let Some(client) = clients.join_next().await {
@@ -57,8 +69,8 @@ pub async fn measure(api: &Api) -> Result<(), AnyError> {
     Ok(())
 }
 
-async fn honest(api: Api, work: Work, tally: Tally) -> Result<(), AnyError> {
-    let (email, mut token) = api.register().await?;
+async fn honest(api: Api, email: String, answer: Value, work: Work, tally: Tally) -> Result<(), AnyError> {
+    let mut token = answer["refreshToken"].clone();
     let end = Instant::now() + TIME;
     for round in 0_usize.. {
         if Instant::now() >= end {
@@ -70,11 +82,12 @@ async fn honest(api: Api, work: Work, tally: Tally) -> Result<(), AnyError> {
             Work::Mixed | Work::UnderAttack => round % 11 == 0,
         };
         if logs_in {
-            tally.count("honest", api.login(&email, PASSWORD).await?);
+            let body = json!({"email": email, "password": PASSWORD, "deviceToken": answer["deviceToken"]});
+            tally.count("honest", api.post("login", &body).await?.0);
         } else {
             let (status, body) = api.post("refresh", &json!({"refreshToken": token})).await?;
-            if let Some(next) = body["refreshToken"].as_str() {
-                next.clone_into(&mut token);
+            if status == 200 {
+                token = body["refreshToken"].clone();
             }
             tally.count("honest", status);
         }
@@ -82,10 +95,15 @@ async fn honest(api: Api, work: Work, tally: Tally) -> Result<(), AnyError> {
     Ok(())
 }
 
-async fn attacker(api: Api, tally: Tally) -> Result<(), AnyError> {
+async fn attacker(api: Api, victims: Vec<String>, tally: Tally) -> Result<(), AnyError> {
     let end = Instant::now() + TIME;
-    while Instant::now() < end {
-        tally.count("attacker", api.login(&nobody(), "12345678").await?);
+    for victim in victims.iter().cycle() {
+        for email in [victim, &nobody()] {
+            tally.count("attacker", api.login(email, "12345678").await?);
+        }
+        if Instant::now() >= end {
+            break;
+        }
     }
     Ok(())
 }

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 use tests::system::{MAIL_EVENTS_QUEUE, MAIL_QUEUE};
 use tests::world::World;
 
 use super::client::NAME;
 use super::stage::Stage;
+use crate::log::canaries::spellings;
 
 /// The most live sessions of a user. Logins that ran beside each other may overshoot; here none did.
 const MOST_SESSIONS: usize = 10;
@@ -151,16 +150,6 @@ fn no_canary_is_told(stage: &Stage) -> Vec<String> {
     }
     let found = canaries.into_iter().filter(|canary| spellings(canary).iter().any(|spelling| told.contains(spelling)));
     found.map(|canary| format!("{canary:.12}... is told")).collect()
-}
-
-fn spellings(canary: &str) -> [String; 5] {
-    let mut hex = String::new();
-    for byte in canary.bytes() {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    let url = form_urlencoded::byte_serialize(canary.as_bytes()).collect();
-    let base64 = STANDARD.encode(canary).trim_end_matches('=').to_owned();
-    [canary.to_owned(), hex, url, base64, URL_SAFE_NO_PAD.encode(canary)]
 }
 
 fn no_user_has_too_many_sessions(stage: &Stage) -> Vec<String> {

@@ -165,3 +165,11 @@ fn uses(text: &str, name: &str) -> bool {
         !before.is_some_and(|before| before.is_alphanumeric() || before == '_' || before == ':')
     })
 }
+
+#[test]
+fn what_is_finer_than_info_is_in_no_release() {
+    // OBS-01
+    let manifest = read("Cargo.toml");
+    let tracing = manifest.lines().find(|line| line.starts_with("tracing = ")).expect("a line for tracing");
+    assert!(tracing.contains("\"release_max_level_info\""), "Cargo.toml: libraries tell at TRACE what clients send");
+}

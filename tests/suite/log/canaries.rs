@@ -1,0 +1,109 @@
+//! What must not be told: passwords, tokens, addresses, names; in no spelling, by nobody, at no level.
+
+use std::fmt::Write as _;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tests::doubles::{Fault, Service};
+use tests::system::{MAIL_EVENTS_QUEUE, MAIL_QUEUE};
+use tests::world::{Actor, World};
+
+use crate::input::posted;
+use crate::register::down;
+use crate::welcome_email::rejected;
+
+const EMAIL: &str = "Canary.Lovelace@example.com";
+const NAME: &str = "Canary of a name";
+const PASSWORD: &str = "canary of a password";
+const WRONG: &str = "canary of another password";
+
+/// A text as a log might have it.
+pub fn spellings(canary: &str) -> [String; 5] {
+    let mut hex = String::new();
+    for byte in canary.bytes() {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    let url = form_urlencoded::byte_serialize(canary.as_bytes()).collect();
+    let base64 = STANDARD.encode(canary).trim_end_matches('=').to_owned();
+    [canary.to_owned(), hex, url, base64, URL_SAFE_NO_PAD.encode(canary)]
+}
+
+/// Does all that can be done, well and badly. The texts that nobody is to be told.
+async fn lives(world: &World) -> Vec<String> {
+    let mut secrets: Vec<_> =
+        [EMAIL, &EMAIL.to_lowercase(), NAME, PASSWORD, WRONG, "canary of a key"].map(str::to_owned).to_vec();
+    let mut answered = async |path: &str, body: Value| {
+        let mut request = posted(path, &body);
+        request.headers.insert("idempotency-key", "canary-of-a-key".parse().unwrap());
+        let answer = world.send(request).await;
+        let tokens = ["accessToken", "refreshToken", "deviceToken"].map(|field| answer.json()[field].clone());
+        secrets.extend(tokens.iter().filter_map(Value::as_str).map(str::to_owned));
+        answer
+    };
+    let [register, login, refresh, logout] =
+        ["register", "login", "refresh", "logout"].map(|name| format!("/api/auth/{name}"));
+    let account = json!({"email": EMAIL, "password": PASSWORD, "name": NAME});
+    world.aws().fail(Service::DynamoDb, "TransactWriteItems", down(), 5);
+    assert_eq!(answered(&register, account.clone()).await.status, 503);
+    world.aws().clear_faults();
+    let first = answered(&register, account.clone()).await;
+    let ada = Actor::signed_in(EMAIL, &first, 201);
+    for (password, status) in [(PASSWORD, 201), (WRONG, 422)] {
+        let again = json!({"email": EMAIL, "password": password, "name": NAME});
+        assert_eq!(answered(&register, again).await.status, status);
+    }
+    assert_eq!(answered(&register, json!({"email": NAME, "password": EMAIL, "name": "<canary>"})).await.status, 400);
+    let device = first.text("deviceToken");
+    let known = json!({"email": EMAIL, "password": PASSWORD, "deviceToken": device});
+    assert_eq!(answered(&login, known).await.status, 200);
+    for _ in 0..11 {
+        answered(&login, json!({"email": EMAIL, "password": WRONG})).await;
+    }
+    let second = answered(&refresh, json!({"refreshToken": ada.refresh_token})).await.text("refreshToken");
+    let third = answered(&refresh, json!({"refreshToken": second})).await.text("refreshToken");
+    for path in ["me", "sessions"] {
+        assert_eq!(world.get(&format!("/api/auth/{path}"), Some(&ada.bearer())).await.status, 200);
+    }
+    assert_eq!(world.get("/api/auth/me", Some("Bearer canary.of.a-token")).await.status, 401);
+    world.aws().fail(Service::Ses, "SendEmail", Fault::Throttled, 1);
+    assert_eq!(world.post_as("/api/auth/send-welcome-email", Some(&ada.bearer())).await.status, 202);
+    world.live_through(SignedDuration::from_mins(3)).await;
+    assert_eq!(answered(&refresh, json!({"refreshToken": ada.refresh_token})).await.status, 401, "a reuse");
+    assert_eq!(answered(&logout, json!({"refreshToken": third, "everywhere": true})).await.status, 204);
+    world.aws().fail(Service::Ses, "SendEmail", rejected(), usize::MAX);
+    world.live_through(SignedDuration::from_mins(3)).await;
+    secrets.push("canary.of.a-token".to_owned());
+    secrets
+}
+
+fn told(texts: impl IntoIterator<Item = String>, secrets: &[String]) -> Vec<(&str, String)> {
+    let texts: Vec<_> = texts.into_iter().collect();
+    let found = |secret: &str| {
+        let spellings = spellings(secret);
+        texts.iter().find(|text| spellings.iter().any(|spelling| text.contains(spelling))).cloned()
+    };
+    secrets.iter().filter_map(|secret| Some((secret.as_str(), found(secret)?))).collect()
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_anyone() {
+    // OBS-01, PWD-09: nor at TRACE by us
+    let world = World::telling_all().await;
+    let secrets = lives(&world).await;
+    let messages = [MAIL_QUEUE, MAIL_EVENTS_QUEUE].map(|queue| world.aws().sqs.bodies(queue)).concat();
+    let dead = world.dead_letters();
+    assert!(!dead.is_empty());
+    assert_eq!(told(messages.into_iter().chain(dead.iter().map(Value::to_string)), &secrets), []);
+    // Every log line of ours is an event.
+    let (ours, libraries): (Vec<_>, Vec<_>) = world.log().into_iter().partition(|line| line["event"].is_string());
+    assert_eq!(told(ours.iter().map(Value::to_string), &secrets), []);
+    let (fine, coarse): (Vec<_>, Vec<_>) =
+        libraries.into_iter().partition(|line| line["level"] == "TRACE" || line["level"] == "DEBUG");
+    assert_eq!(told(coarse.iter().map(Value::to_string), &secrets), []);
+    // The SDK tells at TRACE what DynamoDB answers. So that level is in no release; and so it is seen that the search finds.
+    let found = told(fine.iter().map(Value::to_string), &secrets);
+    let found: Vec<_> = found.into_iter().map(|(secret, _)| secret).collect();
+    assert_eq!(found, [EMAIL, &EMAIL.to_lowercase(), NAME]);
+}
