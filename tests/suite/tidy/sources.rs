@@ -141,6 +141,18 @@ fn nothing_is_left_undone_or_hoped_for() {
 }
 
 #[test]
+fn nothing_goes_on_after_the_answer_and_nothing_outlives_it_but_what_a_process_is_made_of() {
+    // LAM-01, LAM-02: what is kept is what `App` holds, in sight
+    for (path, text) in production("shared").into_iter().chain(production("functions")) {
+        let text = text.replace("spawn_blocking(hash).await", ""); // the hash, which is waited for
+        for name in ["spawn", "static ", "LazyLock", "OnceLock", "OnceCell", "thread_local", "std::fs", "tokio::fs"] {
+            let found = text.match_indices(name).find(|(at, _)| !text[..*at].ends_with('\''));
+            assert_eq!(found, None, "{path}: Lambda freezes at the answer, and thaws for somebody else");
+        }
+    }
+}
+
+#[test]
 fn time_and_environment_are_read_in_one_place_each() {
     // LAM-03, design 1
     for (path, text) in production("shared").into_iter().chain(production("functions")) {
@@ -158,18 +170,18 @@ fn time_and_environment_are_read_in_one_place_each() {
     }
 }
 
-/// Whether a text names `name` as the beginning of a path: not behind another segment or a longer word.
-fn uses(text: &str, name: &str) -> bool {
-    text.match_indices(name).any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        !before.is_some_and(|before| before.is_alphanumeric() || before == '_' || before == ':')
-    })
-}
-
 #[test]
 fn what_is_finer_than_info_is_in_no_release() {
     // OBS-01
     let manifest = read("Cargo.toml");
     let tracing = manifest.lines().find(|line| line.starts_with("tracing = ")).expect("a line for tracing");
     assert!(tracing.contains("\"release_max_level_info\""), "Cargo.toml: libraries tell at TRACE what clients send");
+}
+
+/// Whether a text names `name` as the beginning of a path: not behind another segment or a longer word.
+fn uses(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        !before.is_some_and(|before| before.is_alphanumeric() || before == '_' || before == ':')
+    })
 }

@@ -1,0 +1,119 @@
+use std::num::NonZeroUsize;
+
+use super::*;
+
+const HEAD: usize = "$argon2id$v=19$m=19456,t=2,p=1".len();
+
+fn password(text: &str) -> Password {
+    Password::parse(text).unwrap()
+}
+
+fn hasher() -> Passwords {
+    Passwords::new(NonZeroUsize::new(2).unwrap())
+}
+
+#[tokio::test]
+async fn a_hash_fits_its_password_alone_and_is_made_to_the_letter() {
+    // PWD-01
+    let hash = hasher().hash(&password("correct horse")).await.unwrap();
+    let phc = PasswordHash::new(hash.expose()).unwrap();
+    assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.expose());
+    assert_eq!((phc.salt.unwrap().len(), phc.hash.unwrap().len()), (16, 32));
+    assert_ne!(hash.expose(), hasher().hash(&password("correct horse")).await.unwrap().expose(), "a salt of its own");
+
+    assert!(hasher().verify(&password("correct horse"), Some(&hash)).await.unwrap());
+    assert!(!hasher().verify(&password("correct house"), Some(&hash)).await.unwrap());
+}
+
+#[tokio::test]
+async fn the_crate_s_own_verifier_agrees() {
+    use argon2::password_hash::PasswordVerifier;
+    let hash = hasher().hash(&password("correct horse")).await.unwrap();
+    let phc = PasswordHash::new(hash.expose()).unwrap();
+    assert!(Argon2::default().verify_password(b"correct horse", &phc).is_ok());
+}
+
+#[test]
+fn the_dummy_costs_what_a_new_hash_costs() {
+    // LOG-02
+    let dummy = Verifiable::parse(NOBODY).unwrap();
+    assert_eq!(
+        (dummy.params.m_cost(), dummy.params.t_cost(), dummy.params.p_cost()),
+        (PARAMS.m_cost(), PARAMS.t_cost(), PARAMS.p_cost())
+    );
+    assert_eq!((dummy.salt.len(), dummy.hash.len()), (RECOMMENDED_SALT_LEN, OUTPUT_LENGTH));
+}
+
+#[tokio::test]
+async fn nobody_and_a_hash_that_is_not_ours_fit_nothing() {
+    // PWD-06
+    assert!(!hasher().verify(&password("anything"), None).await.unwrap());
+    let salt_and_hash = &NOBODY[HEAD..];
+    for head in [
+        "$argon2i$v=19$m=19456,t=2,p=1",
+        "$argon2id$v=16$m=19456,t=2,p=1",
+        "$argon2id$v=19$m=65537,t=2,p=1",
+        "$argon2id$v=19$m=4194304,t=2,p=1",
+        "$argon2id$v=19$m=19456,t=11,p=1",
+        "$argon2id$v=19$m=19456,t=2,p=5",
+    ] {
+        let stored = format!("{head}{salt_and_hash}");
+        assert!(Verifiable::parse(&stored).is_none(), "{stored}");
+        assert!(!hasher().verify(&password("anything"), Some(&stored.into())).await.unwrap());
+    }
+    for stored in ["", "$2b$10$abcdefghijklmnopqrstuv", "plain", &"$".repeat(300)] {
+        assert!(Verifiable::parse(stored).is_none(), "{stored}");
+    }
+}
+
+#[tokio::test]
+async fn an_older_and_larger_hash_within_bounds_is_still_verified() {
+    let params = Params::new(32 * 1024, 3, 1, None).unwrap();
+    let salt = Salt::new(&[7; 16]).unwrap();
+    let hash = hasher().run(password("correct horse"), salt, params.clone()).await.unwrap();
+    let phc = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&params).unwrap(),
+        salt: Some(salt),
+        hash: Some(hash),
+    };
+    assert!(hasher().verify(&password("correct horse"), Some(&phc.to_string().into())).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_hasher_that_fails_says_nothing_of_the_password() {
+    // PWD-08
+    let hasher = hasher();
+    let hash = hasher.hash(&password("correct horse")).await.unwrap();
+    hasher.turns.close();
+    let errors = [
+        hasher.hash(&password("correct horse")).await.unwrap_err(),
+        hasher.verify(&password("correct horse"), Some(&hash)).await.unwrap_err(),
+        hasher.verify(&password("correct house"), None).await.unwrap_err(),
+    ];
+    for error in errors {
+        assert!(matches!(error.into(), ApiError::Internal(_)));
+    }
+}
+
+#[test]
+fn a_hash_is_outdated_by_any_other_cost() {
+    // PWD-07
+    let outdated = |head: &str| StoredHash::from(format!("{head}{}", &NOBODY[HEAD..])).is_outdated();
+    assert!(!outdated("$argon2id$v=19$m=19456,t=2,p=1"));
+    for head in ["$argon2id$v=19$m=19456,t=3,p=1", "$argon2id$v=19$m=12288,t=2,p=1", "$argon2id$v=19$m=65536,t=2,p=1"] {
+        assert!(outdated(head), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn memory_is_used_again_and_never_more_than_was_asked_for() {
+    let hasher = hasher();
+    hasher.warm_up();
+    assert_eq!(lock(&hasher.memory).len(), 2);
+    let correct = password("correct horse");
+    let results = futures_util::future::join_all((0..6).map(|_| hasher.hash(&correct))).await;
+    assert!(results.iter().all(Result::is_ok));
+    assert_eq!(lock(&hasher.memory).len(), 2);
+}
