@@ -21,6 +21,7 @@ mod sessions;
 mod welcome_email;
 
 mod conflicts;
+mod costs;
 mod erasure;
 mod input;
 mod limits;

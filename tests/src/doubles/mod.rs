@@ -4,6 +4,7 @@
 //! What a double does not know (an operation, a parameter) it refuses rather than ignores. To add an operation, add an arm
 //! to `answer` of its service and the input as a struct beside it.
 
+mod capacity;
 mod faults;
 mod kept;
 mod secrets;
@@ -21,11 +22,13 @@ use shared::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
+pub use capacity::Units;
 pub use faults::{Call, Fault, Service};
 pub use secrets::Secrets;
 pub use ses::{SentMail, Ses, event as ses_event};
 pub use sqs::{Counts, QueueSettings, Sqs};
 
+use capacity::Capacity;
 use faults::Faults;
 use server::Server;
 
@@ -46,6 +49,7 @@ pub struct Aws {
     /// The secrets.
     pub secrets: Secrets,
     faults: Arc<Faults>,
+    capacity: Arc<Capacity>,
     _task: Arc<ServerTask>,
 }
 
@@ -63,9 +67,11 @@ impl Aws {
         let secrets = Secrets::open(clock, data)?;
         let faults = Arc::new(Faults::default());
 
+        let capacity = Arc::new(Capacity::default());
+        let dynamodb = dynamodb.map(|url| (url, Arc::clone(&capacity)));
         let server = Server::new(sqs.clone(), ses.clone(), secrets.clone(), Arc::clone(&faults), dynamodb);
         let task = tokio::spawn(server.run(listener)).abort_handle();
-        Ok(Self { endpoint, sqs, ses, secrets, faults, _task: Arc::new(ServerTask(task)) })
+        Ok(Self { endpoint, sqs, ses, secrets, faults, capacity, _task: Arc::new(ServerTask(task)) })
     }
 
     /// Makes the next `times` calls of `operation` (`SendMessage`, `SendEmail`, ...) meet `fault`, after any that were
@@ -104,6 +110,17 @@ impl Aws {
     /// Empties the log of calls.
     pub fn clear_calls(&self) {
         self.faults.clear_calls();
+    }
+
+    /// Counts DynamoDB's capacity units from here on, from nothing.
+    pub fn count_capacity(&self) {
+        self.capacity.count();
+    }
+
+    /// What calls consumed since it was told to count.
+    #[must_use]
+    pub fn capacity(&self) -> Units {
+        self.capacity.so_far()
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONNECTION, TRANSFER_ENCODING};
+use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,6 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use super::capacity::Capacity;
 use super::faults::{Call, Fault, Faults, Service};
 use super::secrets::Secrets;
 use super::ses::Ses;
@@ -32,13 +33,19 @@ pub(super) struct Server {
     ses: Ses,
     secrets: Secrets,
     faults: Arc<Faults>,
-    dynamodb: Option<String>,
+    dynamodb: Option<(String, Arc<Capacity>)>,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
 impl Server {
-    /// Puts the services together; `dynamodb` is the base URL of an emulator.
-    pub(super) fn new(sqs: Sqs, ses: Ses, secrets: Secrets, faults: Arc<Faults>, dynamodb: Option<String>) -> Self {
+    /// Puts the services together; `dynamodb` is the base URL of an emulator, and what counts its units.
+    pub(super) fn new(
+        sqs: Sqs,
+        ses: Ses,
+        secrets: Secrets,
+        faults: Arc<Faults>,
+        dynamodb: Option<(String, Arc<Capacity>)>,
+    ) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self { sqs, ses, secrets, faults, dynamodb, client }
     }
@@ -118,16 +125,19 @@ impl Server {
         wire::reply(call, outcome)
     }
 
-    /// Hands a request on to the DynamoDB emulator, and its answer back, both as they are.
+    /// Hands a request on to the DynamoDB emulator, and its answer back, both as they are; but that it asks what it consumes, if
+    /// that is counted.
     async fn forward(&self, operation: &str, mut head: Parts, body: Bytes) -> Result<Reply, Refusal> {
-        let Some(base) = &self.dynamodb else {
+        let Some((base, capacity)) = &self.dynamodb else {
             return Err(Refusal::unknown_operation(operation));
         };
         let failed = |error: String| Refusal::internal(format!("DynamoDB at {base}: {error}"));
         head.uri = base.parse::<Uri>().map_err(|error| failed(error.to_string()))?;
-        let answer = self.client.request(Request::from_parts(head, Full::new(body))).await;
+        head.headers.remove(CONTENT_LENGTH); // hyper counts anew
+        let answer = self.client.request(Request::from_parts(head, Full::new(capacity.asked(body)))).await;
         let (mut head, body) = answer.map_err(|error| failed(error.to_string()))?.into_parts();
         let body = body.collect().await.map_err(|error| failed(error.to_string()))?.to_bytes();
+        capacity.add(operation, &body);
         // These two speak of the connection to the emulator, not of the one to the client.
         head.headers.remove(CONNECTION);
         head.headers.remove(TRANSFER_ENCODING);

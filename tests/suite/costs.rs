@@ -1,0 +1,91 @@
+//! What each route costs, when all is well: calls and capacity units. If one of them grows here, it does so on the bill.
+
+use std::collections::BTreeMap;
+
+use http::header::AUTHORIZATION;
+use serde_json::json;
+use tests::event::HttpRequest;
+use tests::world::{Actor, PASSWORD, World, request};
+
+use crate::input::posted;
+
+const LOGIN: &str = "/api/auth/login";
+
+/// A request: the calls that it makes, and the units that they read and write. What a refused transaction consumes is not told.
+struct Cost(&'static str, &'static str, f64, f64);
+
+const COSTS: [Cost; 13] = [
+    Cost("register", "SendMessage, TransactWriteItems, UpdateItem", 0.0, 10.0),
+    Cost("register under a key", "SendMessage, TransactWriteItems, UpdateItem", 0.0, 12.0),
+    Cost("register again under it", "GetItem, PutItem, Query, TransactWriteItems, 6 UpdateItem", 2.0, 7.0),
+    Cost("register a taken address", "TransactWriteItems, UpdateItem", 0.0, 1.0),
+    Cost("login", "GetItem, PutItem, Query, 5 UpdateItem", 2.0, 6.0), // without its limits: 2.0, 1.0
+    Cost("login with a wrong password", "GetItem, Query, 3 UpdateItem", 2.0, 3.0),
+    Cost("login to no account", "GetItem, Query, 3 UpdateItem", 2.0, 3.0),
+    Cost("refresh", "GetItem, UpdateItem", 1.0, 1.0),
+    Cost("logout", "UpdateItem", 0.0, 1.0),
+    Cost("me", "GetItem", 1.0, 0.0),
+    Cost("sessions", "Query", 1.0, 0.0),
+    Cost("end a session", "Query, UpdateItem", 1.0, 1.0),
+    Cost("send-welcome-email", "GetItem, SendMessage, TransactWriteItems", 1.0, 5.0),
+];
+
+fn ask<'a>(what: &str, ada: &Actor, session: &'a str) -> HttpRequest<'a> {
+    let ada_and = |password: &str| json!({"email": "ada@example.com", "password": password});
+    let authorized = |method, path| {
+        let mut request = request(method, path);
+        request.headers.insert(AUTHORIZATION, ada.bearer().parse().unwrap());
+        request
+    };
+    let keyed = |mut request: HttpRequest<'a>| {
+        request.headers.insert("idempotency-key", "a".parse().unwrap());
+        request
+    };
+    let bob = json!({"email": "bob@example.com", "password": PASSWORD});
+    let refresh = json!({"refreshToken": ada.refresh_token});
+    match what {
+        "register" => posted("/api/auth/register", &bob),
+        "register under a key" | "register again under it" => keyed(posted("/api/auth/register", &bob)),
+        "register a taken address" => posted("/api/auth/register", &ada_and(PASSWORD)),
+        "login" => posted(LOGIN, &ada_and(PASSWORD)),
+        "login with a wrong password" => posted(LOGIN, &ada_and("another password")),
+        "login to no account" => posted(LOGIN, &json!({"email": "nobody@example.com", "password": PASSWORD})),
+        "refresh" => posted("/api/auth/refresh", &refresh),
+        "logout" => posted("/api/auth/logout", &refresh),
+        "me" => authorized("GET", "/api/auth/me"),
+        "sessions" => authorized("GET", "/api/auth/sessions"),
+        "end a session" => authorized("DELETE", session),
+        "send-welcome-email" => authorized("POST", "/api/auth/send-welcome-email"),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn every_route_costs_what_it_did() {
+    // LIM-01; design, 3
+    for Cost(what, calls, read, write) in COSTS {
+        let world = World::new().await;
+        world.leave_mail();
+        let ada = world.registered("ada@example.com").await;
+        let session = format!("/api/auth/sessions/{}", world.rows("SESSION#")[0]["sessionId"]["S"].as_str().unwrap());
+        if what == "register again under it" {
+            assert_eq!(world.send(ask(what, &ada, &session)).await.status, 201);
+        }
+        assert_eq!(world.get("/api/auth/me", Some(&ada.bearer())).await.status, 200, "so that keys are known");
+        world.aws().clear_calls();
+        world.aws().count_capacity();
+        world.send(ask(what, &ada, &session)).await;
+        let units = world.aws().capacity();
+        assert_eq!((made(&world).as_str(), units.read, units.write), (calls, read, write), "{what}");
+    }
+}
+
+/// The calls that were made, in alphabetical order: some are made at once.
+fn made(world: &World) -> String {
+    let mut counts = BTreeMap::new();
+    for call in world.aws().calls() {
+        *counts.entry(call.operation).or_insert(0) += 1;
+    }
+    let told = |(operation, count): (String, i32)| if count == 1 { operation } else { format!("{count} {operation}") };
+    counts.into_iter().map(told).collect::<Vec<_>>().join(", ")
+}
