@@ -13,7 +13,7 @@ use tracing::Instrument;
 use crate::aws::{self, Clients};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Function, LogLevel};
-use crate::domain::UserId;
+use crate::domain::{Status, User, UserId};
 use crate::error::ApiError;
 use crate::http::{self, Request, Response};
 use crate::log;
@@ -100,6 +100,19 @@ impl App {
     pub async fn authenticate(&self, request: &Request, now: Timestamp) -> Result<AccessClaims, ApiError> {
         let token = request.bearer_token()?;
         self.verify(token, &request.issuer(&self.config)?, now).await
+    }
+
+    /// The user who sends a request, as of now.
+    ///
+    /// # Errors
+    /// Those of [`Self::authenticate`]; 401 for a disabled user, and 404 for one who is gone.
+    pub async fn user(&self, request: &Request, now: Timestamp) -> Result<User, ApiError> {
+        let claims = self.authenticate(request, now).await?;
+        let user = self.users.find(claims.user).await?.ok_or(ApiError::UserNotFound)?;
+        match user.status {
+            Status::Active => Ok(user),
+            Status::Disabled => Err(ApiError::InvalidToken("disabled user")),
+        }
     }
 
     /// What an access token of this issuer says.

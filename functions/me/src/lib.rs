@@ -4,7 +4,6 @@ use http::StatusCode;
 use serde::Serialize;
 use shared::answers::UserBody;
 use shared::app::App;
-use shared::domain::Status;
 use shared::error::ApiError;
 use shared::http::{self as web, Request, Response};
 
@@ -15,11 +14,6 @@ struct Body<'a> {
 
 /// 200 with the account; 404 when it is gone.
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
-    let now = app.clock.now();
-    let claims = app.authenticate(&request, now).await?;
-    let user = app.users.find(claims.user).await?.ok_or(ApiError::UserNotFound)?;
-    if user.status != Status::Active {
-        return Err(ApiError::InvalidToken("disabled user"));
-    }
+    let user = app.user(&request, app.clock.now()).await?;
     web::json(StatusCode::OK, &Body { user: UserBody::from(&user) })
 }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde::Serialize;
 use shared::app::App;
-use shared::domain::{Mail, MailId, Status};
+use shared::domain::{Mail, MailId};
 use shared::error::ApiError;
 use shared::http::{self as web, Request, Response};
 use shared::store::{Limit, Owed};
@@ -20,11 +20,7 @@ struct Body {
 /// for it.
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let now = app.clock.now();
-    let claims = app.authenticate(&request, now).await?;
-    let user = app.users.find(claims.user).await?.ok_or(ApiError::UserNotFound)?;
-    if user.status != Status::Active {
-        return Err(ApiError::InvalidToken("disabled user"));
-    }
+    let user = app.user(&request, now).await?;
     if user.is_suppressed() {
         return Err(ApiError::EmailSuppressed);
     }
