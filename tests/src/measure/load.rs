@@ -81,16 +81,16 @@ async fn honest(api: Api, email: String, answer: Value, work: Work, tally: Tally
             Work::Refresh => false,
             Work::Mixed | Work::UnderAttack => round % 11 == 0,
         };
-        if logs_in {
-            let body = json!({"email": email, "password": PASSWORD, "deviceToken": answer["deviceToken"]});
-            tally.count("honest", api.post("login", &body).await?.0);
+        let (path, body) = if logs_in {
+            ("login", json!({"email": email, "password": PASSWORD, "deviceToken": answer["deviceToken"]}))
         } else {
-            let (status, body) = api.post("refresh", &json!({"refreshToken": token})).await?;
-            if status == 200 {
-                token = body["refreshToken"].clone();
-            }
-            tally.count("honest", status);
+            ("refresh", json!({"refreshToken": token}))
+        };
+        let (status, body) = api.post(path, &body).await?;
+        if status == 200 {
+            token = body["refreshToken"].clone();
         }
+        tally.count("honest", status);
     }
     Ok(())
 }
