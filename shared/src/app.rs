@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Serialize;
 use serde_json::Value;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::aws::{self, Clients};
 use crate::clock::Clock;
@@ -99,7 +99,9 @@ impl App {
     /// 401 without a good token; 503 when the keys cannot be had.
     pub async fn authenticate(&self, request: &Request, now: Timestamp) -> Result<AccessClaims, ApiError> {
         let token = request.bearer_token()?;
-        self.verify(token, &request.issuer(&self.config)?, now).await
+        let claims = self.verify(token, &request.issuer(&self.config)?, now).await?;
+        Span::current().record("user", claims.user.to_string());
+        Ok(claims)
     }
 
     /// The user who sends a request, as of now.

@@ -40,9 +40,14 @@ pub enum ApiError {
     /// 404: the user has no such session, or has it no more.
     #[error("no such session")]
     SessionNotFound,
-    /// 429: it was asked for too often; how long until it may be again.
-    #[error("too many requests")]
-    TooManyRequests(SignedDuration),
+    /// 429: it was asked for too often, by whom `limit` counts; how long until it may be again.
+    #[error("too many requests: {limit}")]
+    TooManyRequests {
+        /// What is counted, for the log.
+        limit: &'static str,
+        /// How long.
+        wait: SignedDuration,
+    },
     /// 503: something that Latchkey depends on did not answer as it should. Asking again may help.
     #[error("unavailable: {0}")]
     Unavailable(String),

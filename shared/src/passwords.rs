@@ -42,11 +42,12 @@ impl StoredHash {
         self.0.expose_secret()
     }
 
-    /// Whether a hash that is made today would be another kind than this one.
+    /// Whether it was made with less memory, or in fewer passes, than hashes are today. One that was made with more stays: the
+    /// parameters were lowered, or another version is being rolled back.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
-        let cost = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
-        Verifiable::parse(self.expose()).is_none_or(|stored| cost(&stored.params) != cost(&PARAMS))
+        let is_weak = |params: &Params| params.m_cost() < PARAMS.m_cost() || params.t_cost() < PARAMS.t_cost();
+        Verifiable::parse(self.expose()).is_some_and(|stored| is_weak(&stored.params))
     }
 }
 

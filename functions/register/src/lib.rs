@@ -12,6 +12,7 @@ use shared::http::{self as web, Request, Response};
 use shared::sign_in;
 use shared::signing_keys::{Digests, KeySet, Purpose};
 use shared::store::{Created, Idempotency, Limit};
+use tracing::Span;
 
 /// 201 with the account and its first tokens; 409 when the address has an account; 429 when its network asks too often, before the
 /// password costs anything.
@@ -29,9 +30,10 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let keys = app.signing_keys.current(now).await?;
 
     let network = request.network().unwrap_or_default(); // who comes from nowhere comes from one network
+    Span::current().record("network", keys.pseudonym(&network));
     let counter = keys.digests().digest(Purpose::RegistrationsOfNetwork, &[network.as_bytes()]);
     if let Some(wait) = app.limits.take(&counter, Limit::hourly(app.config.registrations_per_network), now).await? {
-        return Err(ApiError::TooManyRequests(wait));
+        return Err(ApiError::TooManyRequests { limit: "registrations", wait });
     }
 
     let context = Context::new(&email, name.as_ref(), &app.config.service_name);

@@ -31,7 +31,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     match app.outbox.put(&mail, Limit::daily(app.config.welcome_emails_per_day), now).await? {
         Owed::Now => app.mail_queue.announce(mail.key).await,
         Owed::Before => {}
-        Owed::TooMany(wait) => return Err(ApiError::TooManyRequests(wait)),
+        Owed::TooMany(wait) => return Err(ApiError::TooManyRequests { limit: "welcome mails", wait }),
     }
     web::json(StatusCode::ACCEPTED, &Body { message: "Welcome email queued" })
 }

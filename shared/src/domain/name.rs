@@ -60,18 +60,15 @@ impl Name {
 }
 
 impl Name {
-    /// Whether a mail program could make a link of it, or of a part: by a slash, or a dot between what could be two labels.
+    /// Whether a mail program could make a link of it, or of a part: by a slash, or a dot between what could be two labels. What is
+    /// between them and cannot be seen counts as seen: a mail program may drop it.
     #[must_use]
     pub fn could_be_link(&self) -> bool {
-        let mut labels = self.0.split(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']); // IDNA's dots
-        let mut before = labels.next().unwrap_or_default();
-        self.0.contains('/')
-            || labels.any(|label| {
-                let is_link = before.ends_with(char::is_alphanumeric)
-                    && label.chars().take_while(|c| c.is_alphanumeric()).count() > 1;
-                before = label;
-                is_link
-            })
+        let is_link = |word: &str| {
+            let mut labels = word.split(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']); // IDNA's dots
+            !labels.next().unwrap_or_default().is_empty() && labels.any(|label| label.chars().nth(1).is_some())
+        };
+        self.0.contains('/') || self.0.split_whitespace().any(is_link)
     }
 }
 

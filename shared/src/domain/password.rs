@@ -10,11 +10,11 @@ use super::{Code, Email, Name, Rejected};
 const MAX_CODE_POINTS: usize = 128;
 const MAX_BYTES: usize = 512;
 
-/// How much of a password is estimated: what takes a million guesses so far takes more as a whole. An estimate's time grows with
-/// the square of it, and would be half a second of the worst.
+/// How much of a password is estimated, at its beginning and at its end: as a whole it takes no fewer guesses. An estimate's time
+/// grows with the square of it, and would be half a second of the worst.
 const ESTIMATED_CODE_POINTS: usize = 24;
-/// The words that an estimate knows of a person: the longest, if there are more, and none that is in many passwords by chance.
-const MAX_WORDS: usize = 16;
+/// The words that an estimate knows of a person, and how long each is at least: shorter ones are in many passwords by chance.
+const MAX_WORDS: usize = 24;
 const MIN_WORD_LENGTH: usize = 3;
 
 /// A password that somebody presents. It has no `Display` and no `Serialize`, and its `Debug` is redacted.
@@ -63,11 +63,12 @@ impl NewPassword {
     }
 
     /// Refuses it if somebody who knows `context`, and which passwords, words, names, dates and rows of keys are common, guesses it
-    /// within a million guesses (Wheeler, "zxcvbn", USENIX Security 2016). To find out costs up to what a hash costs.
+    /// within a million guesses (Wheeler, "zxcvbn", USENIX Security 2016). To find out costs little, and at the worst what two hashes
+    /// cost.
     pub fn refuse_if_guessable(&self, context: &Context) -> Result<(), Rejected> {
         let words: Vec<_> = context.0.iter().map(String::as_str).collect();
-        let estimate = zxcvbn(&estimated(self.0.expose()), &words);
-        if estimate.score() >= Score::Two {
+        let estimate = zxcvbn(&beginning(self.0.expose()), &words);
+        if estimate.score() >= Score::Two || zxcvbn(&end(self.0.expose()), &words).score() >= Score::Two {
             return Ok(());
         }
         let reason = estimate.feedback().and_then(Feedback::warning).map(|warning| warning.to_string());
@@ -97,16 +98,16 @@ impl Context {
         let address = email.as_typed();
         let (local_part, domain) = address.split_once('@').unwrap_or_default();
         let mut words = Vec::new();
-        for text in [address, local_part, domain, name.map_or("", Name::as_str), service_name] {
+        for text in [name.map_or("", Name::as_str), service_name, local_part, address, domain] {
             let text: String = text.nfkc().collect();
             let parts = text.split(|c: char| !c.is_alphanumeric());
-            words.extend([estimated(&text), estimated(&parts.clone().collect::<String>())]);
-            words.extend(parts.map(estimated));
+            let whole = [beginning(&text), end(&text), beginning(&parts.clone().collect::<String>())];
+            for word in whole.into_iter().chain(parts.map(beginning)) {
+                if word.chars().count() >= MIN_WORD_LENGTH && words.len() < MAX_WORDS && !words.contains(&word) {
+                    words.push(word);
+                }
+            }
         }
-        let length = |word: &String| word.chars().count();
-        words.retain(|word| length(word) >= MIN_WORD_LENGTH);
-        words.sort_by_key(|word| std::cmp::Reverse(length(word)));
-        words.truncate(MAX_WORDS);
         Self(words)
     }
 }
@@ -118,8 +119,12 @@ impl fmt::Debug for Context {
     }
 }
 
-fn estimated(text: &str) -> String {
+fn beginning(text: &str) -> String {
     text.chars().take(ESTIMATED_CODE_POINTS).collect()
+}
+
+fn end(text: &str) -> String {
+    text.chars().skip(text.chars().count().saturating_sub(ESTIMATED_CODE_POINTS)).collect()
 }
 
 #[cfg(test)]
@@ -145,6 +150,9 @@ mod tests {
             &"xylophone owls ".repeat(8),
         ] {
             assert!(choose(text).is_ok(), "{text}");
+        }
+        for beginning in ["a".repeat(24), "Grace.Hopper+navy@bücher.example".to_owned()] {
+            assert!(choose(&format!("{beginning} and a zebra of mnvtqzkw")).is_ok(), "{beginning} is not all of it");
         }
         for text in ["", "1234567", "🔑🔑🔑🔑🔑🔑🔑", "\u{fdfa}", "\u{1112}\u{1161}\u{11ab}".repeat(3).as_str()]
         {

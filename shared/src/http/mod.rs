@@ -12,6 +12,7 @@ use http::StatusCode;
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::app::App;
 use crate::clock::time_left;
@@ -34,7 +35,8 @@ where
         Ok(request) => request.request_context.request_id.clone().unwrap_or(context.request_id),
         Err(_) => context.request_id,
     };
-    let span = tracing::error_span!("request", request_id); // of the highest level, so that every line has its field
+    // Of the highest level, so that every line has its fields; two of them once they are known.
+    let span = tracing::error_span!("request", request_id, user = Empty, network = Empty);
     let result = match request {
         Ok(request) => {
             let answer = AssertUnwindSafe(handle(app, Request::new(request))).catch_unwind().instrument(span.clone());
@@ -66,8 +68,8 @@ fn log_failure(error: &ApiError, status: StatusCode) {
         ApiError::Internal(_) | ApiError::Unavailable(_) => {
             return tracing::error!(event = "request_failed", status, reason = %error);
         }
-        ApiError::TooManyRequests(_) => {
-            return tracing::warn!(event = "excess_rate_limit_exceeded", status, metric.RequestsOverLimit = 1);
+        ApiError::TooManyRequests { limit, .. } => {
+            return tracing::warn!(event = "excess_rate_limit_exceeded", status, limit, metric.RequestsOverLimit = 1);
         }
         ApiError::Invalid(_) | ApiError::BodyTooLarge | ApiError::NotJson => "input_validation_fail",
         _ => "request_refused",

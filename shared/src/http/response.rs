@@ -153,7 +153,7 @@ pub(super) fn problem(error: &ApiError, request_id: &str) -> Response {
             "Unsupported media type",
             Some("Send JSON, with the header Content-Type: application/json"),
         ),
-        ApiError::TooManyRequests(_) => {
+        ApiError::TooManyRequests { .. } => {
             (StatusCode::TOO_MANY_REQUESTS, "Too many requests", Some("Try again when Retry-After has passed"))
         }
         ApiError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "Internal server error", None),
@@ -179,7 +179,7 @@ pub(super) fn problem(error: &ApiError, request_id: &str) -> Response {
         response.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     match error {
-        ApiError::TooManyRequests(wait) => response.retry_after(*wait),
+        ApiError::TooManyRequests { wait, .. } => response.retry_after(*wait),
         ApiError::Unavailable(_) => response.retry_soon(),
         _ => response,
     }

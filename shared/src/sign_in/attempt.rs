@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
+use tracing::Span;
 
 use crate::app::App;
 use crate::domain::{Device, Email};
@@ -8,21 +11,24 @@ use crate::http::Request;
 use crate::signing_keys::{KeySet, Purpose};
 use crate::store::{self, Bound, Counted, Limit};
 
+/// What may fail beside a login takes no longer, lest it fail the login.
+pub(super) const BESIDE: Duration = Duration::from_secs(2);
+
 /// An attempt to log in. It is counted before anything is spent on it, told of in the log without a name, and taken back when it
 /// succeeds. What one counter counted stays counted when another refuses.
 #[derive(Debug)]
 pub(super) struct Attempt {
-    /// What stands in the log for the address, whether it has an account or not, and for the network.
+    /// What stands in the log for the address, whether it has an account or not.
     pseudonym: String,
-    network: String,
-    taken_back: Vec<store::Attempt>,
+    of_account_and_network: Counted,
+    to_take_back: Vec<store::Attempt>,
 }
 
 impl Attempt {
     /// Counts it for its network, and for its account and network, by one write each, at once.
     ///
     /// # Errors
-    /// 429, 503.
+    /// 429 for the network's limit, 503.
     pub(super) async fn of_network(
         app: &App,
         keys: &KeySet,
@@ -30,25 +36,28 @@ impl Attempt {
         now: Timestamp,
     ) -> Result<Self, ApiError> {
         let network = request.network().unwrap_or_default(); // who comes from nowhere comes from one network
-        let digest = |purpose, parts: &[&[u8]]| keys.digests().digest(purpose, parts);
-        let of_network = digest(Purpose::LoginsOfNetwork, &[network.as_bytes()]);
-        let of_both = digest(Purpose::LoginsOfAccountAndNetwork, &[email.canonical().as_bytes(), network.as_bytes()]);
+        Span::current().record("network", keys.pseudonym(&network));
+        let (address, network) = (email.canonical().as_bytes(), network.as_bytes());
+        let of_network = keys.digests().digest(Purpose::LoginsOfNetwork, &[network]);
+        let of_both = keys.digests().digest(Purpose::LoginsOfAccountAndNetwork, &[address, network]);
         let per_both = Limit { most: app.config.logins_per_account_and_network, every: SignedDuration::from_mins(15) };
-        let (wait, counted) = tokio::join!(
+        let (wait, of_account_and_network) = tokio::join!(
             app.limits.take(&of_network, Limit::hourly(app.config.logins_per_network), now),
             app.limits.attempt(&of_both, Bound::Most(per_both), now),
         );
-        let (pseudonym, network) = (keys.pseudonym(email.canonical()), keys.pseudonym(&network));
-        let mut attempt = Self { pseudonym, network, taken_back: Vec::new() };
-        if let Some(wait) = wait? {
-            return Err(attempt.one_too_many("network", wait));
+        let attempt = Self {
+            pseudonym: keys.pseudonym(email.canonical()),
+            of_account_and_network: of_account_and_network?,
+            to_take_back: Vec::new(),
+        };
+        match wait? {
+            Some(wait) => Err(attempt.one_too_many("network", wait)),
+            None => Ok(attempt),
         }
-        attempt.keep("account and network", counted?)?;
-        Ok(attempt)
     }
 
-    /// Counts it for its account, whatever its network; for its device instead, if the account was logged in to on that before: nobody
-    /// else's failures shut that out.
+    /// Counts it for its account, whatever its network, by one write more. If the account was logged in to on its device before, that is
+    /// counted in the account's place, and its failures alone decide: nobody else's shut it out.
     ///
     /// # Errors
     /// 429, 503.
@@ -59,41 +68,44 @@ impl Attempt {
         (email, device): (&Email, Option<&Device>),
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        let (limit, digest) = match device {
-            Some(device) => ("device", keys.digests().digest(Purpose::FailuresOfDevice, &[&device.id])),
-            None => ("account", keys.digests().digest(Purpose::FailuresOfAccount, &[email.canonical().as_bytes()])),
+        match (&self.of_account_and_network, device) {
+            (Counted::As(attempt), _) => self.to_take_back.push(attempt.clone()),
+            (Counted::TooMany(_), Some(_)) => {}
+            (Counted::TooMany(wait), None) => return Err(self.one_too_many("account and network", *wait)),
+        }
+        let (limit, purpose, of) = match device {
+            Some(device) => ("device", Purpose::FailuresOfDevice, &device.id[..]),
+            None => ("account", Purpose::FailuresOfAccount, email.canonical().as_bytes()),
         };
         let slower = Bound::Slower(app.config.failed_logins_before_delay);
-        self.keep(limit, app.limits.attempt(&digest, slower, now).await?)
-    }
-
-    fn keep(&mut self, limit: &'static str, counted: Counted) -> Result<(), ApiError> {
-        match counted {
-            Counted::As(attempt) => self.taken_back.push(attempt),
+        match app.limits.attempt(&keys.digests().digest(purpose, &[of]), slower, now).await? {
+            Counted::As(attempt) => self.to_take_back.push(attempt),
             Counted::TooMany(wait) => return Err(self.one_too_many(limit, wait)),
         }
         Ok(())
     }
 
     fn one_too_many(&self, limit: &'static str, wait: SignedDuration) -> ApiError {
-        tracing::warn!(event = "authn_login_fail_max", limit, pseudonym = self.pseudonym, network = self.network);
-        ApiError::TooManyRequests(wait)
+        tracing::warn!(event = "authn_login_fail_max", limit, pseudonym = self.pseudonym);
+        ApiError::TooManyRequests { limit, wait }
     }
 
     /// The refusal of one that failed, for whatever reason.
     pub(super) fn failed(&self, reason: &'static str) -> ApiError {
-        let Self { pseudonym, network, .. } = self;
-        tracing::warn!(event = "authn_login_fail", reason, pseudonym, network, metric.FailedLogins = 1);
+        tracing::warn!(event = "authn_login_fail", reason, pseudonym = self.pseudonym, metric.FailedLogins = 1);
         ApiError::InvalidCredentials(reason)
     }
 
     /// Takes it back where it counts as a failure. If that fails it stays counted: too strict by one, and no reason to refuse
     /// whoever is logged in.
-    pub(super) async fn release(&self, app: &App) {
-        for result in join_all(self.taken_back.iter().map(|attempt| app.limits.release(attempt))).await {
-            if let Err(error) = result {
-                tracing::warn!(event = "attempt_not_released", reason = %error);
-            }
+    pub(super) async fn take_back(&self, app: &App) {
+        let taken_back = join_all(self.to_take_back.iter().map(|attempt| app.limits.release(attempt)));
+        let reason = match tokio::time::timeout(BESIDE, taken_back).await {
+            Ok(results) => results.into_iter().find_map(Result::err).map(|error| error.to_string()),
+            Err(elapsed) => Some(elapsed.to_string()),
+        };
+        if let Some(reason) = reason {
+            tracing::warn!(event = "attempt_not_taken_back", reason);
         }
     }
 }

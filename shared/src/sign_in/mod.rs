@@ -2,8 +2,6 @@
 
 mod attempt;
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use crate::answers::{SignedIn, UserBody, tokens};
@@ -14,10 +12,7 @@ use crate::http::Request;
 use crate::passwords::StoredHash;
 use crate::signing_keys::KeySet;
 
-use attempt::Attempt;
-
-/// What may fail beside a login takes no longer, lest it fail the login.
-const BESIDE: Duration = Duration::from_secs(2);
+use attempt::{Attempt, BESIDE};
 
 /// Somebody who knows an account's password.
 #[derive(Debug)]
@@ -54,11 +49,18 @@ pub async fn identify(
     attempt.of_account(app, keys, (email, device.as_ref()), now).await?;
 
     let id = credential.as_ref().map_or_else(|| UserId::new(now), |credential| credential.user); // a partition of nobody's
-    let (matches, account) = tokio::join!(
-        app.passwords.verify(password, credential.as_ref().map(|credential| &credential.hash)),
-        app.users.account(id),
-    );
-    let (matches, account) = (matches?, account?);
+    let found = async {
+        let hash = credential.as_ref().map(|credential| &credential.hash);
+        let (matches, account) = tokio::join!(app.passwords.verify(password, hash), app.users.account(id));
+        Ok::<_, ApiError>((matches?, account?))
+    };
+    let (matches, account) = match found.await {
+        Ok(found) => found,
+        Err(error) => {
+            attempt.take_back(app).await; // nobody failed but we
+            return Err(error);
+        }
+    };
     let user = match account.user {
         Some(user) if matches && user.status == Status::Active => user,
         Some(_) if matches => return Err(attempt.failed("disabled user")),
@@ -84,13 +86,12 @@ impl Identified {
     ) -> Result<SignedIn<'_>, ApiError> {
         let session = Session::new(&self.user, request.user_agent(), request.network(), now);
         let surplus = surplus(&self.sessions, &self.user, now);
-        let beside = async { tokio::join!(self.attempt.release(app), self.renew_hash(app)) };
-        let (opened, beside) =
-            tokio::join!(app.sessions.open(&session, &surplus, now), tokio::time::timeout(BESIDE, beside));
+        let (opened, (), ()) = tokio::join!(
+            app.sessions.open(&session, &surplus, now),
+            self.attempt.take_back(app),
+            self.renew_hash(app),
+        );
         opened?;
-        if beside.is_err() {
-            tracing::warn!(event = "login_cut_short");
-        }
         tracing::info!(event = "authn_login_success", user = %self.user.id, session = %session.id, metric.Logins = 1);
 
         let tokens = tokens(app, keys, request, &session, now)?;
@@ -102,13 +103,16 @@ impl Identified {
     /// If that fails, the old hash is as good as it was: the next login tries again.
     async fn renew_hash(&self, app: &App) {
         let Some((password, outdated)) = &self.outdated else { return };
-        let renewed = match app.passwords.hash(password).await {
-            Ok(hash) => app.users.replace_hash(&self.user.email, outdated, &hash).await.map_err(ApiError::from),
-            Err(error) => Err(error.into()),
+        let renew = async {
+            let hash = app.passwords.hash(password).await?;
+            Ok::<_, ApiError>(app.users.replace_hash(&self.user.email, outdated, &hash).await?)
         };
-        match renewed {
-            Ok(()) => tracing::info!(event = "password_rehashed", user = %self.user.id),
-            Err(error) => tracing::warn!(event = "password_not_rehashed", user = %self.user.id, reason = %error),
-        }
+        let reason = match tokio::time::timeout(BESIDE, renew).await {
+            Ok(Ok(true)) => return tracing::info!(event = "password_rehashed", user = %self.user.id),
+            Ok(Ok(false)) => return, // another login was quicker
+            Ok(Err(error)) => error.to_string(),
+            Err(elapsed) => elapsed.to_string(),
+        };
+        tracing::warn!(event = "password_not_rehashed", user = %self.user.id, reason);
     }
 }

@@ -167,11 +167,11 @@ impl Users {
         Ok(Some(Credential { user: row.user_id, hash: row.hash.into() }))
     }
 
-    /// Replaces an address's hash, if it is still this one. If it is not, somebody was quicker, or this was sent twice.
+    /// Replaces an address's hash, if it is still this one. Whether it was: else somebody was quicker, or this was sent twice.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn replace_hash(&self, email: &Email, old: &StoredHash, new: &StoredHash) -> Result<(), StoreError> {
+    pub async fn replace_hash(&self, email: &Email, old: &StoredHash, new: &StoredHash) -> Result<bool, StoreError> {
         let request = self.tables.client.update_item().table_name(&self.tables.credentials);
         let request = request
             .key("pk", text(email.canonical()))
@@ -180,7 +180,7 @@ impl Users {
             .expression_attribute_names("#hash", "hash")
             .expression_attribute_values(":old", text(old.expose()))
             .expression_attribute_values(":new", text(new.expose()));
-        update_if(request).await.map(drop)
+        update_if(request).await
     }
 
     /// The user, as of now.

@@ -33,7 +33,7 @@ pub fn spellings(canary: &str) -> [String; 5] {
 /// Does all that can be done, well and badly. The texts that nobody is to be told.
 async fn lives(world: &World) -> Vec<String> {
     let mut secrets: Vec<_> =
-        [EMAIL, &EMAIL.to_lowercase(), NAME, PASSWORD, WRONG, "canary of a key"].map(str::to_owned).to_vec();
+        [EMAIL, &EMAIL.to_lowercase(), NAME, PASSWORD, WRONG, "canary-of-a-key"].map(str::to_owned).to_vec();
     let mut answered = async |path: &str, body: Value| {
         let mut request = posted(path, &body);
         request.headers.insert("idempotency-key", "canary-of-a-key".parse().unwrap());

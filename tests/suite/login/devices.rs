@@ -80,6 +80,22 @@ async fn a_token_of_nobodys_or_of_another_users_is_as_none() {
 }
 
 #[tokio::test]
+async fn failures_of_others_on_its_own_network_do_not_keep_a_known_device_out() {
+    // LIM-05
+    let world = World::new().await;
+    world.registered("ada@example.com").await;
+    let ada = ("ada@example.com", PASSWORD);
+    let token = from(&world, "198.51.100.1", ada.0, ada.1).await.text("deviceToken");
+    for _ in 0..10 {
+        from(&world, "192.0.2.1", "ada@example.com", WRONG).await;
+    }
+    for _ in 0..3 {
+        assert_eq!(from(&world, "192.0.2.1", ada.0, ada.1).await.status, 429);
+        assert_eq!(with_token(&world, "192.0.2.1", ada, &token).await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn a_known_device_that_fails_has_to_wait_as_well() {
     // LIM-05: so a stolen token is no way around the limits.
     let world = World::new().await;

@@ -150,6 +150,18 @@ async fn who_is_refused_for_their_network_makes_nobody_else_wait() {
 }
 
 #[tokio::test]
+async fn whom_the_store_failed_has_not_failed() {
+    // LIM-01, LOG-04
+    let world = World::with(&[("LOGINS_PER_ACCOUNT_AND_NETWORK", "2"), ("FAILED_LOGINS_BEFORE_DELAY", "2")]).await;
+    world.registered("ada@example.com").await;
+    for _ in 0..5 {
+        world.aws().fail(Service::DynamoDb, "Query", down(), 3);
+        assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 503);
+    }
+    login(&world, "ada@example.com").await;
+}
+
+#[tokio::test]
 async fn a_clock_that_is_behind_another_makes_nobody_wait() {
     // LIM-02: as that of a login beside this one may be
     let world = World::new().await;
@@ -211,7 +223,7 @@ async fn a_counter_that_cannot_be_taken_back_keeps_nobody_out() {
     login(&world, "ada@example.com").await;
     world.aws().clear_faults();
     let log = world.log();
-    assert!(log.iter().any(|line| line["event"] == "attempt_not_released"), "{log:?}");
+    assert!(log.iter().any(|line| line["event"] == "attempt_not_taken_back"), "{log:?}");
 }
 
 #[tokio::test]
