@@ -179,7 +179,7 @@ impl Config {
             min_password_length: env.within("MIN_PASSWORD_LENGTH", "a number from 8 to 64", 8..=64)?.unwrap_or(8),
             registrations_per_network: env
                 .within("REGISTRATIONS_PER_NETWORK", "a number from 1 to 1000000", 1..=1_000_000)?
-                .unwrap_or(50),
+                .unwrap_or(100),
             logins_per_account_and_network: env
                 .within("LOGINS_PER_ACCOUNT_AND_NETWORK", "a number from 1 to 100", 1..=100)?
                 .unwrap_or(10),

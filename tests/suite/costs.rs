@@ -11,23 +11,25 @@ use crate::input::posted;
 
 const LOGIN: &str = "/api/auth/login";
 
-/// A request: the calls that it makes, and the units that they read and write. What a refused transaction consumes is not told.
-struct Cost(&'static str, &'static str, f64, f64);
+/// A request: its answer's status, the calls that it makes, and the units that they read and write. What a refused transaction consumes is not told.
+struct Cost(&'static str, u16, &'static str, f64, f64);
 
-const COSTS: [Cost; 13] = [
-    Cost("register", "SendMessage, TransactWriteItems, UpdateItem", 0.0, 10.0),
-    Cost("register under a key", "SendMessage, TransactWriteItems, UpdateItem", 0.0, 12.0),
-    Cost("register again under it", "GetItem, PutItem, Query, TransactWriteItems, 6 UpdateItem", 2.0, 7.0),
-    Cost("register a taken address", "TransactWriteItems, UpdateItem", 0.0, 1.0),
-    Cost("login", "GetItem, PutItem, Query, 5 UpdateItem", 2.0, 6.0), // without its limits: 2.0, 1.0
-    Cost("login with a wrong password", "GetItem, Query, 3 UpdateItem", 2.0, 3.0),
-    Cost("login to no account", "GetItem, Query, 3 UpdateItem", 2.0, 3.0),
-    Cost("refresh", "GetItem, UpdateItem", 1.0, 1.0),
-    Cost("logout", "UpdateItem", 0.0, 1.0),
-    Cost("me", "GetItem", 1.0, 0.0),
-    Cost("sessions", "Query", 1.0, 0.0),
-    Cost("end a session", "Query, UpdateItem", 1.0, 1.0),
-    Cost("send-welcome-email", "GetItem, SendMessage, TransactWriteItems", 1.0, 5.0),
+const COSTS: [Cost; 15] = [
+    Cost("register", 201, "SendMessage, TransactWriteItems, UpdateItem", 0.0, 10.0),
+    Cost("register under a key", 201, "SendMessage, TransactWriteItems, UpdateItem", 0.0, 12.0),
+    Cost("register again under it", 201, "GetItem, PutItem, Query, TransactWriteItems, 6 UpdateItem", 2.0, 7.0),
+    Cost("register a taken address", 409, "TransactWriteItems, UpdateItem", 0.0, 1.0),
+    Cost("login", 200, "GetItem, PutItem, Query, 5 UpdateItem", 2.0, 6.0), // without its limits: 2.0, 1.0
+    Cost("login with a wrong password", 401, "GetItem, Query, 3 UpdateItem", 2.0, 3.0),
+    Cost("login to no account", 401, "GetItem, Query, 3 UpdateItem", 2.0, 3.0),
+    Cost("refresh", 200, "GetItem, UpdateItem", 1.0, 1.0),
+    Cost("logout", 204, "UpdateItem", 0.0, 1.0),
+    Cost("me", 200, "GetItem", 1.0, 0.0),
+    Cost("sessions", 200, "Query", 1.0, 0.0),
+    Cost("end a session", 204, "Query, UpdateItem", 1.0, 1.0),
+    Cost("send-welcome-email", 202, "GetItem, SendMessage, TransactWriteItems", 1.0, 5.0),
+    Cost("jwks", 200, "", 0.0, 0.0),
+    Cost("health", 200, "GetItem", 1.0, 0.0),
 ];
 
 fn ask<'a>(what: &str, ada: &Actor, session: &'a str) -> HttpRequest<'a> {
@@ -56,6 +58,8 @@ fn ask<'a>(what: &str, ada: &Actor, session: &'a str) -> HttpRequest<'a> {
         "sessions" => authorized("GET", "/api/auth/sessions"),
         "end a session" => authorized("DELETE", session),
         "send-welcome-email" => authorized("POST", "/api/auth/send-welcome-email"),
+        "jwks" => request("GET", "/.well-known/jwks.json"),
+        "health" => request("GET", "/health"),
         other => panic!("{other}"),
     }
 }
@@ -63,7 +67,7 @@ fn ask<'a>(what: &str, ada: &Actor, session: &'a str) -> HttpRequest<'a> {
 #[tokio::test]
 async fn every_route_costs_what_it_did() {
     // LIM-01; design, 3
-    for Cost(what, calls, read, write) in COSTS {
+    for Cost(what, status, calls, read, write) in COSTS {
         let world = World::new().await;
         world.leave_mail();
         let ada = world.registered("ada@example.com").await;
@@ -74,7 +78,7 @@ async fn every_route_costs_what_it_did() {
         assert_eq!(world.get("/api/auth/me", Some(&ada.bearer())).await.status, 200, "so that keys are known");
         world.aws().clear_calls();
         world.aws().count_capacity();
-        world.send(ask(what, &ada, &session)).await;
+        assert_eq!(world.send(ask(what, &ada, &session)).await.status, status, "{what}");
         let units = world.aws().capacity();
         assert_eq!((made(&world).as_str(), units.read, units.write), (calls, read, write), "{what}");
     }

@@ -205,7 +205,7 @@ async fn a_password_that_is_guessed_first_is_refused_and_not_hashed() {
 
 #[tokio::test]
 async fn how_guessable_a_password_is_is_found_out_within_the_limit_alone() {
-    // LIM-06: it costs as much as a hash
+    // LIM-06: it may cost more than a hash
     let world = World::with(&[("REGISTRATIONS_PER_NETWORK", "2")]).await;
     let body = json!({"email": "ada@example.com", "password": "password"});
     let mut statuses = Vec::new();

@@ -190,6 +190,7 @@ fn the_published_keys_are_written_by_their_rotation_alone() {
         "Condition": {"ForAnyValue:StringEquals": {"dynamodb:LeadingKeys": ["KEYS"]}},
     }]);
     assert_eq!(policy["PolicyDocument"]["Statement"], denial);
+    assert!(super::read("shared/src/store/keys.rs").contains("\"KEYS\""), "the partition that the policy names");
     let denied: BTreeSet<_> = list(&policy["Roles"]).map(|role| function_of(role.as_str().expect("a role"))).collect();
     let writes = |rights: &Rights| {
         ["dynamodb:PutItem", "dynamodb:UpdateItem"]
