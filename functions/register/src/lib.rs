@@ -29,13 +29,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let now = app.clock.now();
     let keys = app.signing_keys.current(now).await?;
 
-    let network = request.network().unwrap_or_default(); // who comes from nowhere comes from one network
-    Span::current().record("network", keys.pseudonym(&network));
-    let counter = keys.digests().digest(Purpose::RegistrationsOfNetwork, &[network.as_bytes()]);
-    if let Some(wait) = app.limits.take(&counter, Limit::hourly(app.config.registrations_per_network), now).await? {
-        return Err(ApiError::TooManyRequests { limit: "registrations", wait });
-    }
-
+    count(app, &keys, &request, now).await?;
     let context = Context::new(&email, name.as_ref(), &app.config.service_name);
     let guessable = |rejected| Violation { field: Some("password"), rejected };
     password.refuse_if_guessable(&context).map_err(guessable)?;
@@ -56,6 +50,18 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
             web::json(StatusCode::CREATED, &SignedIn { user: UserBody::from(&user), tokens, device_token })
         }
         Created::Before(id) => again(app, &keys, &request, (id, &user.email, password.password()), now).await,
+    }
+}
+
+/// One more registration of the request's network; 429 when it is one too many.
+async fn count(app: &App, keys: &KeySet, request: &Request, now: Timestamp) -> Result<(), ApiError> {
+    let network = request.network().unwrap_or_default(); // who comes from nowhere comes from one network
+    Span::current().record("network", keys.pseudonym(&network));
+    let counter = keys.digests().digest(Purpose::RegistrationsOfNetwork, &[network.as_bytes()]);
+    let limit = Limit::hourly(app.config.registrations_per_network);
+    match app.limits.take(&counter, limit, now).await? {
+        Some(wait) => Err(ApiError::TooManyRequests { limit: "registrations", wait }),
+        None => Ok(()),
     }
 }
 
