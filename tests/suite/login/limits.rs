@@ -270,7 +270,7 @@ async fn no_counter_names_anyone() {
     let counters = world.rows("WINDOW#");
     assert_eq!(counters.len(), 3);
     let text = json!(counters).to_string();
-    assert!(!text.contains("ada") && !text.contains("192.0.2"), "{text}");
+    assert!(!text.contains("example") && !text.contains("192.0.2"), "{text}");
 }
 
 #[tokio::test]
