@@ -238,12 +238,15 @@ async fn no_bytes_whatever_are_our_fault() {
     let seed = Uuid::new_v4().as_u64_pair().0 | 1;
     println!("seed {seed}");
     let mut dice = Dice(seed);
-    let world = World::new().await;
+    // A mutant may be a registration, or a wrong password, and there are a hundred of each.
+    let limits = ["REGISTRATIONS_PER_NETWORK", "LOGINS_PER_NETWORK"].map(|limit| (limit, "200"));
+    let failures = ["LOGINS_PER_ACCOUNT_AND_NETWORK", "FAILED_LOGINS_BEFORE_DELAY"].map(|limit| (limit, "100"));
+    let world = World::with(&[limits, failures].concat()).await;
     world.leave_mail();
     let ada = world.registered("ada@example.com").await;
     let token = json!({"refreshToken": ada.refresh_token, "everywhere": false}).to_string();
     let login = json!({"email": "ada@example.com", "password": PASSWORD}).to_string();
-    let register = json!({"email": "b@example.com", "password": "pass word", "name": "B\u{f6}b"}).to_string();
+    let register = json!({"email": "b@example.com", "password": "a zebra word", "name": "B\u{f6}b"}).to_string();
     for (path, valid, fitting) in [
         (REGISTER, &register, &[201, 400, 409, 413][..]),
         (LOGIN, &login, &[200, 400, 401, 413]),
