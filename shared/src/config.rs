@@ -3,6 +3,8 @@
 //! Every function gets the same variables. They are names, not secrets: what a function may do with a name is its role's
 //! affair. To add one: a field with its doc, a line in [`Config::read`], the template's `Globals` and the README's table.
 
+use std::borrow::Cow;
+use std::fmt::Display;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -122,7 +124,7 @@ pub struct Function {
 pub struct ConfigError {
     variable: &'static str,
     problem: &'static str,
-    wants: &'static str,
+    wants: Cow<'static, str>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
@@ -173,25 +175,18 @@ impl Config {
                 .ok_or_else(|| missing("MAIL_SENDER", "`address` or `Name <address>`"))?,
             service_name: env.checked("SERVICE_NAME", "one line of text", is_line)?.unwrap_or("our platform".into()),
             welcome_subject: env.checked("WELCOME_SUBJECT", "one line of text", is_line)?.unwrap_or("Welcome!".into()),
-            welcome_emails_per_day: env
-                .within("WELCOME_EMAILS_PER_DAY", "a number from 1 to 1000", 1..=1000)?
-                .unwrap_or(5),
-            min_password_length: env.within("MIN_PASSWORD_LENGTH", "a number from 8 to 64", 8..=64)?.unwrap_or(8),
-            registrations_per_network: env
-                .within("REGISTRATIONS_PER_NETWORK", "a number from 1 to 1000000", 1..=1_000_000)?
-                .unwrap_or(100),
-            logins_per_account_and_network: env
-                .within("LOGINS_PER_ACCOUNT_AND_NETWORK", "a number from 1 to 100", 1..=100)?
-                .unwrap_or(10),
-            logins_per_network: env
-                .within("LOGINS_PER_NETWORK", "a number from 1 to 1000000", 1..=1_000_000)?
-                .unwrap_or(100),
-            failed_logins_before_delay: env
-                .within("FAILED_LOGINS_BEFORE_DELAY", "a number from 1 to 100", 1..=100)?
-                .unwrap_or(10),
-            refresh_grace: SignedDuration::from_secs(
-                env.within("REFRESH_GRACE_SECONDS", "a number of seconds from 0 to 60", 0..=60)?.unwrap_or(10),
-            ),
+            welcome_emails_per_day: env.within("WELCOME_EMAILS_PER_DAY", "a number", 1..=1000, 5)?,
+            min_password_length: env.within("MIN_PASSWORD_LENGTH", "a number", 8..=64, 8)?,
+            registrations_per_network: env.within("REGISTRATIONS_PER_NETWORK", "a number", 1..=1_000_000, 100)?,
+            logins_per_account_and_network: env.within("LOGINS_PER_ACCOUNT_AND_NETWORK", "a number", 1..=100, 10)?,
+            logins_per_network: env.within("LOGINS_PER_NETWORK", "a number", 1..=1_000_000, 100)?,
+            failed_logins_before_delay: env.within("FAILED_LOGINS_BEFORE_DELAY", "a number", 1..=100, 10)?,
+            refresh_grace: SignedDuration::from_secs(env.within(
+                "REFRESH_GRACE_SECONDS",
+                "a number of seconds",
+                0..=60,
+                10,
+            )?),
             hash_concurrency: env.parsed("HASH_CONCURRENCY", "a number from 1 on")?.unwrap_or(NonZeroUsize::MIN),
             log_level: env.parsed("LOG_LEVEL", "INFO, WARN or ERROR")?.unwrap_or(LogLevel::Info),
             aws: AwsConfig {
@@ -250,16 +245,16 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         self.get(variable).map(|value| value.parse().map_err(|_| wrong(variable, wants))).transpose()
     }
 
-    fn within<T: FromStr + PartialOrd>(
+    fn within<T: FromStr + PartialOrd + Display>(
         &self,
         variable: &'static str,
-        wants: &'static str,
+        what: &str,
         range: RangeInclusive<T>,
-    ) -> Result<Option<T>, ConfigError> {
-        match self.parsed::<T>(variable, wants)? {
-            Some(value) if !range.contains(&value) => Err(wrong(variable, wants)),
-            value => Ok(value),
-        }
+        default: T,
+    ) -> Result<T, ConfigError> {
+        let Some(value) = self.get(variable) else { return Ok(default) };
+        let value = value.parse().ok().filter(|value| range.contains(value));
+        value.ok_or_else(|| wrong(variable, format!("{what} from {} to {}", range.start(), range.end())))
     }
 
     fn endpoint(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {
@@ -271,11 +266,11 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
 }
 
 const fn missing(variable: &'static str, wants: &'static str) -> ConfigError {
-    ConfigError { variable, problem: "is not set", wants }
+    ConfigError { variable, problem: "is not set", wants: Cow::Borrowed(wants) }
 }
 
-const fn wrong(variable: &'static str, wants: &'static str) -> ConfigError {
-    ConfigError { variable, problem: "cannot be used as it is set", wants }
+fn wrong(variable: &'static str, wants: impl Into<Cow<'static, str>>) -> ConfigError {
+    ConfigError { variable, problem: "cannot be used as it is set", wants: wants.into() }
 }
 
 fn is_url(text: &str) -> bool {

@@ -261,6 +261,11 @@ impl World {
         self.log.lines()
     }
 
+    /// How many lines tell of an event.
+    pub fn logged(&self, event: &str) -> usize {
+        self.log().iter().filter(|line| line["event"] == event).count()
+    }
+
     /// The bodies in the dead-letter queue.
     pub fn dead_letters(&self) -> Vec<Value> {
         self.aws()
@@ -380,7 +385,8 @@ pub fn request<'a>(method: &'a str, path: &'a str) -> HttpRequest<'a> {
     HttpRequest { method, path, headers, body: None, source_ip: HOME, domain_name: DOMAIN }
 }
 
-fn authorized<'a>(mut request: HttpRequest<'a>, authorization: Option<&str>) -> HttpRequest<'a> {
+/// It with an `Authorization` header, if one is given.
+pub fn authorized<'a>(mut request: HttpRequest<'a>, authorization: Option<&str>) -> HttpRequest<'a> {
     if let Some(Ok(value)) = authorization.map(HeaderValue::from_str) {
         request.headers.insert(http::header::AUTHORIZATION, value);
     }

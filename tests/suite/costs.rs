@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use http::header::AUTHORIZATION;
 use serde_json::json;
 use tests::event::HttpRequest;
-use tests::world::{Actor, PASSWORD, World, request};
+use tests::world::{Actor, PASSWORD, World, authorized, request};
 
 use crate::input::posted;
 
 const LOGIN: &str = "/api/auth/login";
 
-/// A request: its answer's status, the calls that it makes, and the units that they read and write. What a refused transaction consumes is not told.
+/// A request: its answer's status, the calls that it makes, and the units that they read and write. What a refused transaction
+/// consumes is not told.
 struct Cost(&'static str, u16, &'static str, f64, f64);
 
 const COSTS: [Cost; 15] = [
@@ -34,11 +34,7 @@ const COSTS: [Cost; 15] = [
 
 fn ask<'a>(what: &str, ada: &Actor, session: &'a str) -> HttpRequest<'a> {
     let ada_and = |password: &str| json!({"email": "ada@example.com", "password": password});
-    let authorized = |method, path| {
-        let mut request = request(method, path);
-        request.headers.insert(AUTHORIZATION, ada.bearer().parse().unwrap());
-        request
-    };
+    let authorized = |method, path| authorized(request(method, path), Some(&ada.bearer()));
     let keyed = |mut request: HttpRequest<'a>| {
         request.headers.insert("idempotency-key", "a".parse().unwrap());
         request

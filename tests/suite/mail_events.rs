@@ -29,7 +29,7 @@ async fn a_mail_whose_acceptance_was_lost_is_settled_by_its_send_event_and_not_s
     assert!(row.get("ttl").is_some(), "a finished row ends some day");
     world.live_through(LEASE * 3).await;
     assert_eq!((calls(&world, "SendEmail"), world.aws().sqs.counts(MAIL_QUEUE)), (1, Counts::default()));
-    assert_eq!(logged(&world, "mail_sent_again"), 0);
+    assert_eq!(world.logged("mail_sent_again"), 0);
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn a_mail_is_sent_again_and_counted_when_acceptance_and_event_are_both_los
     world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
     world.live_through(LEASE * 3).await;
     assert_eq!((world.mails().len(), text(&row(&world), "state")), (2, "sent"));
-    assert_eq!(logged(&world, "mail_sent_again"), 1);
+    assert_eq!(world.logged("mail_sent_again"), 1);
     let line = world.log().into_iter().find(|line| line["event"] == "mail_sent_again").unwrap_or_default();
     assert_eq!(line["MailsSentAgain"], 1, "a metric with an alarm: {line}");
 }
@@ -294,8 +294,4 @@ async fn tell(world: &World, bodies: &[String]) {
 async fn email_status(world: &World, actor: &Actor) -> String {
     let me = world.get("/api/auth/me", Some(&actor.bearer())).await.json();
     me["user"]["emailStatus"].as_str().unwrap_or_default().to_owned()
-}
-
-fn logged(world: &World, event: &str) -> usize {
-    world.log().iter().filter(|line| line["event"] == event).count()
 }

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tests::world::{Actor, PASSWORD, World, request};
+use tests::world::{Actor, PASSWORD, World, authorized, request};
 
 async fn signed_in_again(world: &World, ada: &Actor) -> Actor {
     Actor::signed_in(&ada.email, &world.login(&ada.email, PASSWORD).await, 200)
@@ -16,11 +16,7 @@ async fn sessions(world: &World, actor: &Actor) -> Vec<Value> {
 
 async fn end(world: &World, actor: &Actor, id: &str) -> (u16, String) {
     let path = format!("/api/auth/sessions/{id}");
-    let mut request = request("DELETE", &path);
-    if let Ok(bearer) = actor.bearer().parse() {
-        request.headers.insert("authorization", bearer);
-    }
-    world.send(request).await.verdict()
+    world.send(authorized(request("DELETE", &path), Some(&actor.bearer()))).await.verdict()
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::domain::Lease;
-use tests::doubles::{Counts, Fault, Service};
+use tests::doubles::{Counts, Fault, SentMail, Service};
 use tests::system::MAIL_QUEUE;
 use tests::world::{PASSWORD, World};
 
@@ -51,14 +51,19 @@ async fn subject_and_service_are_those_of_the_settings() {
     assert!(html.contains(">Hello, welcome to Tom &#38; Sons!<"), "{html}");
 }
 
+/// The mail that somebody gets who registers with this name.
+async fn greeting_of(name: &str) -> SentMail {
+    let world = World::new().await;
+    let body = json!({"email": "ada@example.com", "password": PASSWORD, "name": name});
+    assert_eq!(world.post("/api/auth/register", &body).await.status, 201);
+    world.deliver_mail().await;
+    world.mails().remove(0)
+}
+
 #[tokio::test]
 async fn a_name_is_one_line_in_the_text_and_escaped_in_the_html() {
     // INP-03
-    let world = World::new().await;
-    let body = json!({"email": "ada@example.com", "password": PASSWORD, "name": "Ada \"&\" 'Byron'"});
-    assert_eq!(world.post("/api/auth/register", &body).await.status, 201);
-    world.deliver_mail().await;
-    let mail = &world.mails()[0];
+    let mail = greeting_of("Ada \"&\" 'Byron'").await;
     assert_eq!(mail.subject, "Welcome!");
     assert_eq!(mail.text.as_deref().map(str::trim), Some("Hello Ada \"&\" 'Byron', welcome to our platform!"));
     let html = mail.html.as_deref().unwrap_or_default();
@@ -68,11 +73,7 @@ async fn a_name_is_one_line_in_the_text_and_escaped_in_the_html() {
 #[tokio::test]
 async fn a_name_that_a_mail_program_would_make_a_link_of_is_left_out() {
     // INP-03: whoever registers a stranger's address sends no link there
-    let world = World::new().await;
-    let body = json!({"email": "ada@example.com", "password": PASSWORD, "name": "You won! Go to evil.example/win"});
-    assert_eq!(world.post("/api/auth/register", &body).await.status, 201);
-    world.deliver_mail().await;
-    let mail = &world.mails()[0];
+    let mail = greeting_of("You won! Go to evil.example/win").await;
     assert_eq!(mail.text.as_deref().map(str::trim), Some("Hello, welcome to our platform!"));
     assert!(!mail.html.as_deref().unwrap_or_default().contains("evil"), "{mail:?}");
 }

@@ -12,7 +12,6 @@ use shared::http::{self as web, Request, Response};
 use shared::sign_in;
 use shared::signing_keys::{Digests, KeySet, Purpose};
 use shared::store::{Created, Idempotency, Limit};
-use tracing::Span;
 
 /// 201 with the account and its first tokens; 409 when the address has an account; 429 when its network asks too often, before the
 /// password costs anything.
@@ -55,8 +54,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
 
 /// One more registration of the request's network; 429 when it is one too many.
 async fn count(app: &App, keys: &KeySet, request: &Request, now: Timestamp) -> Result<(), ApiError> {
-    let network = request.network().unwrap_or_default(); // who comes from nowhere comes from one network
-    Span::current().record("network", keys.pseudonym(&network));
+    let network = request.counted_network(keys);
     let counter = keys.digests().digest(Purpose::RegistrationsOfNetwork, &[network.as_bytes()]);
     let limit = Limit::hourly(app.config.registrations_per_network);
     match app.limits.take(&counter, limit, now).await? {

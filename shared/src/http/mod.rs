@@ -64,15 +64,14 @@ fn unreadable() -> ApiError {
 /// Named, where it has a name for it, by OWASP's Logging Vocabulary Cheat Sheet.
 fn log_failure(error: &ApiError, status: StatusCode) {
     let status = status.as_u16();
-    let event = match error {
-        ApiError::Internal(_) | ApiError::Unavailable(_) => {
-            return tracing::error!(event = "request_failed", status, reason = %error);
-        }
+    match error {
+        _ if status >= 500 => tracing::error!(event = "request_failed", status, reason = %error),
         ApiError::TooManyRequests { limit, .. } => {
-            return tracing::warn!(event = "excess_rate_limit_exceeded", status, limit, metric.RequestsOverLimit = 1);
+            tracing::warn!(event = "excess_rate_limit_exceeded", status, limit, metric.RequestsOverLimit = 1);
         }
-        ApiError::Invalid(_) | ApiError::BodyTooLarge | ApiError::NotJson => "input_validation_fail",
-        _ => "request_refused",
-    };
-    tracing::info!(event, status, reason = %error);
+        ApiError::Invalid(_) | ApiError::BodyTooLarge | ApiError::NotJson => {
+            tracing::info!(event = "input_validation_fail", status, reason = %error);
+        }
+        _ => tracing::info!(event = "request_refused", status, reason = %error),
+    }
 }

@@ -6,10 +6,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH};
 use http::{HeaderName, Method};
+use tracing::Span;
 
 use crate::config::Config;
 use crate::domain::IdempotencyKey;
 use crate::error::{ApiError, Violation};
+use crate::signing_keys::KeySet;
 use crate::tokens::bearer;
 
 const MAX_BODY: usize = 8 * 1024;
@@ -99,6 +101,14 @@ impl Request {
                 Some(format!("{}/64", std::net::Ipv6Addr::from_bits(network)))
             }
         }
+    }
+
+    /// The network that the request counts for: who comes from nowhere comes from one. What is logged from here on bears its pseudonym.
+    #[must_use]
+    pub fn counted_network(&self, keys: &KeySet) -> String {
+        let network = self.network().unwrap_or_default();
+        Span::current().record("network", keys.pseudonym(&network));
+        network
     }
 
     /// What the client calls itself, one line of at most 200 characters.

@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use tracing::Span;
 
 use crate::app::App;
 use crate::domain::{Device, Email};
@@ -35,8 +34,7 @@ impl Attempt {
         (request, email): (&Request, &Email),
         now: Timestamp,
     ) -> Result<Self, ApiError> {
-        let network = request.network().unwrap_or_default(); // who comes from nowhere comes from one network
-        Span::current().record("network", keys.pseudonym(&network));
+        let network = request.counted_network(keys);
         let (address, network) = (email.canonical().as_bytes(), network.as_bytes());
         let of_network = keys.digests().digest(Purpose::LoginsOfNetwork, &[network]);
         let of_both = keys.digests().digest(Purpose::LoginsOfAccountAndNetwork, &[address, network]);

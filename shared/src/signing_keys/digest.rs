@@ -7,8 +7,8 @@ use super::{KeyError, MAC_KEY_LENGTH};
 /// What stands in a table in place of a value that must not: a keyed digest, which nobody without the secret can make or try.
 ///
 /// It is made of the secret's limit key, the one for what the tables are keyed by, and so it does not rotate; in the log, of the
-/// pseudonyms' key. Each purpose has a key
-/// of its own, derived from that one: no digest is one for another purpose, and a new purpose needs no new secret.
+/// pseudonyms' key. Each purpose has a key of its own, derived from that one: no digest is one for another purpose, and a new purpose
+/// needs no new secret.
 #[derive(Debug)]
 pub struct Digests(hmac::Key);
 

@@ -107,8 +107,11 @@ impl Bound {
 
     /// When there is room, in DynamoDB's words.
     fn condition(self, now: Timestamp) -> (String, Vec<(String, AttributeValue)>) {
-        let Self::Slower(after) = self else {
-            return ("size(held) < :most".to_owned(), vec![(":most".to_owned(), number(self.window().most))]);
+        let after = match self {
+            Self::Most(Limit { most, .. }) => {
+                return ("size(held) < :most".to_owned(), vec![(":most".to_owned(), number(most))]);
+            }
+            Self::Slower(after) => after,
         };
         let mut condition = "size(held) < :count0 OR lastAt <= :longAgo".to_owned();
         let mut values =

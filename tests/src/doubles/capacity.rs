@@ -29,15 +29,14 @@ impl Capacity {
         self.lock().unwrap_or_default()
     }
 
-    /// The request that asks what it consumes.
+    /// The request, asking what it consumes if that is counted.
     pub(super) fn asked(&self, request: Bytes) -> Bytes {
-        match serde_json::from_slice::<Value>(&request) {
-            Ok(mut asked) if self.lock().is_some() => {
-                asked["ReturnConsumedCapacity"] = json!("TOTAL");
-                asked.to_string().into()
-            }
-            _ => request,
+        if self.lock().is_none() {
+            return request;
         }
+        let Ok(mut asked) = serde_json::from_slice::<Value>(&request) else { return request };
+        asked["ReturnConsumedCapacity"] = json!("TOTAL");
+        asked.to_string().into()
     }
 
     /// Adds what an answer tells.

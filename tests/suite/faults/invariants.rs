@@ -128,7 +128,7 @@ fn what_was_answered_is_there(stage: &Stage) -> Vec<String> {
             broken.push(format!("{user} was promised {} mails and has {rows}", client.mails));
         }
     }
-    let accused = world.log().iter().any(|line| line["event"] == "authn_token_reuse")
+    let accused = world.logged("authn_token_reuse") > 0
         || world.rows("MAIL#").iter().any(|row| text(row, "kind") == "session-reuse");
     if accused && !stage.has_thief {
         broken.push("a reuse was found that was none".to_owned());

@@ -6,10 +6,8 @@ use tests::system::Answer;
 use tests::world::{PASSWORD, World};
 
 use super::LOGIN;
-use super::limits::{elsewhere, from};
+use super::limits::{WRONG, elsewhere, from};
 use crate::input::posted;
-
-const WRONG: &str = "another password";
 
 async fn with_token(world: &World, source_ip: &str, (email, password): (&str, &str), token: &str) -> Answer {
     let mut request = posted(LOGIN, &json!({"email": email, "password": password, "deviceToken": token}));

@@ -208,11 +208,10 @@ async fn whoever_guesses_the_password_by_registering_again_is_limited_and_told_o
     }
     assert_eq!(register_under(&world, "a", &guess).await.status, 429);
     assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 429, "guesses are guesses");
-    let told = |event: &str| world.log().iter().filter(|line| line["event"] == event).count();
-    assert_eq!((told("authn_login_fail"), told("authn_login_fail_max")), (10, 2));
+    assert_eq!((world.logged("authn_login_fail"), world.logged("authn_login_fail_max")), (10, 2));
     world.pass(SignedDuration::from_mins(15));
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
-    assert_eq!(told("authn_login_success"), 1);
+    assert_eq!(world.logged("authn_login_success"), 1);
     world.deliver_mail().await;
 }
 

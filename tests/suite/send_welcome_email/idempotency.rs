@@ -7,14 +7,13 @@ use jiff::SignedDuration;
 use serde_json::json;
 use tests::doubles::{Counts, Fault, Service};
 use tests::system::{Answer, MAIL_QUEUE};
-use tests::world::{Actor, World, request};
+use tests::world::{Actor, World, authorized, request};
 
 use super::{PATH, TRIES, asks};
 use crate::welcome_email::text;
 
 async fn asks_as(world: &World, actor: &Actor, key: &str) -> Answer {
-    let mut request = request("POST", PATH);
-    request.headers.insert("authorization", actor.bearer().parse().unwrap());
+    let mut request = authorized(request("POST", PATH), Some(&actor.bearer()));
     request.headers.insert("idempotency-key", key.parse().unwrap());
     world.send(request).await
 }

@@ -8,7 +8,7 @@ use tests::doubles::{Fault, Service};
 use tests::event;
 use tests::functions::invoke;
 use tests::system::SECRET;
-use tests::world::{PASSWORD, World, request};
+use tests::world::{PASSWORD, World, authorized, request};
 
 use super::{MATRIX, functions};
 use crate::authorizer::is_authorized;
@@ -102,8 +102,7 @@ async fn act(world: &World, function: &str) -> Vec<String> {
                     let listed = world.get("/api/auth/sessions", Some(&ada.bearer())).await.json();
                     let path =
                         format!("/api/auth/sessions/{}", listed["sessions"][0]["id"].as_str().unwrap_or_default());
-                    let mut end = request("DELETE", &path);
-                    end.headers.insert("authorization", ada.bearer().parse().expect("a header"));
+                    let end = authorized(request("DELETE", &path), Some(&ada.bearer()));
                     assert_eq!(world.send(end).await.status, 204);
                 }
                 _ => assert_eq!(world.post_as("/api/auth/send-welcome-email", Some(&ada.bearer())).await.status, 202),
