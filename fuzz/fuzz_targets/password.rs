@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use shared::domain::{Context, Email, Name, NewPassword};
+use shared::domain::{PersonalWords, Email, Name, NewPassword};
 
 fuzz_target!(|chosen: (&str, &str, &str)| {
     let (password, email, name) = chosen;
@@ -10,5 +10,5 @@ fuzz_target!(|chosen: (&str, &str, &str)| {
     else {
         return;
     };
-    let _ = password.refuse_if_guessable(&Context::new(&email, Name::parse(name).ok().as_ref(), "our platform"));
+    let _ = password.refuse_if_guessable(&PersonalWords::new(&email, Name::parse(name).ok().as_ref(), "our platform"));
 });

@@ -73,6 +73,7 @@ impl App {
             client: clients.dynamodb,
             credentials: config.credentials_table.clone(),
             accounts: config.accounts_table.clone(),
+            public_keys: config.public_keys_table.clone(),
         };
         Self {
             clock,

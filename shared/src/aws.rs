@@ -70,7 +70,7 @@ impl Clients {
                     .credentials_provider(credentials.clone())
                     .http_client(http.clone())
                     .retry_config($retries)
-                    .retry_classifier(MetATransaction)
+                    .retry_classifier(RetryTransactionConflict)
                     .timeout_config($timeouts);
                 let mut builder = builder;
                 builder.set_endpoint_url($endpoint.clone());
@@ -99,9 +99,9 @@ impl Clients {
 /// A write of one item that met a transaction had no effect, and meets it no more a moment later. The SDK does not know this
 /// error of DynamoDB's as one to retry.
 #[derive(Debug)]
-struct MetATransaction;
+struct RetryTransactionConflict;
 
-impl ClassifyRetry for MetATransaction {
+impl ClassifyRetry for RetryTransactionConflict {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let error = context.output_or_error().and_then(Result::err).and_then(OrchestratorError::as_operation_error);
         let met = error.is_some_and(|error| {

@@ -20,8 +20,10 @@ use crate::domain::Email;
 pub struct Config {
     /// `CREDENTIALS_TABLE`: the table of addresses and password hashes.
     pub credentials_table: String,
-    /// `ACCOUNTS_TABLE`: the table of everything else.
+    /// `ACCOUNTS_TABLE`: the table of users, sessions, mails and limits.
     pub accounts_table: String,
+    /// `PUBLIC_KEYS_TABLE`: the table of public keys.
+    pub public_keys_table: String,
     /// `MAIL_QUEUE_URL`: the queue of mails to send.
     pub mail_queue_url: String,
     /// `MAIL_DEAD_LETTER_QUEUE_URL`: the queue of mails that need a person.
@@ -162,6 +164,7 @@ impl Config {
         Ok(Self {
             credentials_table: env.required("CREDENTIALS_TABLE", "the name of the credentials table")?,
             accounts_table: env.required("ACCOUNTS_TABLE", "the name of the accounts table")?,
+            public_keys_table: env.required("PUBLIC_KEYS_TABLE", "the name of the table of public keys")?,
             mail_queue_url: env.required("MAIL_QUEUE_URL", "the URL of the mail queue")?,
             mail_dead_letter_queue_url: env
                 .required("MAIL_DEAD_LETTER_QUEUE_URL", "the URL of the mail queue's dead-letter queue")?,

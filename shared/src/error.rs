@@ -34,6 +34,9 @@ pub enum ApiError {
     /// 401: the token, access or refresh, is not good; for whatever reason.
     #[error("the token is refused: {0}")]
     InvalidToken(&'static str),
+    /// 404: API Gateway called the function for a route that the function does not have.
+    #[error("no such route")]
+    RouteNotFound,
     /// 404: the token's user is gone.
     #[error("the user is gone")]
     UserNotFound,

@@ -42,6 +42,7 @@ pub const SENDER_DOMAIN: &str = "latchkey.example";
 const CONFIGURATION_SET: &str = "latchkey-mail";
 const CREDENTIALS: &str = "Credentials";
 const ACCOUNTS: &str = "Accounts";
+const PUBLIC_KEYS: &str = "PublicKeys";
 /// Timeouts of the template, in seconds.
 const HTTP_SECONDS: i64 = 10;
 const MAILER_SECONDS: i64 = 60;
@@ -113,6 +114,7 @@ impl System {
         let database = open_database(data.as_deref())?;
         create_table(&database, CREDENTIALS)?;
         create_table(&database, ACCOUNTS)?;
+        create_table(&database, PUBLIC_KEYS)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let dynamodb = format!("http://{}", listener.local_addr()?);
         let (stop, stopped) = oneshot::channel::<()>();
@@ -136,6 +138,7 @@ impl System {
         let mut environment: HashMap<String, String> = [
             ("CREDENTIALS_TABLE", CREDENTIALS.to_owned()),
             ("ACCOUNTS_TABLE", ACCOUNTS.to_owned()),
+            ("PUBLIC_KEYS_TABLE", PUBLIC_KEYS.to_owned()),
             ("MAIL_QUEUE_URL", mails),
             ("MAIL_DEAD_LETTER_QUEUE_URL", dead_letters),
             ("MAIL_CONFIGURATION_SET", CONFIGURATION_SET.to_owned()),
@@ -180,7 +183,7 @@ impl System {
     /// # Errors
     /// What the mailer, or SQS, fails with.
     pub async fn poll_mail(&self, wait_seconds: i32) -> Result<usize, AnyError> {
-        self.poll(MAIL_QUEUE, "welcome-email", wait_seconds).await
+        self.poll(MAIL_QUEUE, "mailer", wait_seconds).await
     }
 
     /// The same for the queue of SES's events.
@@ -230,7 +233,7 @@ impl System {
     /// What the sweeper fails with.
     pub async fn sweep(&self) -> Result<(), AnyError> {
         let event = event::schedule(self.app.clock.now());
-        self.invoke("outbox-sweeper", event, MAILER_SECONDS).await.map(drop)
+        self.invoke("sweeper", event, MAILER_SECONDS).await.map(drop)
     }
 
     /// Does what Secrets Manager does at the stack's creation and every 30 days.

@@ -77,7 +77,7 @@ impl World {
     pub async fn copy(&self) -> Self {
         let copy = Self::start(&[], LevelFilter::INFO, self.aws().secrets.value(SECRET, "AWSCURRENT")).await;
         copy.pass(self.now().duration_since(copy.now()));
-        for table in ["Credentials", "Accounts"] {
+        for table in ["Credentials", "Accounts", "PublicKeys"] {
             self.items(table).into_iter().for_each(|item| copy.tamper(table, item, &json!({})));
         }
         copy

@@ -5,7 +5,7 @@ use shared::domain::UserId;
 use tests::doubles::{Fault, Service};
 use tests::world::{PASSWORD, World};
 
-use crate::welcome_email::{calls, error};
+use crate::mailer::{calls, error};
 
 fn conflict() -> Fault {
     error(400, "TransactionConflictException", "Transaction is ongoing for the item")

@@ -19,13 +19,13 @@ fn body(status: &str, store: &str, keys: &str) -> Value {
 
 /// Takes the published keys away, as if none had been published yet.
 pub(crate) fn unpublish_keys(world: &World) {
-    delete(world, "KEYS", "JWKS");
+    delete(world, "PublicKeys", "KEYS", "JWKS");
 }
 
 /// Makes the published keys unreadable.
 pub(crate) fn spoil_keys(world: &World) {
-    let item = world.items("Accounts").into_iter().find(|row| row["pk"]["S"] == "KEYS").unwrap();
-    world.tamper("Accounts", item, &json!({"document": {"S": "spoilt"}}));
+    let item = world.items("PublicKeys").remove(0);
+    world.tamper("PublicKeys", item, &json!({"document": {"S": "spoilt"}}));
 }
 
 #[tokio::test]

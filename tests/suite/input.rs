@@ -23,10 +23,10 @@ pub(crate) fn posted<'a>(path: &'a str, body: &Value) -> HttpRequest<'a> {
     request
 }
 
-/// Deletes an item of `Accounts`, as a hand in the console would.
-pub(crate) fn delete(world: &World, partition: &str, sort_key: &str) {
+/// Deletes an item, as a hand in the console would.
+pub(crate) fn delete(world: &World, table: &str, partition: &str, sort_key: &str) {
     let key = json!({"pk": {"S": partition}, "sk": {"S": sort_key}});
-    let request = serde_json::from_value(json!({"TableName": "Accounts", "Key": key})).unwrap();
+    let request = serde_json::from_value(json!({"TableName": table, "Key": key})).unwrap();
     world.system().database.delete_item(request).unwrap();
 }
 

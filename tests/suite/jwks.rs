@@ -200,7 +200,7 @@ async fn a_published_key_that_is_not_what_it_says_it_is_is_no_key() {
     for algorithm in ALGORITHMS {
         let world = World::with(&[("SIGNING_ALGORITHM", algorithm)]).await;
         let ada = world.registered("ada@example.com").await;
-        let item = world.items("Accounts").into_iter().find(|row| row["pk"]["S"] == "KEYS").unwrap();
+        let item = world.items("PublicKeys").remove(0);
         let good: Value = serde_json::from_str(item["document"]["S"].as_str().unwrap()).unwrap();
         let other = if algorithm == "ES256" { "RS256" } else { "ES256" };
         let number = if algorithm == "ES256" { "x" } else { "n" };
@@ -227,7 +227,7 @@ async fn a_published_key_that_is_not_what_it_says_it_is_is_no_key() {
         }
         sets.push(("a name twice", 500, json!({"keys": [good["keys"][0], good["keys"][0]]})));
         for (wrong, status, set) in sets {
-            world.tamper("Accounts", item.clone(), &json!({"document": {"S": set.to_string()}}));
+            world.tamper("PublicKeys", item.clone(), &json!({"document": {"S": set.to_string()}}));
             world.pass(SignedDuration::from_mins(70)); // no set of before serves
             let answer = world.get("/api/auth/me", Some(&ada.bearer())).await;
             let expected = if status == 200 { 401 } else { status }; // the token has ended

@@ -6,8 +6,8 @@ use shared::store::Limit;
 use tests::doubles::{Fault, Service};
 use tests::world::World;
 
+use crate::mailer::calls;
 use crate::register::down;
-use crate::welcome_email::calls;
 
 const THREE: Limit = Limit { most: 3, every: SignedDuration::from_mins(15) };
 

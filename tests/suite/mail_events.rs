@@ -6,7 +6,7 @@ use tests::doubles::{Counts, Fault, Service, ses_event};
 use tests::system::{MAIL_EVENTS_DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE};
 use tests::world::{Actor, World};
 
-use crate::welcome_email::{
+use crate::mailer::{
     calls, denied, enqueue, erase, items_of_users, meanwhile, registers, rejected, row, text, throttled,
 };
 

@@ -1,7 +1,7 @@
 //! The life of a mail's row, explored: all that messages, mailers, sweepers, SES, a person and the clock can do to one row,
 //! within bounds.
 //!
-//! [`Model::act`] does what `welcome-email`, `outbox-sweeper` and `mail-events` do, one call at a time, and asks the real
+//! [`Model::act`] does what `mailer`, `sweeper` and `mail-events` do, one call at a time, and asks the real
 //! [`Mail::claim`], [`Mail::postponed`] and [`Mail::is_given_up`]. `../explore.rs` takes every step from every state, breadth
 //! first. `scenario.rs` says how much may happen; `rules.rs` what a write does, and has wrong rules, each of which must be
 //! found out; `promises.rs` what must hold of every state; `checks.rs` is the tests; `table.rs` does every write to every row

@@ -11,14 +11,14 @@ mod jwks;
 mod login;
 mod logout;
 mod mail_events;
+mod mailer;
 mod me;
-mod outbox_sweeper;
 mod refresh;
 mod register;
 mod rotate_keys;
 mod send_welcome_email;
 mod sessions;
-mod welcome_email;
+mod sweeper;
 
 mod conflicts;
 mod costs;

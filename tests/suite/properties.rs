@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use shared::domain::{
-    Context, Email, MacKey, MailKey, Name, NewPassword, Password, RefreshClaim, RefreshToken, SessionId, UserId,
+    Email, MacKey, MailKey, Name, NewPassword, Password, PersonalWords, RefreshClaim, RefreshToken, SessionId, UserId,
 };
 use shared::mail_queue::MailMessage;
 use unicode_normalization::{is_nfc, is_nfkc};
@@ -74,7 +74,7 @@ proptest! {
     fn how_guessable_any_password_of_anyone_is_can_be_told(text in any::<String>(), email in addresses(), name in any::<String>()) {
         // PWD-05
         let (Ok(email), Ok(password)) = (Email::parse(&email), NewPassword::parse(&text, 1)) else { return Ok(()) };
-        let context = Context::new(&email, Name::parse(&name).ok().as_ref(), "our platform");
+        let context = PersonalWords::new(&email, Name::parse(&name).ok().as_ref(), "our platform");
         let told = password.refuse_if_guessable(&context);
         prop_assert!(told.is_ok() || told.is_err_and(|rejected| rejected.message.starts_with("Password is too easy to guess. ")));
     }
@@ -82,7 +82,7 @@ proptest! {
     #[test]
     fn who_is_called_so_cannot_take_it_for_a_password(name in "[a-z]{8,20}") {
         // PWD-05
-        let context = |name: &str| Context::new(&Email::parse("x@y.example").unwrap(), Name::parse(name).ok().as_ref(), "");
+        let context = |name: &str| PersonalWords::new(&Email::parse("x@y.example").unwrap(), Name::parse(name).ok().as_ref(), "");
         let password = NewPassword::parse(&name, 8).unwrap();
         prop_assert!(password.refuse_if_guessable(&context(&name)).is_err());
     }

@@ -52,10 +52,10 @@ async fn of_fifty_registrations_of_one_address_one_opens_an_account_and_the_othe
     let mails = world.mails();
     assert_eq!(mails.len(), 1);
     assert_eq!(json!(mails[0].to), json!([winner["user"]["email"]]), "as its owner typed it");
-    assert_eq!(kinds(&world), ["JWKS", "MAIL", "PROFILE", "SESSION", "WINDOW"], "nothing of the others");
+    assert_eq!(kinds(&world), ["MAIL", "PROFILE", "SESSION", "WINDOW"], "nothing of the others");
     let credentials = world.items("Credentials");
     assert_eq!(credentials.len(), 1);
-    assert_eq!(credentials[0]["pk"]["S"], "ada@example.com");
+    assert_eq!(credentials[0]["pk"]["S"], "EMAIL#ada@example.com");
     assert_eq!(credentials[0]["userId"]["S"], winner["user"]["id"]);
     renewed(&world.refresh(winner["refreshToken"].as_str().unwrap()).await);
     assert_eq!(world.login("ADA@example.com", PASSWORD).await.status, 200);

@@ -51,7 +51,10 @@ async fn a_new_account_is_a_credential_a_user_a_session_and_a_mail() {
         assert_eq!(row["pk"]["S"], partition);
     }
     let credential = world.items("Credentials").remove(0);
-    assert_eq!((&credential["pk"]["S"], &credential["userId"]["S"]), (&json!("ada@example.com"), &json!(ada.id())));
+    assert_eq!(
+        (&credential["pk"]["S"], &credential["userId"]["S"]),
+        (&json!("EMAIL#ada@example.com"), &json!(ada.id()))
+    );
     assert_eq!(world.rows("MAIL#")[0]["state"]["S"], "pending");
     world.deliver_mail().await;
 }

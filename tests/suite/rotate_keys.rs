@@ -94,7 +94,7 @@ async fn the_first_rotation_makes_keys_in_place_of_the_placeholder_that_sign_at_
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     let secret = world.aws().secrets.create("fresh", "{}");
-    let keys = world.items("Accounts").into_iter().find(|item| item["pk"]["S"] == "KEYS").unwrap();
+    let keys = world.items("PublicKeys").remove(0);
     let request = json!({"TableName": "Accounts", "Key": {"pk": keys["pk"], "sk": keys["sk"]}});
     world.system().database.delete_item(serde_json::from_value(request).unwrap()).unwrap();
 
@@ -103,7 +103,7 @@ async fn the_first_rotation_makes_keys_in_place_of_the_placeholder_that_sign_at_
     let refresh = json!({"refreshToken": ada.refresh_token});
     assert_eq!(call(&app, &world, "login", "/api/auth/login", Some(login.clone())).await["statusCode"], 503);
     assert_eq!(call(&app, &world, "refresh", "/api/auth/refresh", Some(refresh)).await["statusCode"], 503);
-    assert_eq!(call(&app, &world, "jwks", "/.well-known/jwks.json", None).await["statusCode"], 503);
+    assert_eq!(call(&app, &world, "public", "/.well-known/jwks.json", None).await["statusCode"], 503);
 
     let token = world.aws().secrets.begin_rotation("fresh").unwrap();
     for step in STEPS {
@@ -126,7 +126,7 @@ async fn what_is_published_is_no_secret() {
     rotate(&world).await;
     let secret: Value = serde_json::from_str(&current(&world)).unwrap();
     let everywhere_else =
-        format!("{:?} {:?}", world.items("Accounts"), world.get("/.well-known/jwks.json", None).await);
+        format!("{:?} {:?}", world.items("PublicKeys"), world.get("/.well-known/jwks.json", None).await);
     let mut secrets = vec![secret["deviceKey"].clone(), secret["limitKey"].clone(), secret["pseudonymKey"].clone()];
     for keys in ["accessKeys", "refreshKeys"] {
         secrets.extend(secret[keys].as_array().unwrap().iter().map(|key| key["key"].clone()));

@@ -13,7 +13,7 @@ use tests::doubles::{Counts, Fault, Service};
 use tests::system::{Answer, MAIL_QUEUE};
 use tests::world::{Actor, World, request};
 
-use crate::welcome_email::{calls, denied, enqueue, erase, key, text};
+use crate::mailer::{calls, denied, enqueue, erase, key, text};
 
 const PATH: &str = "/api/auth/send-welcome-email";
 /// How often the SDK tries a call of DynamoDB.

@@ -141,7 +141,7 @@ async fn the_issuer_and_the_audience_are_settings() {
     let mut request = tests::world::request("GET", "/api/auth/me");
     request.headers.insert("authorization", ada.bearer().parse().unwrap());
     let event = tests::event::http(&request, world.now());
-    let answer = tests::functions::invoke(&other, "me", tests::event::invocation(event, 10)).await.unwrap();
+    let answer = tests::functions::invoke(&other, "account", tests::event::invocation(event, 10)).await.unwrap();
     assert_eq!(answer["statusCode"], 401);
 }
 

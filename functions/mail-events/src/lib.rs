@@ -93,13 +93,13 @@ async fn record(app: &App, detail: &Detail, mail: MailKey) -> Result<(), StoreEr
             return Ok(());
         }
     };
-    if !app.outbox.told(mail, &detail.mail.message_id, &detail.event_type, app.clock.now()).await? {
+    if !app.outbox.record_ses_event(mail, &detail.mail.message_id, &detail.event_type, app.clock.now()).await? {
         // Or no more: of a complaint after months SES's own list knows, and the next mail bounces.
         tracing::info!(event = "mail_event_ignored", kind = detail.event_type, mail = %mail, reason = "no such mail");
         return Ok(());
     }
     let Some(status) = learned else { return Ok(()) };
-    app.users.learn(mail.user, status).await?;
+    app.users.record_email_status(mail.user, status).await?;
     if status > EmailStatus::Delivered {
         tracing::warn!(event = "mail_address_suppressed", user = %mail.user, kind = detail.event_type, metric.MailsRefusedByReader = 1);
     }

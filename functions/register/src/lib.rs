@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use shared::answers::{SignedIn, UserBody, tokens};
 use shared::app::App;
 use shared::domain::{
-    Context, Device, DeviceToken, Email, IdempotencyKey, Mail, Name, NewPassword, Password, Session, User, UserId,
+    Device, DeviceToken, Email, IdempotencyKey, Mail, Name, NewPassword, Password, PersonalWords, Session, User, UserId,
 };
 use shared::error::{ApiError, Violation};
 use shared::http::{self as web, Request, Response};
@@ -22,14 +22,14 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let email = fields.required("email", Email::parse);
     let password = fields.required("password", |text| NewPassword::parse(text, app.config.min_password_length));
     let name = fields.optional("name", Name::parse);
-    let key = fields.beside(request.idempotency_key());
+    let key = fields.header(request.idempotency_key());
     let (email, password, name, key) = fields.finish(|| Some((email?, password?, name?, key?)))?;
 
     let now = app.clock.now();
     let keys = app.signing_keys.current(now).await?;
 
     count(app, &keys, &request, now).await?;
-    let context = Context::new(&email, name.as_ref(), &app.config.service_name);
+    let context = PersonalWords::new(&email, name.as_ref(), &app.config.service_name);
     let guessable = |rejected| Violation { field: Some("password"), rejected };
     password.refuse_if_guessable(&context).map_err(guessable)?;
 
@@ -42,13 +42,13 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
 
     // All that can fail is behind: an account without an answer would be taken for a failure.
     match app.users.create(&user, &hash, &session, &mail, idempotency.as_ref()).await? {
-        Created::Now => {
+        Created::New => {
             tracing::info!(event = "user_created", user = %user.id, session = %session.id, metric.Registrations = 1);
             app.mail_queue.announce(mail.key).await;
             let device_token = DeviceToken::mint(keys.device_key(), &Device::new(user.id));
             web::json(StatusCode::CREATED, &SignedIn { user: UserBody::from(&user), tokens, device_token })
         }
-        Created::Before(id) => again(app, &keys, &request, (id, &user.email, password.password()), now).await,
+        Created::Replayed(id) => replay(app, &keys, &request, (id, &user.email, password.password()), now).await,
     }
 }
 
@@ -74,7 +74,7 @@ fn idempotency(digests: &Digests, key: &IdempotencyKey, user: &User) -> Idempote
 
 /// 201 with the account that this request opened before, and a session as a login opens it; 422 when it is not the request that it
 /// was, which the password decides.
-async fn again(
+async fn replay(
     app: &App,
     keys: &KeySet,
     request: &Request,

@@ -21,7 +21,7 @@ pub use id::{MailId, SessionId, UserId};
 pub use idempotency_key::IdempotencyKey;
 pub use mail::{Claim, Lease, MAIL_LIFETIME, Mail, MailKey, MailKind, MailState, NEXT_SWEEP, Refusal, Retry};
 pub use name::Name;
-pub use password::{Context, NewPassword, Password};
+pub use password::{NewPassword, Password, PersonalWords};
 pub use refresh_token::{MacKey, RefreshClaim, RefreshToken};
 pub use rejected::{Code, Rejected};
 pub use session::{ABSOLUTE_LIFETIME, Decision, IDLE_LIFETIME, MAX_LIVE_SESSIONS, Session, surplus};

@@ -65,7 +65,7 @@ impl NewPassword {
     /// Refuses it if somebody who knows `context`, and which passwords, words, names, dates and rows of keys are common, guesses it
     /// within a million guesses (Wheeler, "zxcvbn", USENIX Security 2016). To find out costs little, and at the worst what two hashes
     /// cost.
-    pub fn refuse_if_guessable(&self, context: &Context) -> Result<(), Rejected> {
+    pub fn refuse_if_guessable(&self, context: &PersonalWords) -> Result<(), Rejected> {
         let words: Vec<_> = context.0.iter().map(String::as_str).collect();
         let estimate = zxcvbn(&beginning(self.0.expose()), &words);
         if estimate.score() >= Score::Two || zxcvbn(&end(self.0.expose()), &words).score() >= Score::Two {
@@ -89,9 +89,9 @@ impl NewPassword {
 }
 
 /// What whoever guesses a password may know of whom it belongs to.
-pub struct Context(Vec<String>);
+pub struct PersonalWords(Vec<String>);
 
-impl Context {
+impl PersonalWords {
     /// The address, the name and the service's name, whole and in parts.
     #[must_use]
     pub fn new(email: &Email, name: Option<&Name>, service_name: &str) -> Self {
@@ -113,9 +113,9 @@ impl Context {
 }
 
 /// Addresses and names do not reach a log by way of `{:?}`.
-impl fmt::Debug for Context {
+impl fmt::Debug for PersonalWords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Context(redacted)")
+        f.write_str("PersonalWords(redacted)")
     }
 }
 
@@ -133,7 +133,7 @@ mod tests {
 
     fn choose(text: &str) -> Result<NewPassword, Rejected> {
         let email = Email::parse("Grace.Hopper+navy@Bücher.example").unwrap();
-        let context = Context::new(&email, Name::parse("Amazing Grace").as_ref().ok(), "Blue Harbour");
+        let context = PersonalWords::new(&email, Name::parse("Amazing Grace").as_ref().ok(), "Blue Harbour");
         let password = NewPassword::parse(text, 8)?;
         password.refuse_if_guessable(&context).map(|()| password)
     }

@@ -73,7 +73,7 @@ impl Fields {
     }
 
     /// What stands beside the body; nothing if it is refused.
-    pub fn beside<T>(&mut self, value: Result<T, Violation>) -> Option<T> {
+    pub fn header<T>(&mut self, value: Result<T, Violation>) -> Option<T> {
         value.map_err(|violation| self.violations.push(violation)).ok()
     }
 

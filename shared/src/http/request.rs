@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -31,6 +32,28 @@ impl fmt::Debug for Request {
 impl Request {
     pub(super) const fn new(event: ApiGatewayV2httpRequest) -> Self {
         Self(event)
+    }
+
+    /// Returns the route that API Gateway chose: `GET /api/auth/sessions/{id}`.
+    ///
+    /// Under a `$default` route (`cargo lambda watch`) it is made of the method and the path, with each path parameter's name in
+    /// the place of its value.
+    #[must_use]
+    pub fn route_key(&self) -> Cow<'_, str> {
+        match self.0.route_key.as_deref() {
+            Some(key) if key != "$default" => Cow::Borrowed(key),
+            _ => Cow::Owned(format!("{} {}", self.method(), self.path_pattern())),
+        }
+    }
+
+    fn path_pattern(&self) -> String {
+        let mut segments: Vec<_> = self.path().split('/').map(Cow::Borrowed).collect();
+        for (name, value) in &self.0.path_parameters {
+            if let Some(segment) = segments.iter_mut().rfind(|segment| *segment == value) {
+                *segment = Cow::Owned(format!("{{{name}}}"));
+            }
+        }
+        segments.join("/")
     }
 
     /// The path, as sent.

@@ -132,6 +132,7 @@ pub(super) fn problem(error: &ApiError, request_id: &str) -> Response {
         ApiError::InvalidCredentials(_) => (StatusCode::UNAUTHORIZED, "Invalid credentials", None),
         ApiError::NoToken => (StatusCode::UNAUTHORIZED, "No token provided", None),
         ApiError::InvalidToken(_) => (StatusCode::UNAUTHORIZED, "Invalid token", None),
+        ApiError::RouteNotFound => (StatusCode::NOT_FOUND, "Not found", None),
         ApiError::UserNotFound => (StatusCode::NOT_FOUND, "User not found", None),
         ApiError::SessionNotFound => (StatusCode::NOT_FOUND, "Session not found", None),
         ApiError::EmailSuppressed => (

@@ -8,10 +8,10 @@ use crate::domain::{Device, Email};
 use crate::error::ApiError;
 use crate::http::Request;
 use crate::signing_keys::{KeySet, Purpose};
-use crate::store::{self, Bound, Counted, Limit};
+use crate::store::{self, Counted, Limit, Policy};
 
 /// What may fail beside a login takes no longer, lest it fail the login.
-pub(super) const BESIDE: Duration = Duration::from_secs(2);
+pub(super) const BEST_EFFORT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// An attempt to log in. It is counted before anything is spent on it, told of in the log without a name, and taken back when it
 /// succeeds. What one counter counted stays counted when another refuses.
@@ -41,7 +41,7 @@ impl Attempt {
         let per_both = Limit { most: app.config.logins_per_account_and_network, every: SignedDuration::from_mins(15) };
         let (wait, of_account_and_network) = tokio::join!(
             app.limits.take(&of_network, Limit::hourly(app.config.logins_per_network), now),
-            app.limits.attempt(&of_both, Bound::Most(per_both), now),
+            app.limits.attempt(&of_both, Policy::FixedWindow(per_both), now),
         );
         let attempt = Self {
             pseudonym: keys.pseudonym(email.canonical()),
@@ -67,18 +67,20 @@ impl Attempt {
         now: Timestamp,
     ) -> Result<(), ApiError> {
         match (&self.of_account_and_network, device) {
-            (Counted::As(attempt), _) => self.to_take_back.push(attempt.clone()),
-            (Counted::TooMany(_), Some(_)) => {}
-            (Counted::TooMany(wait), None) => return Err(self.one_too_many("account and network", *wait)),
+            (Counted::Allowed(attempt), _) => self.to_take_back.push(attempt.clone()),
+            (Counted::Refused { .. }, Some(_)) => {}
+            (Counted::Refused { retry_after }, None) => {
+                return Err(self.one_too_many("account and network", *retry_after));
+            }
         }
         let (limit, purpose, of) = match device {
             Some(device) => ("device", Purpose::FailuresOfDevice, &device.id[..]),
             None => ("account", Purpose::FailuresOfAccount, email.canonical().as_bytes()),
         };
-        let slower = Bound::Slower(app.config.failed_logins_before_delay);
+        let slower = Policy::Backoff(app.config.failed_logins_before_delay);
         match app.limits.attempt(&keys.digests().digest(purpose, &[of]), slower, now).await? {
-            Counted::As(attempt) => self.to_take_back.push(attempt),
-            Counted::TooMany(wait) => return Err(self.one_too_many(limit, wait)),
+            Counted::Allowed(attempt) => self.to_take_back.push(attempt),
+            Counted::Refused { retry_after } => return Err(self.one_too_many(limit, retry_after)),
         }
         Ok(())
     }
@@ -98,7 +100,7 @@ impl Attempt {
     /// whoever is logged in.
     pub(super) async fn take_back(&self, app: &App) {
         let taken_back = join_all(self.to_take_back.iter().map(|attempt| app.limits.release(attempt)));
-        let reason = match tokio::time::timeout(BESIDE, taken_back).await {
+        let reason = match tokio::time::timeout(BEST_EFFORT_TIMEOUT, taken_back).await {
             Ok(results) => results.into_iter().find_map(Result::err).map(|error| error.to_string()),
             Err(elapsed) => Some(elapsed.to_string()),
         };

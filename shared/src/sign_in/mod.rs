@@ -12,7 +12,7 @@ use crate::http::Request;
 use crate::passwords::StoredHash;
 use crate::signing_keys::KeySet;
 
-use attempt::{Attempt, BESIDE};
+use attempt::{Attempt, BEST_EFFORT_TIMEOUT};
 
 /// Somebody who knows an account's password.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl Identified {
             let hash = app.passwords.hash(password).await?;
             Ok::<_, ApiError>(app.users.replace_hash(&self.user.email, outdated, &hash).await?)
         };
-        let reason = match tokio::time::timeout(BESIDE, renew).await {
+        let reason = match tokio::time::timeout(BEST_EFFORT_TIMEOUT, renew).await {
             Ok(Ok(true)) => return tracing::info!(event = "password_rehashed", user = %self.user.id),
             Ok(Ok(false)) => return, // another login was quicker
             Ok(Err(error)) => error.to_string(),

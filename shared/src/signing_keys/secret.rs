@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{KeyError, KeySet};
 use crate::aws::describe;
+use crate::cached::Cached;
 use crate::error::ApiError;
-use crate::last_good::LastGood;
 
 /// The version that issuers use.
 pub const CURRENT: &str = "AWSCURRENT";
@@ -22,7 +22,7 @@ pub const PENDING: &str = "AWSPENDING";
 pub struct SigningKeys {
     client: Client,
     secret: String,
-    cache: LastGood<KeySet>,
+    cache: Cached<KeySet>,
 }
 
 /// Why there are no keys.
@@ -58,7 +58,7 @@ impl SigningKeys {
     /// The secret with this name or ARN. Nothing is read yet.
     #[must_use]
     pub const fn new(client: Client, secret: String) -> Self {
-        Self { client, secret, cache: LastGood::empty() }
+        Self { client, secret, cache: Cached::empty() }
     }
 
     /// The keys, read from the secret every five minutes; while that fails the last ones for an hour more.

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::keys::Key;
-use super::limits::{HOT, is_too_hot};
+use super::limits::{HOT_KEY_RETRY_AFTER, is_too_hot};
 use super::{Item, Limit, Limits, StoreError, keys, milliseconds, number, seconds, text, unavailable, update_existing};
 
 /// How long the longest delay is, and how often the first one doubles before.
@@ -15,11 +15,11 @@ const DOUBLINGS: u32 = 10;
 
 /// What is let through of attempts that are taken back when they succeed.
 #[derive(Clone, Copy, Debug)]
-pub enum Bound {
+pub enum Policy {
     /// So many in a window.
-    Most(Limit),
+    FixedWindow(Limit),
     /// All, but from this many in a day on each only a while after the last one: `delay`.
-    Slower(u32),
+    Backoff(u32),
 }
 
 /// An attempt that was counted.
@@ -33,9 +33,12 @@ pub struct Attempt {
 #[derive(Clone, Debug)]
 pub enum Counted {
     /// It may be made.
-    As(Attempt),
+    Allowed(Attempt),
     /// It comes too early by so much, and was not counted.
-    TooMany(SignedDuration),
+    Refused {
+        /// How long until the next attempt may be made.
+        retry_after: SignedDuration,
+    },
 }
 
 impl Limits {
@@ -45,7 +48,7 @@ impl Limits {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn attempt(&self, digest: &str, bound: Bound, now: Timestamp) -> Result<Counted, StoreError> {
+    pub async fn attempt(&self, digest: &str, bound: Policy, now: Timestamp) -> Result<Counted, StoreError> {
         let window = bound.window().window(now);
         let attempt = Attempt { counter: keys::limit(digest, window.number), holder: holder() };
         let (condition, values) = bound.condition(now);
@@ -63,16 +66,16 @@ impl Limits {
         for (name, value) in values {
             request = request.expression_attribute_values(name, value);
         }
-        let Err(error) = request.send().await else { return Ok(Counted::As(attempt)) };
+        let Err(error) = request.send().await else { return Ok(Counted::Allowed(attempt)) };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 let until = match bound {
-                    Bound::Most(_) => window.ends_at,
-                    Bound::Slower(after) => failed.item().map_or(now, |item| allowed_at(item, after, now)),
+                    Policy::FixedWindow(_) => window.ends_at,
+                    Policy::Backoff(after) => failed.item().map_or(now, |item| allowed_at(item, after, now)),
                 };
-                Ok(Counted::TooMany(until.duration_since(now)))
+                Ok(Counted::Refused { retry_after: until.duration_since(now) })
             }
-            _ if is_too_hot(&error) => Ok(Counted::TooMany(HOT)),
+            _ if is_too_hot(&error) => Ok(Counted::Refused { retry_after: HOT_KEY_RETRY_AFTER }),
             _ => Err(unavailable("UpdateItem", &error)),
         }
     }
@@ -97,21 +100,21 @@ impl Attempt {
     }
 }
 
-impl Bound {
+impl Policy {
     const fn window(self) -> Limit {
         match self {
-            Self::Most(limit) => limit,
-            Self::Slower(most) => Limit::daily(most),
+            Self::FixedWindow(limit) => limit,
+            Self::Backoff(most) => Limit::daily(most),
         }
     }
 
     /// When there is room, in DynamoDB's words.
     fn condition(self, now: Timestamp) -> (String, Vec<(String, AttributeValue)>) {
         let after = match self {
-            Self::Most(Limit { most, .. }) => {
+            Self::FixedWindow(Limit { most, .. }) => {
                 return ("size(held) < :most".to_owned(), vec![(":most".to_owned(), number(most))]);
             }
-            Self::Slower(after) => after,
+            Self::Backoff(after) => after,
         };
         let mut condition = "size(held) < :count0 OR lastAt <= :longAgo".to_owned();
         let mut values =

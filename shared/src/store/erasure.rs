@@ -57,7 +57,7 @@ impl Users {
     async fn delete_credential(&self, email: &Email, id: UserId) -> Result<(), StoreError> {
         let request = self.tables.client.delete_item().table_name(&self.tables.credentials);
         let request = request
-            .key("pk", text(email.canonical()))
+            .set_key(Some(keys::credential(email)))
             .condition_expression("userId = :id")
             .expression_attribute_values(":id", text(id.to_string()));
         match request.send().await {

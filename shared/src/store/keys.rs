@@ -4,9 +4,12 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::domain::{MailId, MailKey, SessionId, UserId};
+use crate::domain::{Email, MailId, MailKey, SessionId, UserId};
 
 pub const PROFILE: &str = "PROFILE";
+/// What the partition of a credential begins with: an address follows, so it is in no message.
+pub const EMAIL: &str = "EMAIL#";
+pub const PASSWORD: &str = "PASSWORD";
 const SESSION: &str = "SESSION#";
 const MAIL: &str = "MAIL#";
 const IDEMPOTENCY: &str = "IDEM#";
@@ -31,6 +34,15 @@ pub fn session_sort(session: SessionId) -> String {
 
 pub fn mail_sort(mail: MailId) -> String {
     format!("{MAIL}{mail}")
+}
+
+/// The key of an address's password.
+pub fn credential(email: &Email) -> Key {
+    key(credential_partition(email), PASSWORD.to_owned())
+}
+
+pub fn credential_partition(email: &Email) -> String {
+    format!("{EMAIL}{}", email.canonical())
 }
 
 pub fn profile(user: UserId) -> Key {

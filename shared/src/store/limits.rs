@@ -8,7 +8,7 @@ use super::keys::Key;
 use super::{StoreError, Tables, keys, number, seconds, text, unavailable};
 
 /// How long whoever meets a counter waits that cannot be written for the many who write it.
-pub(super) const HOT: SignedDuration = SignedDuration::from_secs(1);
+pub(super) const HOT_KEY_RETRY_AFTER: SignedDuration = SignedDuration::from_secs(1);
 
 /// Counters of what may happen only so often, for whoever has no partition of their own to count in.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ impl Limits {
                 let is_ours = failed.item().and_then(|item| item.get("holder")) == Some(&text(holder));
                 Ok((!is_ours).then(|| window.ends_at.duration_since(now)))
             }
-            _ if is_too_hot(&error) => Ok(Some(HOT)),
+            _ if is_too_hot(&error) => Ok(Some(HOT_KEY_RETRY_AFTER)),
             _ => Err(unavailable("UpdateItem", &error)),
         }
     }

@@ -21,7 +21,7 @@ use std::fmt::Display;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,7 +29,7 @@ use serde::de::DeserializeOwned;
 use crate::aws::describe;
 use crate::error::ApiError;
 
-pub use attempts::{Attempt, Bound, Counted};
+pub use attempts::{Attempt, Counted, Policy};
 pub use idempotency::Idempotency;
 pub use keys::{DUE_SHARDS, Key};
 pub use limits::{Limit, Limits, Window};
@@ -48,8 +48,10 @@ pub struct Tables {
     pub client: aws_sdk_dynamodb::Client,
     /// The name of the table of addresses and hashes.
     pub credentials: String,
-    /// The name of the table of everything else.
+    /// The name of the table of users, sessions, mails and limits.
     pub accounts: String,
+    /// The name of the table of public keys.
+    pub public_keys: String,
 }
 
 /// A store that cannot answer.
@@ -97,6 +99,33 @@ async fn update_if(request: UpdateItemFluentBuilder) -> Result<bool, StoreError>
     }
 }
 
+/// What became of a conditional update of an item that is a `T`.
+enum Conditional<T> {
+    /// The condition held. This is the item after the update.
+    Applied(T),
+    /// The condition failed. This is the item that it found, if there is one.
+    Failed(Option<T>),
+}
+
+/// Sends a conditional update that asks for the new item, and for the old one if its condition fails. `parse` reads either.
+async fn update_conditionally<T>(
+    request: UpdateItemFluentBuilder,
+    parse: impl Fn(Item) -> Result<T, StoreError>,
+) -> Result<Conditional<T>, StoreError> {
+    let request = request.return_values(ReturnValue::AllNew);
+    let request = request.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let error = match request.send().await {
+        Ok(output) => return parse(output.attributes.unwrap_or_default()).map(Conditional::Applied),
+        Err(error) => error,
+    };
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+            failed.item.clone().map(parse).transpose().map(Conditional::Failed)
+        }
+        _ => Err(unavailable("UpdateItem", &error)),
+    }
+}
+
 /// The item that a row is.
 fn write(kind: &'static str, row: &impl Serialize) -> Result<Item, StoreError> {
     serde_dynamo::to_item(row).map_err(|_| StoreError::Corrupt { kind, place: "its writer".to_owned() })
@@ -111,7 +140,7 @@ fn read<T: DeserializeOwned>(kind: &'static str, item: Item) -> Result<T, StoreE
 fn place(item: &Item) -> String {
     let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
     match (text("pk"), text("sk")) {
-        (Some(pk), Some(sk)) => format!("{pk} {sk}"),
+        (Some(pk), Some(sk)) if !pk.starts_with(keys::EMAIL) => format!("{pk} {sk}"),
         _ => "a key that is not shown".to_owned(),
     }
 }

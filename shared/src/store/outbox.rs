@@ -1,15 +1,16 @@
 mod overdue;
 mod row;
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::limits::Limit;
 use super::transaction::{Transaction, put_new};
-use super::{StoreError, Tables, keys, milliseconds, number, read, seconds, text, unavailable};
+use super::{
+    Conditional, Item, StoreError, Tables, keys, milliseconds, number, read, seconds, text, update_conditionally,
+};
 use crate::domain::{Claim, Lease, Mail, MailKey, MailState};
 use crate::mail_queue::MailMessage;
 
@@ -31,11 +32,11 @@ pub struct Outbox {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owed {
     /// It is owed from now on, and counted.
-    Now,
+    Queued,
     /// It was before: the request came again, and is not counted.
-    Before,
+    AlreadyQueued,
     /// It is not: the user has asked for as many as may be, until the end of this time.
-    TooMany(SignedDuration),
+    LimitReached(SignedDuration),
 }
 
 /// What a message gets.
@@ -46,7 +47,7 @@ pub enum Claimed {
         /// The row, claimed.
         mail: Mail,
         /// The attempt before ended without an answer.
-        again: bool,
+        maybe_already_sent: bool,
     },
     /// Somebody is sending it, until then.
     Held(Lease),
@@ -70,10 +71,10 @@ impl Outbox {
         let counter = keys::welcome_limit(mail.key.user, window.number);
         let items = [put_new(table, to_item(mail)?)?, limit.count(table, counter, window)?];
         match self.tables.transact(&items).await? {
-            Transaction::Applied => Ok(Owed::Now),
+            Transaction::Applied => Ok(Owed::Queued),
             // The first is the mail's: what is owed already is not refused, however much was asked for.
-            Transaction::Refused { position: 0, .. } => Ok(Owed::Before),
-            Transaction::Refused { .. } => Ok(Owed::TooMany(window.ends_at.duration_since(now))),
+            Transaction::Refused { position: 0, .. } => Ok(Owed::AlreadyQueued),
+            Transaction::Refused { .. } => Ok(Owed::LimitReached(window.ends_at.duration_since(now))),
         }
     }
 
@@ -103,10 +104,10 @@ impl Outbox {
             .expression_attribute_values(":until", milliseconds(Lease::starting(now).until))
             .expression_attribute_values(":holder", text(holder.to_string()))
             .expression_attribute_values(":shard", text(keys::due_shard(message.key)));
-        let row = match written(request).await? {
-            Written::Done(row) => row,
-            Written::Found(Some(row)) if row.holder == Some(holder) => row, // our own claim, its answer lost
-            Written::Found(Some(row)) => {
+        let row = match update_conditionally(request, parse).await? {
+            Conditional::Applied(row) => row,
+            Conditional::Failed(Some(row)) if row.holder == Some(holder) => row, // our own claim, its answer lost
+            Conditional::Failed(Some(row)) => {
                 return match row.into_mail(message.key)?.claim(message.retry, now) {
                     Claim::Wait(lease) => Ok(Claimed::Held(lease)),
                     Claim::Drop => Ok(Claimed::Finished),
@@ -115,10 +116,10 @@ impl Outbox {
                     }
                 };
             }
-            Written::Found(None) => return Ok(Claimed::Finished),
+            Conditional::Failed(None) => return Ok(Claimed::Finished),
         };
-        let again = row.claimed_from == Some(StateRow::Sending);
-        Ok(Claimed::Taken { mail: row.into_mail(message.key)?, again })
+        let maybe_already_sent = row.claimed_from == Some(StateRow::Sending);
+        Ok(Claimed::Taken { mail: row.into_mail(message.key)?, maybe_already_sent })
     }
 
     /// Records that SES accepted the claimed mail.
@@ -135,7 +136,7 @@ impl Outbox {
             .expression_attribute_values(":to", text("sent"))
             .expression_attribute_values(":messageId", text(message_id))
             .expression_attribute_values(":ttl", seconds(now + FINISHED_LIFETIME));
-        written(request).await.map(drop)
+        update_conditionally(request, parse).await.map(drop)
     }
 
     /// Puts the claimed mail back, as `next`.
@@ -147,7 +148,7 @@ impl Outbox {
             .settle(mail, "SET #state = :to, due = :due REMOVE leaseUntil, holder")
             .expression_attribute_values(":to", text("pending"))
             .expression_attribute_values(":due", milliseconds(next.due.unwrap_or(next.created_at)));
-        written(request).await.map(drop)
+        update_conditionally(request, parse).await.map(drop)
     }
 
     /// Gives the mail up, as it is known to the caller: claimed, or pending.
@@ -160,7 +161,7 @@ impl Outbox {
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":to", text("failed"))
             .expression_attribute_values(":ttl", seconds(now + FINISHED_LIFETIME));
-        written(request).await.map(drop)
+        update_conditionally(request, parse).await.map(drop)
     }
 
     /// Records what SES tells of a mail: it has it, whatever the row says, and `event` became of it. Told again, or later than
@@ -168,7 +169,13 @@ impl Outbox {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn told(&self, key: MailKey, message_id: &str, event: &str, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn record_ses_event(
+        &self,
+        key: MailKey,
+        message_id: &str,
+        event: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let request = self
             .update(key)
             .update_expression(
@@ -182,7 +189,8 @@ impl Outbox {
             .expression_attribute_values(":messageId", text(message_id))
             .expression_attribute_values(":ttl", seconds(now + FINISHED_LIFETIME))
             .expression_attribute_values(":event", AttributeValue::Ss(vec![event.to_owned()]));
-        written(request).await.map(|written| matches!(written, Written::Done(_)))
+        let updated = update_conditionally(request, parse).await?;
+        Ok(matches!(updated, Conditional::Applied(_)))
     }
 
     /// Takes a row out of the state in which the caller knows it: its attempt is the claim's name, and a state other than
@@ -201,27 +209,10 @@ impl Outbox {
     }
 
     fn update(&self, key: MailKey) -> UpdateItemFluentBuilder {
-        let request = self.tables.client.update_item().table_name(&self.tables.accounts).set_key(Some(keys::mail(key)));
-        let request = request.return_values(ReturnValue::AllNew);
-        request.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        self.tables.client.update_item().table_name(&self.tables.accounts).set_key(Some(keys::mail(key)))
     }
 }
 
-enum Written {
-    Done(MailRow),
-    Found(Option<MailRow>),
-}
-
-/// Sends a conditional update; a failed condition brings what it found.
-async fn written(request: UpdateItemFluentBuilder) -> Result<Written, StoreError> {
-    let error = match request.send().await {
-        Ok(output) => return read("mail", output.attributes.unwrap_or_default()).map(Written::Done),
-        Err(error) => error,
-    };
-    match error.as_service_error() {
-        Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-            failed.item.clone().map(|item| read("mail", item)).transpose().map(Written::Found)
-        }
-        _ => Err(unavailable("UpdateItem", &error)),
-    }
+fn parse(item: Item) -> Result<MailRow, StoreError> {
+    read("mail", item)
 }

@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::{StoreError, Tables, keys, text, unavailable};
+use crate::cached::Cached;
 use crate::error::ApiError;
-use crate::last_good::LastGood;
 use crate::signing_keys::PublicKeySet;
 
 const DOCUMENT: &str = "document";
@@ -14,7 +14,7 @@ const DOCUMENT: &str = "document";
 #[derive(Debug)]
 pub struct PublicKeys {
     tables: Tables,
-    cache: LastGood<PublicKeySet>,
+    cache: Cached<PublicKeySet>,
 }
 
 /// Why there are no public keys.
@@ -41,7 +41,7 @@ impl PublicKeys {
     /// The set in these tables. Nothing is read yet.
     #[must_use]
     pub const fn new(tables: Tables) -> Self {
-        Self { tables, cache: LastGood::empty() }
+        Self { tables, cache: Cached::empty() }
     }
 
     /// The published set, read every five minutes; while that fails the last one for an hour more.
@@ -59,7 +59,7 @@ impl PublicKeys {
     /// [`NoPublicKeys`].
     pub async fn with(&self, kid: &str, now: Timestamp) -> Result<Arc<PublicKeySet>, NoPublicKeys> {
         let keys = self.current(now).await?;
-        if keys.find(kid, now).is_none() && self.cache.distrust(now) {
+        if keys.find(kid, now).is_none() && self.cache.refetch_soon(now) {
             return self.current(now).await;
         }
         Ok(keys)
@@ -70,7 +70,7 @@ impl PublicKeys {
     /// # Errors
     /// [`NoPublicKeys`].
     pub async fn read(&self) -> Result<PublicKeySet, NoPublicKeys> {
-        let request = self.tables.client.get_item().table_name(&self.tables.accounts).consistent_read(true);
+        let request = self.tables.client.get_item().table_name(&self.tables.public_keys).consistent_read(true);
         let output = request.set_key(Some(keys::public_keys())).send().await;
         let item = output.map_err(|error| unavailable("GetItem", &error))?.item.ok_or(NoPublicKeys::Unpublished)?;
         let document = item.get(DOCUMENT).and_then(|value| value.as_s().ok());
@@ -89,7 +89,7 @@ impl PublicKeys {
             .map_err(|_| StoreError::Corrupt { kind: "public key set", place: "its writer".to_owned() })?;
         let mut item: std::collections::HashMap<String, AttributeValue> = keys::public_keys();
         item.insert(DOCUMENT.to_owned(), text(document));
-        let request = self.tables.client.put_item().table_name(&self.tables.accounts).set_item(Some(item));
+        let request = self.tables.client.put_item().table_name(&self.tables.public_keys).set_item(Some(item));
         request.send().await.map(drop).map_err(|error| unavailable("PutItem", &error))
     }
 }

@@ -1,6 +1,5 @@
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
 use jiff::fmt::serde::timestamp::millisecond::{optional as optional_millisecond, required as millisecond};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -8,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::limits::Limit;
 use super::transaction::{Transaction, put_new};
 use super::{
-    Item, StoreError, Tables, keys, milliseconds, number, outbox, read, seconds, unavailable, update_if, write,
+    Conditional, Item, StoreError, Tables, keys, milliseconds, number, outbox, read, seconds, unavailable,
+    update_conditionally, update_if, write,
 };
 use crate::domain::{Decision, IDLE_LIFETIME, Mail, RefreshClaim, Session, SessionId, UserId};
 
@@ -113,9 +113,9 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Refreshed, StoreError> {
         let mut session = match self.rotate(claim, now).await? {
-            Written::Done(session) => return Ok(Refreshed::Current(session)),
-            Written::Found(Some(session)) => session,
-            Written::Found(None) => return Ok(Refreshed::Refused("no such session")),
+            Conditional::Applied(session) => return Ok(Refreshed::Current(session)),
+            Conditional::Failed(Some(session)) => session,
+            Conditional::Failed(None) => return Ok(Refreshed::Refused("no such session")),
         };
         for _ in 0..DECISIONS {
             let written = match session.decide(claim.counter, now, grace) {
@@ -131,9 +131,9 @@ impl Sessions {
                 Decision::Ended => return Ok(Refreshed::Refused("session ended")),
             };
             session = match written {
-                Written::Done(session) => return Ok(Refreshed::Current(session)),
-                Written::Found(Some(session)) => session,
-                Written::Found(None) => return Ok(Refreshed::Refused("no such session")),
+                Conditional::Applied(session) => return Ok(Refreshed::Current(session)),
+                Conditional::Failed(Some(session)) => session,
+                Conditional::Failed(None) => return Ok(Refreshed::Refused("no such session")),
             };
         }
         Err(StoreError::Unavailable("the session changes faster than it can be read".to_owned()))
@@ -205,7 +205,7 @@ impl Sessions {
         }
     }
 
-    async fn rotate(&self, claim: &RefreshClaim, now: Timestamp) -> Result<Written, StoreError> {
+    async fn rotate(&self, claim: &RefreshClaim, now: Timestamp) -> Result<Conditional<Session>, StoreError> {
         let request = self
             .update(claim.user, claim.session)
             .update_expression(
@@ -216,25 +216,22 @@ impl Sessions {
             .expression_attribute_values(":next", number(claim.counter.saturating_add(1)))
             .expression_attribute_values(":now", milliseconds(now))
             .expression_attribute_values(":idleExpiresAt", milliseconds(now + IDLE_LIFETIME));
-        written(request).await
+        update_conditionally(request, from_item).await
     }
 
-    async fn reissue(&self, session: &Session, now: Timestamp) -> Result<Written, StoreError> {
+    async fn reissue(&self, session: &Session, now: Timestamp) -> Result<Conditional<Session>, StoreError> {
         let request = self
             .update(session.user, session.id)
             .update_expression("SET reissued = :counter")
             .condition_expression(LIVE_AT_COUNTER)
             .expression_attribute_values(":counter", number(session.counter))
             .expression_attribute_values(":now", milliseconds(now));
-        written(request).await
+        update_conditionally(request, from_item).await
     }
 
     fn update(&self, user: UserId, session: SessionId) -> UpdateItemFluentBuilder {
         let request = self.tables.client.update_item().table_name(&self.tables.accounts);
-        let request =
-            request.set_key(Some(keys::session(user, session))).expression_attribute_names("#counter", "counter");
-        let request = request.return_values(ReturnValue::AllNew);
-        request.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        request.set_key(Some(keys::session(user, session))).expression_attribute_names("#counter", "counter")
     }
 
     fn revocation(&self, user: UserId, session: SessionId, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
@@ -258,25 +255,6 @@ const REVOKE: &str = "SET revokedAt = if_not_exists(revokedAt, :now), #ttl = :tt
 /// [`Session::decide`]'s `Rotate`, as a condition.
 const LIVE_AT_COUNTER: &str =
     "#counter = :counter AND attribute_not_exists(revokedAt) AND idleExpiresAt > :now AND expiresAt > :now";
-
-enum Written {
-    Done(Session),
-    Found(Option<Session>),
-}
-
-/// Sends a conditional update; a failed condition brings what it found.
-async fn written(request: UpdateItemFluentBuilder) -> Result<Written, StoreError> {
-    let error = match request.send().await {
-        Ok(output) => return from_item(output.attributes.unwrap_or_default()).map(Written::Done),
-        Err(error) => error,
-    };
-    match error.as_service_error() {
-        Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-            failed.item.clone().map(from_item).transpose().map(Written::Found)
-        }
-        _ => Err(unavailable("UpdateItem", &error)),
-    }
-}
 
 pub(super) fn to_item(session: &Session) -> Result<Item, StoreError> {
     let row = SessionRow {

@@ -42,9 +42,9 @@ pub struct Account {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
     /// This request.
-    Now,
+    New,
     /// The same request, when it came before: whose account that is.
-    Before(UserId),
+    Replayed(UserId),
 }
 
 /// Why no account was opened.
@@ -75,6 +75,7 @@ impl From<CreateError> for ApiError {
 #[serde(rename_all = "camelCase")]
 struct CredentialRow {
     pk: String,
+    sk: String,
     user_id: UserId,
     hash: String,
 }
@@ -94,7 +95,7 @@ struct UserRow {
     updated_at: Timestamp,
     status: StatusRow,
     epoch: u64,
-    /// A string set, which [`Users::learn`] alone writes.
+    /// A string set, which [`Users::record_email_status`] alone writes.
     #[serde(default, skip_serializing)]
     email_history: BTreeSet<EmailStatus>,
 }
@@ -127,8 +128,12 @@ impl Users {
         mail: &Mail,
         idempotency: Option<&Idempotency>,
     ) -> Result<Created, CreateError> {
-        let credential =
-            CredentialRow { pk: user.email.canonical().to_owned(), user_id: user.id, hash: hash.expose().to_owned() };
+        let credential = CredentialRow {
+            pk: keys::credential_partition(&user.email),
+            sk: keys::PASSWORD.to_owned(),
+            user_id: user.id,
+            hash: hash.expose().to_owned(),
+        };
         let (credentials, accounts) = (&self.tables.credentials, &self.tables.accounts);
         // First, so that its condition decides before the credential's: whose request is remembered has an account, and is not
         // told that the address is taken.
@@ -141,9 +146,9 @@ impl Users {
             put_new(accounts, outbox::to_item(mail)?)?,
         ]);
         match (self.tables.transact(&puts).await?, idempotency) {
-            (Transaction::Applied, _) => Ok(Created::Now),
+            (Transaction::Applied, _) => Ok(Created::New),
             (Transaction::Refused { position: 0, found }, Some(idempotency)) => {
-                idempotency.opened_by(found)?.map(Created::Before).ok_or(CreateError::KeyReused)
+                idempotency.opened_by(found)?.map(Created::Replayed).ok_or(CreateError::KeyReused)
             }
             (Transaction::Refused { position: 0, .. }, None) | (Transaction::Refused { position: 1, .. }, Some(_)) => {
                 Err(CreateError::EmailTaken)
@@ -161,7 +166,7 @@ impl Users {
     /// [`StoreError`].
     pub async fn credential(&self, email: &Email) -> Result<Option<Credential>, StoreError> {
         let request = self.tables.client.get_item().table_name(&self.tables.credentials).consistent_read(true);
-        let output = request.key("pk", text(email.canonical())).send().await;
+        let output = request.set_key(Some(keys::credential(email))).send().await;
         let Some(item) = output.map_err(|error| unavailable("GetItem", &error))?.item else { return Ok(None) };
         let row: CredentialRow = read("credential", item)?;
         Ok(Some(Credential { user: row.user_id, hash: row.hash.into() }))
@@ -174,7 +179,7 @@ impl Users {
     pub async fn replace_hash(&self, email: &Email, old: &StoredHash, new: &StoredHash) -> Result<bool, StoreError> {
         let request = self.tables.client.update_item().table_name(&self.tables.credentials);
         let request = request
-            .key("pk", text(email.canonical()))
+            .set_key(Some(keys::credential(email)))
             .update_expression("SET #hash = :new")
             .condition_expression("#hash = :old")
             .expression_attribute_names("#hash", "hash")
@@ -198,7 +203,7 @@ impl Users {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn learn(&self, id: UserId, status: EmailStatus) -> Result<bool, StoreError> {
+    pub async fn record_email_status(&self, id: UserId, status: EmailStatus) -> Result<bool, StoreError> {
         let request =
             self.tables.client.update_item().table_name(&self.tables.accounts).set_key(Some(keys::profile(id)));
         let request = request

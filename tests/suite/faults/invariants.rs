@@ -93,7 +93,7 @@ fn accounts_are_whole(stage: &Stage) -> Vec<String> {
     for credential in world.items("Credentials") {
         let user = format!("USER#{}", text(&credential, "userId"));
         let email = users.remove(&user);
-        if email.is_none_or(|email| email.to_lowercase() != text(&credential, "pk")) {
+        if email.is_none_or(|email| format!("EMAIL#{}", email.to_lowercase()) != text(&credential, "pk")) {
             broken.push(format!("a credential without its user {user}"));
         }
         if !sessions.contains(&user) || !mails.contains(&user) {

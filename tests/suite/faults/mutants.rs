@@ -137,7 +137,7 @@ async fn logout_anyway(app: &App, request: Request) -> Result<Response, ApiError
 
 async fn me_aloud(app: &App, request: Request) -> Result<Response, ApiError> {
     let token = request.bearer_token().map(str::to_owned);
-    let answer = me::handle(app, request).await;
+    let answer = account::handle(app, request).await;
     if answer.is_err() {
         tracing::error!(event = "me_failed", ?token);
     }
@@ -162,16 +162,16 @@ fn unclaimed(key: MailKey) -> Mail {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_wrong_function_is_found_by_what_it_breaks() {
     let mutants: [(&str, &str, StandIn, &str); 10] = [
-        ("mail-untold", "welcome-email", sends_before_it_claims, "I1"),
-        ("mail-postponed", "welcome-email", gives_up_at_any_refusal, "I1"),
-        ("mail-untold", "welcome-email", knows_no_lease, "I1"),
-        ("mail-untold", "welcome-email", settles_before_it_sends, "I1"),
-        ("sweep-given-up", "outbox-sweeper", fails_before_it_tells, "I1"),
+        ("mail-untold", "mailer", sends_before_it_claims, "I1"),
+        ("mail-postponed", "mailer", gives_up_at_any_refusal, "I1"),
+        ("mail-untold", "mailer", knows_no_lease, "I1"),
+        ("mail-untold", "mailer", settles_before_it_sends, "I1"),
+        ("sweep-given-up", "sweeper", fails_before_it_tells, "I1"),
         ("register", "register", takes_a_failure_for_a_success, "I8"),
         ("register", "register", takes_a_failure_for_a_taken_address, "I6"),
         ("refresh", "refresh", takes_a_failure_for_a_bad_token, "I9"),
         ("logout", "logout", takes_a_failure_for_an_end, "I5"),
-        ("me", "me", logs_what_it_is_sent, "I7"),
+        ("me", "account", logs_what_it_is_sent, "I7"),
     ];
     for (scenario, function, mutant, expected) in mutants {
         let scenario = scenarios::named(scenario).with(function, mutant);

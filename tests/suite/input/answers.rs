@@ -72,11 +72,11 @@ async fn every_answer_has_the_headers_of_a_safe_one() {
         world.post_bytes(REGISTER, "text/plain", vec![]).await,
         world.send(nowhere).await,
     ];
-    let unreadable = functions::invoke(&world.system().app, "me", event::invocation(json!([]), 10)).await;
+    let unreadable = functions::invoke(&world.system().app, "account", event::invocation(json!([]), 10)).await;
     answers.push(answered(&unreadable.unwrap()));
     world.aws().fail(Service::DynamoDb, "GetItem", down(), 3);
     answers.push(world.login("ada@example.com", PASSWORD).await);
-    delete(&world, &format!("USER#{}", ada.id()), "PROFILE");
+    delete(&world, "Accounts", &format!("USER#{}", ada.id()), "PROFILE");
     answers.push(world.get("/api/auth/me", Some(&bearer)).await);
 
     for answer in &answers {

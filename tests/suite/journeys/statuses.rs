@@ -51,7 +51,7 @@ async fn provoke(method: &str, path: &str, status: u16) -> Answer {
             let body = json!({"email": "ada@example.com", "password": "another password", "refreshToken": "x"});
             request.body = request.body.map(|_| body.to_string().into_bytes());
         }
-        404 => delete(&world, &format!("USER#{}", ada.id()), "PROFILE"),
+        404 => delete(&world, "Accounts", &format!("USER#{}", ada.id()), "PROFILE"),
         409 if path == WELCOME => {
             let profile = world.rows("PROFILE").remove(0);
             world.tamper("Accounts", profile, &json!({"emailHistory": {"SS": ["delivered", "complained"]}}));

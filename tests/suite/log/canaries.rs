@@ -11,8 +11,8 @@ use tests::system::{MAIL_EVENTS_QUEUE, MAIL_QUEUE};
 use tests::world::{Actor, World};
 
 use crate::input::posted;
+use crate::mailer::rejected;
 use crate::register::down;
-use crate::welcome_email::rejected;
 
 const EMAIL: &str = "Canary.Lovelace@example.com";
 const NAME: &str = "Canary of a name";

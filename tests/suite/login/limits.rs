@@ -10,8 +10,8 @@ use tests::world::{PASSWORD, World};
 
 use super::{LOGIN, login};
 use crate::input::posted;
+use crate::mailer::calls;
 use crate::register::down;
-use crate::welcome_email::calls;
 
 pub const WRONG: &str = "another password";
 /// More would wait for each other until they time out, in a debug build beside other tests.
@@ -296,7 +296,8 @@ async fn every_attempt_that_is_let_through_is_hashed_once_and_told_of_without_a_
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.registered("broken@example.com").await;
-    let broken = world.items("Credentials").into_iter().find(|item| item["pk"]["S"] == "broken@example.com").unwrap();
+    let broken =
+        world.items("Credentials").into_iter().find(|item| item["pk"]["S"] == "EMAIL#broken@example.com").unwrap();
     world.tamper("Credentials", broken, &json!({"hash": {"S": "$2b$10$broken"}}));
     for (email, password, expected, told) in [
         ("unknown@example.com", PASSWORD, 401, "authn_login_fail"),

@@ -7,8 +7,8 @@ use tests::world::{PASSWORD, World};
 
 use super::limits::hashes;
 use super::login;
+use crate::mailer::calls;
 use crate::register::down;
-use crate::welcome_email::calls;
 
 /// Of [`PASSWORD`], by the reference implementation.
 const OUTDATED: &str =

@@ -32,7 +32,7 @@ async fn refused(world: &World, email: &str, password: &str) -> ((u16, Vec<(Stri
 }
 
 fn credential(world: &World, email: &str) -> Value {
-    world.items("Credentials").into_iter().find(|item| item["pk"]["S"] == email).unwrap()
+    world.items("Credentials").into_iter().find(|item| item["pk"]["S"] == format!("EMAIL#{email}")).unwrap()
 }
 
 fn profile(world: &World, email: &str) -> Value {

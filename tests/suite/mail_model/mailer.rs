@@ -1,4 +1,4 @@
-//! What a mailer does with a message: `functions/welcome-email`, one call at a time.
+//! What a mailer does with a message: `functions/mailer`, one call at a time.
 
 use jiff::Timestamp;
 use shared::domain::{Claim, Mail, MailState, Refusal, Retry};

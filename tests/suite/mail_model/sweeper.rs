@@ -1,4 +1,4 @@
-//! What a sweeper does with a row that is due: `functions/outbox-sweeper`, one call at a time.
+//! What a sweeper does with a row that is due: `functions/sweeper`, one call at a time.
 
 use shared::domain::{Mail, MailState, NEXT_SWEEP};
 

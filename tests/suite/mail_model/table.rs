@@ -9,7 +9,7 @@ use tests::doubles::{Fault, Service};
 use tests::world::World;
 
 use super::rules::{Rules, failed, sent};
-use crate::welcome_email::{calls, erase, key, number, registers, row, text, time};
+use crate::mailer::{calls, erase, key, number, registers, row, text, time};
 
 const ATTEMPTS: u32 = 4;
 
@@ -149,7 +149,7 @@ impl Table {
             }
             Write::Fail(known) => outbox.fail(known, now).await.map(|()| Outcome::Nothing).unwrap(),
             Write::MoveDue(from) => Outcome::Moved(outbox.move_due(key, *from, now + NEXT_SWEEP).await.unwrap()),
-            Write::Told => Outcome::Existed(outbox.told(key, "an id", "Send", now).await.unwrap()),
+            Write::Told => Outcome::Existed(outbox.record_ses_event(key, "an id", "Send", now).await.unwrap()),
             Write::SetAside => outbox.set_aside(key).await.map(|()| Outcome::Nothing).unwrap(),
         }
     }
@@ -181,7 +181,7 @@ fn claimed(row: &mut Option<Mail>, retry: Option<u32>, now: Timestamp) -> Claime
     match Rules::Real.claim(&found, retry, now) {
         Claim::Take(mail) => {
             *row = Some(mail.clone());
-            Claimed::Taken { mail, again: matches!(found.state, MailState::Sending(_)) }
+            Claimed::Taken { mail, maybe_already_sent: matches!(found.state, MailState::Sending(_)) }
         }
         Claim::Wait(lease) => Claimed::Held(lease),
         Claim::Drop => Claimed::Finished,

@@ -75,7 +75,7 @@ async fn keys_that_are_not_published_never_come_to_sign() {
     let before = current(&world);
     let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
     step(&world, "createSecret", &token).await.unwrap();
-    let keys = world.items("Accounts").into_iter().find(|item| item["pk"]["S"] == "KEYS").unwrap();
+    let keys = world.items("PublicKeys").remove(0);
     world.tamper("Accounts", keys, &json!({"document": {"S": r#"{"keys":[]}"#}}));
     assert!(step(&world, "testSecret", &token).await.is_err());
     assert_eq!(current(&world), before);

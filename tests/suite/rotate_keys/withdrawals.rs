@@ -273,7 +273,7 @@ async fn a_restored_table_gets_the_keys_of_the_secret_again() {
     // KEY-05
     let world = World::new().await;
     world.registered("ada@example.com").await;
-    let before = world.items("Accounts").into_iter().find(|item| item["pk"]["S"] == "KEYS").unwrap();
+    let before = world.items("PublicKeys").remove(0);
     rotate(&world).await;
     world.pass(3 * HOUR);
     world.tamper("Accounts", before, &json!({}));

@@ -10,7 +10,7 @@ use tests::system::{Answer, MAIL_QUEUE};
 use tests::world::{Actor, World, authorized, request};
 
 use super::{PATH, TRIES, asks};
-use crate::welcome_email::text;
+use crate::mailer::text;
 
 async fn asks_as(world: &World, actor: &Actor, key: &str) -> Answer {
     let mut request = authorized(request("POST", PATH), Some(&actor.bearer()));

@@ -9,8 +9,8 @@ use tests::system::{Answer, MAIL_QUEUE};
 use tests::world::{Actor, PASSWORD, World};
 
 use super::{TRIES, asks};
+use crate::mailer::denied;
 use crate::register::down;
-use crate::welcome_email::denied;
 
 /// A world begins at noon.
 const HALF_A_DAY: SignedDuration = SignedDuration::from_hours(12);

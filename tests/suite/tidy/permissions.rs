@@ -6,13 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use tests::template::TEMPLATE;
-
 use super::{function_of, functions, resources};
 
 /// Action and resource of everything that a function may do, its own log group aside. An item of a transaction counts as the
 /// action of its kind (`TransactWriteItems` has no right of its own).
-const MATRIX: [(&str, &[(&str, &str)]); 14] = [
+const MATRIX: [(&str, &[(&str, &str)]); 11] = [
     (
         "register",
         &[
@@ -57,25 +55,21 @@ const MATRIX: [(&str, &[(&str, &str)]); 14] = [
             ("secretsmanager:GetSecretValue", "SigningKeys"),
         ],
     ),
-    ("me", &[("dynamodb:GetItem", "Accounts")]),
     (
-        "sessions",
-        &[("dynamodb:GetItem", "Accounts"), ("dynamodb:Query", "Accounts"), ("dynamodb:UpdateItem", "Accounts")],
-    ),
-    (
-        "send-welcome-email",
+        "account",
         &[
             ("dynamodb:GetItem", "Accounts"),
+            ("dynamodb:Query", "Accounts"),
             ("dynamodb:PutItem", "Accounts"),
-            ("dynamodb:UpdateItem", "Accounts"), // counts for the limit
+            ("dynamodb:UpdateItem", "Accounts"), // ends sessions, and counts for the limit of welcome mails
             ("sqs:SendMessage", "MailQueue"),
+            ("dynamodb:GetItem", "PublicKeys"),
         ],
     ),
-    ("authorizer", &[("dynamodb:GetItem", "Accounts")]),
-    ("jwks", &[("dynamodb:GetItem", "Accounts")]),
-    ("health", &[("dynamodb:GetItem", "Accounts")]),
+    ("authorizer", &[("dynamodb:GetItem", "PublicKeys")]),
+    ("public", &[("dynamodb:GetItem", "PublicKeys")]),
     (
-        "welcome-email",
+        "mailer",
         &[
             ("dynamodb:GetItem", "Accounts"),
             ("dynamodb:UpdateItem", "Accounts"),
@@ -97,7 +91,7 @@ const MATRIX: [(&str, &[(&str, &str)]); 14] = [
         ],
     ),
     (
-        "outbox-sweeper",
+        "sweeper",
         &[
             ("dynamodb:Query", "Accounts/index/due"),
             ("dynamodb:UpdateItem", "Accounts"),
@@ -111,8 +105,8 @@ const MATRIX: [(&str, &[(&str, &str)]); 14] = [
             ("secretsmanager:GetSecretValue", "SigningKeys"),
             ("secretsmanager:PutSecretValue", "SigningKeys"),
             ("secretsmanager:UpdateSecretVersionStage", "SigningKeys"),
-            ("dynamodb:GetItem", "Accounts"),
-            ("dynamodb:PutItem", "Accounts"),
+            ("dynamodb:GetItem", "PublicKeys"),
+            ("dynamodb:PutItem", "PublicKeys"),
         ],
     ),
 ];
@@ -182,23 +176,17 @@ fn the_secret_is_read_by_those_who_issue_and_written_by_its_rotation_alone() {
 }
 
 #[test]
-fn the_published_keys_are_written_by_their_rotation_alone() {
-    // KEY-02: the roles are granted the table; a denial outweighs that
-    let policy = &TEMPLATE["Resources"]["PublishedKeysPolicy"]["Properties"];
-    let denial = json!([{
-        "Effect": "Deny", "Action": ["dynamodb:PutItem", "dynamodb:UpdateItem"], "Resource": "Accounts.Arn",
-        "Condition": {"ForAnyValue:StringEquals": {"dynamodb:LeadingKeys": ["KEYS"]}},
-    }]);
-    assert_eq!(policy["PolicyDocument"]["Statement"], denial);
-    assert!(super::read("shared/src/store/keys.rs").contains("\"KEYS\""), "the partition that the policy names");
-    let denied: BTreeSet<_> = list(&policy["Roles"]).map(|role| function_of(role.as_str().expect("a role"))).collect();
-    let writes = |rights: &Rights| {
-        ["dynamodb:PutItem", "dynamodb:UpdateItem"]
-            .iter()
-            .any(|action| rights.contains(&((*action).to_owned(), "Accounts".to_owned())))
-    };
-    let others = granted().into_iter().filter(|(function, rights)| function != "rotate-keys" && writes(rights));
-    assert_eq!(denied, others.map(|(function, _)| function).collect());
+fn only_the_rotation_writes_the_public_keys_and_verifiers_read_nothing_else() {
+    // KEY-02
+    let granted = granted();
+    let writers = granted
+        .iter()
+        .filter(|(_, rights)| rights.iter().any(|(action, on)| on == "PublicKeys" && action != "dynamodb:GetItem"));
+    assert_eq!(writers.map(|(function, _)| function.as_str()).collect::<Vec<_>>(), ["rotate-keys"]);
+    let read_alone = Rights::from([("dynamodb:GetItem".to_owned(), "PublicKeys".to_owned())]);
+    for verifier in ["authorizer", "public"] {
+        assert_eq!(granted[verifier], read_alone, "{verifier}");
+    }
 }
 
 /// What the roles of the template grant, by function, each log group to its own function aside.

@@ -11,7 +11,7 @@ use super::{production, read, resources};
 fn tables_survive_mistakes() {
     // DDB-01
     let ids: Vec<_> = resources("AWS::DynamoDB::Table").map(|(id, _)| id).collect();
-    assert_eq!(ids, ["Accounts", "Credentials"], "design, 3: two tables");
+    assert_eq!(ids, ["Accounts", "Credentials", "PublicKeys"], "design, 3: three tables");
     for (id, table) in resources("AWS::DynamoDB::Table") {
         let properties = &table["Properties"];
         assert_eq!([&table["DeletionPolicy"], &table["UpdateReplacePolicy"]], ["Retain", "Retain"], "{id}: retain it");
@@ -44,14 +44,14 @@ fn the_secret_is_retained_and_its_placeholder_untouched() {
 #[test]
 fn the_queues_times_fit_each_other_and_the_codes() {
     // SQS-02, SQS-03, OUT-04
-    for (queue_id, function) in [("MailQueue", "WelcomeEmailFunction"), ("MailEventsQueue", "MailEventsFunction")] {
+    for (queue_id, function) in [("MailQueue", "MailerFunction"), ("MailEventsQueue", "MailEventsFunction")] {
         let timeout = seconds(&TEMPLATE["Resources"][function]["Properties"], "Timeout");
         let visibility = seconds(queue(queue_id), "VisibilityTimeout");
         assert!(visibility >= 6 * timeout, "{queue_id}'s VisibilityTimeout is at least six times {function}'s Timeout");
     }
     let (mail, dead) = (queue("MailQueue"), queue("MailDeadLetterQueue"));
     let visibility = seconds(mail, "VisibilityTimeout");
-    let timeout = seconds(&TEMPLATE["Resources"]["WelcomeEmailFunction"]["Properties"], "Timeout");
+    let timeout = seconds(&TEMPLATE["Resources"]["MailerFunction"]["Properties"], "Timeout");
     assert!(NEXT_SWEEP > SignedDuration::from_secs(visibility), "the sweeper waits for what the queue owes");
 
     let (kept, kept_dead) = (seconds(mail, "MessageRetentionPeriod"), seconds(dead, "MessageRetentionPeriod"));
@@ -118,7 +118,7 @@ fn the_mailer_reports_single_failures_and_is_bounded() {
 #[test]
 fn the_sweeper_runs_every_minute_and_never_beside_itself_for_long() {
     // OUT-02
-    let sweeper = &TEMPLATE["Resources"]["OutboxSweeperFunction"]["Properties"];
+    let sweeper = &TEMPLATE["Resources"]["SweeperFunction"]["Properties"];
     let schedules: Vec<_> = sweeper["Events"].as_object().expect("events").values().collect();
     let [schedule] = schedules[..] else { panic!("one schedule") };
     assert_eq!(

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::super::keys::Key;
+use super::super::{Conditional, update_conditionally};
 use super::super::{Item, StoreError, keys, milliseconds, read, text, unavailable, update_existing};
-use super::{Outbox, Written, written};
+use super::{Outbox, parse};
 use crate::domain::{Mail, MailKey};
 
 /// What the index has of a row.
@@ -72,10 +73,10 @@ impl Outbox {
             .expression_attribute_values(":from", milliseconds(from))
             .expression_attribute_values(":to", milliseconds(to))
             .expression_attribute_values(":mover", text(mover.to_string()));
-        match written(request).await? {
-            Written::Done(row) => row.into_mail(key).map(Some),
-            Written::Found(Some(row)) if row.mover == Some(mover) => row.into_mail(key).map(Some), // its answer was lost
-            Written::Found(_) => Ok(None),
+        match update_conditionally(request, parse).await? {
+            Conditional::Applied(row) => row.into_mail(key).map(Some),
+            Conditional::Failed(Some(row)) if row.mover == Some(mover) => row.into_mail(key).map(Some), // its answer was lost
+            Conditional::Failed(_) => Ok(None),
         }
     }
 

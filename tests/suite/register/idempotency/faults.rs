@@ -7,7 +7,7 @@ use tests::world::World;
 use super::super::faults::{assert_nobody_is_there, calls, cancelled};
 use super::super::{assert_one_account_is_there, down};
 use super::{ada, register_under};
-use crate::welcome_email::dies_at;
+use crate::mailer::dies_at;
 
 /// How often the SDK tries a call of DynamoDB.
 const TRIES: usize = 3;

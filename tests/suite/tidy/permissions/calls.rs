@@ -13,7 +13,7 @@ use tests::world::{PASSWORD, World, authorized, request};
 use super::{MATRIX, functions};
 use crate::authorizer::is_authorized;
 use crate::input::posted;
-use crate::welcome_email::{calls, denied, registers, rejected};
+use crate::mailer::{calls, denied, registers, rejected};
 
 /// For how long keys are not read again.
 const CACHED: SignedDuration = SignedDuration::from_mins(6);
@@ -50,8 +50,8 @@ async fn the_code_calls_what_its_role_allows() {
 fn is_used_unseen(function: &str, action: &str) -> bool {
     match function {
         "refresh" => action == "PutItem",
-        "send-welcome-email" => ["PutItem", "UpdateItem"].contains(&action),
-        "welcome-email" | "mail-events" => ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"].contains(&action),
+        "account" => action == "PutItem",
+        "mailer" | "mail-events" => ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"].contains(&action),
         _ => false,
     }
 }
@@ -79,7 +79,7 @@ async fn act(world: &World, function: &str) -> Vec<String> {
             assert_eq!(calls(world, "TransactWriteItems"), 3, "register's, and those of the tenth and eleventh login");
             from
         }
-        "refresh" | "logout" | "me" | "sessions" | "send-welcome-email" => {
+        "refresh" | "logout" | "account" => {
             let ada = world.registered("ada@example.com").await;
             world.pass(CACHED);
             let from = world.aws().calls().len();
@@ -97,21 +97,21 @@ async fn act(world: &World, function: &str) -> Vec<String> {
                     assert_eq!(world.post("/api/auth/logout", &everywhere).await.status, 204);
                     assert_eq!(world.logout(&ada.refresh_token).await.status, 204);
                 }
-                "me" => assert_eq!(world.get("/api/auth/me", Some(&ada.bearer())).await.status, 200),
-                "sessions" => {
+                _ => {
+                    assert_eq!(world.get("/api/auth/me", Some(&ada.bearer())).await.status, 200);
+                    assert_eq!(world.post_as("/api/auth/send-welcome-email", Some(&ada.bearer())).await.status, 202);
                     let listed = world.get("/api/auth/sessions", Some(&ada.bearer())).await.json();
                     let path =
                         format!("/api/auth/sessions/{}", listed["sessions"][0]["id"].as_str().unwrap_or_default());
                     let end = authorized(request("DELETE", &path), Some(&ada.bearer()));
                     assert_eq!(world.send(end).await.status, 204);
                 }
-                _ => assert_eq!(world.post_as("/api/auth/send-welcome-email", Some(&ada.bearer())).await.status, 202),
             }
             from
         }
-        "jwks" | "health" => {
-            let path = if function == "jwks" { "/.well-known/jwks.json" } else { "/health" };
-            assert_eq!(world.get(path, None).await.status, 200);
+        "public" => {
+            assert_eq!(world.get("/.well-known/jwks.json", None).await.status, 200);
+            assert_eq!(world.get("/health", None).await.status, 200);
             0
         }
         "authorizer" => {
@@ -121,7 +121,7 @@ async fn act(world: &World, function: &str) -> Vec<String> {
             assert!(is_authorized(world, &ada.bearer()).await);
             from
         }
-        "welcome-email" => {
+        "mailer" => {
             registers(world, "ada@example.com").await;
             world.aws().fail(Service::Ses, "SendEmail", Fault::Reset, 1);
             world.aws().fail(Service::Ses, "SendEmail", rejected(), 1);
@@ -140,7 +140,7 @@ async fn act(world: &World, function: &str) -> Vec<String> {
             let mine = |operation: &String| operation != "ReceiveMessage" && operation != "DeleteMessage";
             return operations(world, from).into_iter().filter(mine).collect();
         }
-        "outbox-sweeper" => {
+        "sweeper" => {
             for email in ["ada@example.com", "bob@example.com"] {
                 world.aws().fail(Service::Sqs, "SendMessage", denied(), 1);
                 registers(world, email).await;

@@ -1,0 +1,19 @@
+//! `GET /api/auth/me`: the account of the access token.
+
+use http::StatusCode;
+use serde::Serialize;
+use shared::answers::UserBody;
+use shared::app::App;
+use shared::error::ApiError;
+use shared::http::{self as web, Request, Response};
+
+#[derive(Serialize)]
+struct Body<'a> {
+    user: UserBody<'a>,
+}
+
+/// 200 with the account; 404 when it is gone.
+pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> {
+    let user = app.user(request, app.clock.now()).await?;
+    web::json(StatusCode::OK, &Body { user: UserBody::from(&user) })
+}

@@ -1,0 +1,152 @@
+//! The consumer of the mail queue: claims each mail's row, hands the mail to SES once, and settles the row by what SES said.
+
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
+use jiff::SignedDuration;
+use lambda_runtime::{Error, LambdaEvent};
+use serde_json::Value;
+use shared::app::App;
+use shared::batch;
+use shared::domain::{Lease, Mail, MailKind, MailState, Refusal, Retry};
+use shared::mail_queue::MailMessage;
+use shared::mailer::Delivery;
+use shared::store::Claimed;
+
+/// What one message may take: a claim, the user, a call of SES, two writes and a change of visibility, each at its slowest.
+const TIME_FOR_ONE: Duration = Duration::from_secs(35);
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Disposition {
+    /// It has done its work.
+    Delete,
+    /// It is wanted again, after so long.
+    RetryAfter(SignedDuration),
+    /// It is left to the queue: it comes back at the end of its visibility, and after ten times goes to a person.
+    LeaveInQueue,
+}
+
+/// The messages that are not done, by id; the others are deleted.
+pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<SqsBatchResponse, Error> {
+    batch::process(app, event, TIME_FOR_ONE, is_done).await
+}
+
+async fn is_done(app: &App, record: &SqsMessage) -> bool {
+    let Some(message) = record.body.as_deref().and_then(MailMessage::parse) else {
+        tracing::error!(event = "mail_message_unreadable", message_id = record.message_id);
+        return false;
+    };
+    let outcome = match app.outbox.claim(&message, app.clock.now()).await {
+        Ok(Claimed::Taken { mail, maybe_already_sent }) => {
+            if maybe_already_sent {
+                tracing::warn!(event = "mail_sent_again", mail = %mail.key, attempt = mail.attempt, metric.MailsSentAgain = 1);
+            }
+            send(app, &mail).await
+        }
+        Ok(Claimed::Held(lease)) => until(app, lease),
+        Ok(Claimed::Finished) => Disposition::Delete,
+        Err(error) => {
+            tracing::error!(event = "mail_not_claimed", mail = %message.key, reason = %error);
+            Disposition::LeaveInQueue
+        }
+    };
+    if let (Disposition::RetryAfter(delay), Some(receipt)) = (&outcome, &record.receipt_handle)
+        && let Err(error) = app.mail_queue.come_back(receipt, *delay).await
+    {
+        tracing::warn!(event = "mail_message_not_delayed", mail = %message.key, reason = %error);
+    }
+    outcome == Disposition::Delete
+}
+
+/// Sends a claimed mail and settles its row.
+async fn send(app: &App, mail: &Mail) -> Disposition {
+    let user = match app.users.find(mail.key.user).await {
+        Ok(Some(user)) if user.is_suppressed() => return suppress(app, mail).await,
+        Ok(Some(user)) => user,
+        Ok(None) => return give_up(app, mail).await,
+        Err(error) => return postpone(app, mail, Refusal::Passing, &error.to_string()).await,
+    };
+    let delivery = match app.mailer.send(mail, &user).await {
+        Ok(delivery) => delivery,
+        Err(error) => Delivery::Refused(Refusal::Operator, error.to_string()),
+    };
+    match delivery {
+        Delivery::Accepted(id) => {
+            let now = app.clock.now();
+            match app.outbox.sent(mail, &id, now).await {
+                Ok(()) => {
+                    let seconds = now.duration_since(mail.created_at).as_secs();
+                    tracing::info!(event = "mail_sent", mail = %mail.key, attempt = mail.attempt, metric.MailDelaySeconds = seconds);
+                    Disposition::Delete
+                }
+                Err(error) => unsettled(app, mail, &error.to_string()),
+            }
+        }
+        Delivery::Refused(refusal, reason) => postpone(app, mail, refusal, &reason).await,
+        Delivery::Rejected(reason) => dead_letter(app, mail, &reason).await,
+        Delivery::Unknown(reason) => unsettled(app, mail, &reason),
+    }
+}
+
+/// SES, or what comes before it, refused for now. The first retries come from the queue, the later ones from the sweeper.
+async fn postpone(app: &App, mail: &Mail, refusal: Refusal, reason: &str) -> Disposition {
+    match refusal {
+        Refusal::Passing => tracing::warn!(event = "mail_postponed", mail = %mail.key, attempt = mail.attempt, reason),
+        Refusal::Operator => {
+            tracing::error!(event = "mail_needs_operator", mail = %mail.key, attempt = mail.attempt, reason, metric.MailsThatNeedOperator = 1);
+        }
+    }
+    let (next, retry) = mail.postponed(refusal, app.clock.now());
+    match (app.outbox.postpone(mail, &next).await, retry) {
+        (Ok(()), Retry::Message(delay)) => Disposition::RetryAfter(jittered(delay)),
+        (Ok(()), Retry::Sweeper) => Disposition::Delete,
+        (Err(error), _) => unsettled(app, mail, &error.to_string()),
+    }
+}
+
+/// SES will never take it: a copy to the dead-letter queue, then the row, then the message, so that a crash between any two
+/// loses nothing.
+async fn dead_letter(app: &App, mail: &Mail, reason: &str) -> Disposition {
+    tracing::error!(event = "mail_rejected", mail = %mail.key, attempt = mail.attempt, reason);
+    if let Err(error) = app.mail_queue.dead_letter(mail.key, mail.attempt, reason).await {
+        return postpone(app, mail, Refusal::Passing, &error.to_string()).await;
+    }
+    give_up(app, mail).await
+}
+
+/// Whoever reads the dead-letter queue can do something about a welcome mail that was asked for; about others nothing.
+async fn suppress(app: &App, mail: &Mail) -> Disposition {
+    match mail.kind {
+        MailKind::Welcome => dead_letter(app, mail, "the address is suppressed").await,
+        MailKind::SessionReuse => {
+            tracing::warn!(event = "mail_suppressed", mail = %mail.key);
+            give_up(app, mail).await
+        }
+    }
+}
+
+async fn give_up(app: &App, mail: &Mail) -> Disposition {
+    match app.outbox.fail(mail, app.clock.now()).await {
+        Ok(()) => Disposition::Delete,
+        Err(error) => unsettled(app, mail, &error.to_string()),
+    }
+}
+
+/// Nobody knows whether SES has it, or the row cannot say so: no other attempt before the lease ends.
+fn unsettled(app: &App, mail: &Mail, reason: &str) -> Disposition {
+    tracing::error!(event = "mail_unsettled", mail = %mail.key, attempt = mail.attempt, reason);
+    match mail.state {
+        MailState::Sending(lease) => until(app, lease),
+        MailState::Pending | MailState::Sent | MailState::Failed => Disposition::LeaveInQueue,
+    }
+}
+
+fn until(app: &App, lease: Lease) -> Disposition {
+    Disposition::RetryAfter(lease.until.duration_since(app.clock.now()))
+}
+
+/// Up to a quarter more, so that what failed together does not come back together.
+fn jittered(delay: SignedDuration) -> SignedDuration {
+    delay + delay * i32::from(uuid::Uuid::new_v4().as_bytes()[0]) / (4 * 255)
+}
