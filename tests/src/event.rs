@@ -26,6 +26,29 @@ pub struct HttpRequest<'a> {
     pub domain_name: &'a str,
 }
 
+impl<'a> HttpRequest<'a> {
+    /// Returns the request with a header, in place of one of the same name.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        let value = value.parse().unwrap_or_else(|error| panic!("{name}: {error}: {value:?}"));
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Returns the request under an `Idempotency-Key`.
+    #[must_use]
+    pub fn under_key(self, key: &str) -> Self {
+        self.with_header("idempotency-key", key)
+    }
+
+    /// Returns the request from this address.
+    #[must_use]
+    pub const fn from_address(mut self, source_ip: &'a str) -> Self {
+        self.source_ip = source_ip;
+        self
+    }
+}
+
 /// An HTTP API's event, payload format 2.0 ("Create AWS Lambda proxy integrations for HTTP APIs in API Gateway"). A body
 /// that is no text goes in base64, as it does there.
 #[must_use]

@@ -6,12 +6,14 @@
 
 #![expect(clippy::expect_used, reason = "a world that breaks fails its test")]
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
+#![expect(clippy::missing_panics_doc, clippy::missing_errors_doc, reason = "a world that breaks fails its test")]
 
 pub mod contract;
 pub mod doubles;
 pub mod event;
 pub mod functions;
 pub mod log;
+pub mod rows;
 pub mod system;
 pub mod template;
 pub mod world;

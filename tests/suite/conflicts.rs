@@ -1,15 +1,8 @@
 //! A write of one item that meets a transaction.
 
 use serde_json::json;
-use shared::domain::UserId;
 use tests::doubles::{Fault, Service};
 use tests::world::{PASSWORD, World};
-
-use crate::mailer::{calls, error};
-
-fn conflict() -> Fault {
-    error(400, "TransactionConflictException", "Transaction is ongoing for the item")
-}
 
 #[tokio::test]
 async fn a_write_that_meets_a_transaction_is_made_again() {
@@ -18,15 +11,14 @@ async fn a_write_that_meets_a_transaction_is_made_again() {
     let ada = world.registered("ada@example.com").await;
     world.aws().clear_calls();
     for operation in ["PutItem", "DeleteItem"] {
-        world.aws().fail(Service::DynamoDb, operation, conflict(), 2);
+        world.aws().fail(Service::DynamoDb, operation, Fault::conflict(), 2);
     }
     assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200);
-    let counts = calls(&world, "UpdateItem");
-    world.aws().fail(Service::DynamoDb, "UpdateItem", conflict(), 2);
+    let counts = world.calls("UpdateItem");
+    world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::conflict(), 2);
     assert_eq!(world.refresh(&ada.refresh_token).await.status, 200);
-    let id: UserId = ada.id().parse().unwrap();
-    world.system().app.users.erase(id).await.unwrap();
-    let made = ["PutItem", "UpdateItem", "DeleteItem"].map(|operation| calls(&world, operation));
+    world.erase(&ada).await;
+    let made = ["PutItem", "UpdateItem", "DeleteItem"].map(|operation| world.calls(operation));
     assert_eq!(made, [3, counts + 4, 4]);
 }
 
@@ -35,9 +27,9 @@ async fn transactions_that_stay_in_the_way_are_no_verdict() {
     // LOG-04, HTP-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    world.aws().fail(Service::DynamoDb, "PutItem", conflict(), 3);
+    world.aws().fail(Service::DynamoDb, "PutItem", Fault::conflict(), 3);
     assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 503);
-    world.aws().fail(Service::DynamoDb, "UpdateItem", conflict(), 3);
+    world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::conflict(), 3);
     assert_eq!(world.refresh(&ada.refresh_token).await.status, 503);
     assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200);
     assert_eq!(world.refresh(&ada.refresh_token).await.status, 200);
@@ -52,5 +44,5 @@ async fn no_other_refusal_is_taken_for_a_conflict() {
     let refusal = json!({"__type": "com.amazonaws.dynamodb.v20120810#ValidationException", "message": "no"});
     world.aws().fail(Service::DynamoDb, "PutItem", Fault::Answer { status: 400, body: refusal.to_string() }, 1);
     assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 503);
-    assert_eq!(calls(&world, "PutItem"), 1);
+    assert_eq!(world.calls("PutItem"), 1);
 }

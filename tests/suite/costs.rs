@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 use tests::event::HttpRequest;
-use tests::world::{Actor, PASSWORD, World, authorized, request};
-
-use crate::input::posted;
+use tests::world::{Actor, PASSWORD, World, authorized, posted, request};
 
 const LOGIN: &str = "/api/auth/login";
 
@@ -35,15 +33,11 @@ const COSTS: [Cost; 15] = [
 fn ask<'a>(what: &str, ada: &Actor, session: &'a str) -> HttpRequest<'a> {
     let ada_and = |password: &str| json!({"email": "ada@example.com", "password": password});
     let authorized = |method, path| authorized(request(method, path), Some(&ada.bearer()));
-    let keyed = |mut request: HttpRequest<'a>| {
-        request.headers.insert("idempotency-key", "a".parse().unwrap());
-        request
-    };
     let bob = json!({"email": "bob@example.com", "password": PASSWORD});
     let refresh = json!({"refreshToken": ada.refresh_token});
     match what {
         "register" => posted("/api/auth/register", &bob),
-        "register under a key" | "register again under it" => keyed(posted("/api/auth/register", &bob)),
+        "register under a key" | "register again under it" => posted("/api/auth/register", &bob).under_key("a"),
         "register a taken address" => posted("/api/auth/register", &ada_and(PASSWORD)),
         "login" => posted(LOGIN, &ada_and(PASSWORD)),
         "login with a wrong password" => posted(LOGIN, &ada_and("another password")),
@@ -67,11 +61,11 @@ async fn every_route_costs_what_it_did() {
         let world = World::new().await;
         world.leave_mail();
         let ada = world.registered("ada@example.com").await;
-        let session = format!("/api/auth/sessions/{}", world.rows("SESSION#")[0]["sessionId"]["S"].as_str().unwrap());
+        let session = format!("/api/auth/sessions/{}", world.only_session().session_id);
         if what == "register again under it" {
             assert_eq!(world.send(ask(what, &ada, &session)).await.status, 201);
         }
-        assert_eq!(world.get("/api/auth/me", Some(&ada.bearer())).await.status, 200, "so that keys are known");
+        assert_eq!(world.me(&ada).await.status, 200, "so that keys are known");
         world.aws().clear_calls();
         world.aws().count_capacity();
         assert_eq!(world.send(ask(what, &ada, &session)).await.status, status, "{what}");

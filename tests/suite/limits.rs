@@ -6,9 +6,6 @@ use shared::store::Limit;
 use tests::doubles::{Fault, Service};
 use tests::world::World;
 
-use crate::mailer::calls;
-use crate::register::down;
-
 const THREE: Limit = Limit { most: 3, every: SignedDuration::from_mins(15) };
 
 /// How many seconds until there is room; nothing if there was.
@@ -17,8 +14,9 @@ async fn take(world: &World, digest: &str) -> Option<i64> {
     wait.map(|wait| wait.as_secs())
 }
 
-fn count(world: &World) -> String {
-    world.rows("WINDOW#")[0]["count"]["N"].as_str().unwrap_or_default().to_owned()
+/// Returns the count of the first counter.
+fn count(world: &World) -> u64 {
+    world.limits()[0].count.expect("a count")
 }
 
 #[tokio::test]
@@ -30,10 +28,10 @@ async fn as_many_as_may_get_through_in_a_window_and_as_many_in_the_next() {
             world.pass(SignedDuration::from_secs(15));
             assert_eq!(take(&world, "ada").await, wait);
         }
-        assert_eq!((count(&world), take(&world, "bob").await), ("3".to_owned(), None));
+        assert_eq!((count(&world), take(&world, "bob").await), (3, None));
         world.pass(SignedDuration::from_secs(825));
     }
-    assert_eq!(world.rows("WINDOW#").len(), 4);
+    assert_eq!(world.limits().len(), 4);
 }
 
 #[tokio::test]
@@ -43,16 +41,16 @@ async fn of_many_at_once_as_many_get_through_as_may_with_one_write_each() {
     world.aws().clear_calls();
     let taken = join_all((0..20).map(|_| take(&world, "ada"))).await;
     assert_eq!(taken.iter().filter(|wait| wait.is_none()).count(), 3);
-    assert_eq!((calls(&world, "UpdateItem"), count(&world)), (20, "3".to_owned()));
+    assert_eq!((world.calls("UpdateItem"), count(&world)), (20, 3));
 }
 
 #[tokio::test]
 async fn a_count_whose_answer_is_lost_is_one_count_and_no_refusal() {
     // DDB-03
     let world = World::new().await;
-    for counted in ["1", "2", "3"] {
+    for counted in 1..=3 {
         world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::AppliedButLost, 2);
-        assert_eq!((take(&world, "ada").await, count(&world)), (None, counted.to_owned()));
+        assert_eq!((take(&world, "ada").await, count(&world)), (None, counted));
     }
     assert_eq!(take(&world, "ada").await, Some(900));
 }
@@ -61,6 +59,6 @@ async fn a_count_whose_answer_is_lost_is_one_count_and_no_refusal() {
 async fn a_store_that_cannot_count_is_no_limit_that_was_reached() {
     // HTP-05
     let world = World::new().await;
-    world.aws().fail(Service::DynamoDb, "UpdateItem", down(), 3);
+    world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::down(), 3);
     assert!(world.system().app.limits.take("ada", THREE, world.now()).await.is_err());
 }

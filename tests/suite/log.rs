@@ -1,13 +1,13 @@
 //! What the functions log, line by line.
 
-pub mod canaries;
+mod canaries;
 
 use std::collections::HashSet;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tests::doubles::{Fault, Service};
-use tests::world::{PASSWORD, World};
+use tests::world::World;
 
 fn events(log: &[Value]) -> Vec<&str> {
     log.iter().filter_map(|line| line["event"].as_str()).collect()
@@ -29,9 +29,8 @@ async fn a_refusal_is_logged_under_the_id_that_the_client_was_told() {
 async fn all_that_a_request_logs_bears_its_id() {
     // OBS-02
     let world = World::new().await;
-    let down = Fault::Error { status: 500, code: "InternalServerError".to_owned(), message: String::new() };
-    world.aws().fail(Service::Sqs, "SendMessage", down, 3);
-    let answer = world.post("/api/auth/register", &json!({"email": "ada@example.com", "password": PASSWORD})).await;
+    world.aws().fail(Service::Sqs, "SendMessage", Fault::down(), 3);
+    let answer = world.register("ada@example.com").await;
     let log = world.log();
     assert_eq!(events(&log), ["password_hashed", "user_created", "mail_not_announced"]);
     assert!(log.iter().all(|line| line["request_id"] == answer.headers["x-request-id"].to_str().unwrap()));

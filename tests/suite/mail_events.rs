@@ -3,12 +3,9 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::doubles::{Counts, Fault, Service, ses_event};
+use tests::rows::MailState;
 use tests::system::{MAIL_EVENTS_DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE};
 use tests::world::{Actor, World};
-
-use crate::mailer::{
-    calls, denied, enqueue, erase, items_of_users, meanwhile, registers, rejected, row, text, throttled,
-};
 
 const LEASE: SignedDuration = SignedDuration::from_mins(10);
 
@@ -19,16 +16,16 @@ async fn a_mail_whose_acceptance_was_lost_is_settled_by_its_send_event_and_not_s
     // OUT-06
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);
-    registers(&world, "ada@example.com").await;
+    world.registered_with_queued_mail("ada@example.com").await;
     world.deliver_mail().await;
-    assert_eq!(text(&row(&world), "state"), "sending");
+    assert_eq!(world.only_mail().state, MailState::Sending);
     world.deliver_mail_events().await;
-    let row = row(&world);
-    assert_eq!((text(&row, "state"), text(&row, "messageId")), ("sent", world.mails()[0].message_id.as_str()));
-    assert_eq!([row.get("due"), row.get("dueShard"), row.get("leaseUntil")], [None; 3]);
-    assert!(row.get("ttl").is_some(), "a finished row ends some day");
+    let row = world.only_mail();
+    assert_eq!((row.state, row.message_id), (MailState::Sent, Some(world.mails()[0].message_id.clone())));
+    assert_eq!((row.due, row.due_shard, row.lease_until), (None, None, None));
+    assert!(row.ttl.is_some(), "a finished row ends some day");
     world.live_through(LEASE * 3).await;
-    assert_eq!((calls(&world, "SendEmail"), world.aws().sqs.counts(MAIL_QUEUE)), (1, Counts::default()));
+    assert_eq!((world.calls("SendEmail"), world.aws().sqs.counts(MAIL_QUEUE)), (1, Counts::default()));
     assert_eq!(world.logged("mail_sent_again"), 0);
 }
 
@@ -37,26 +34,26 @@ async fn a_mail_is_sent_again_and_counted_when_acceptance_and_event_are_both_los
     // OUT-06: the one way to a second mail
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);
-    registers(&world, "ada@example.com").await;
+    world.registered_with_queued_mail("ada@example.com").await;
     world.deliver_mail().await;
     world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
     world.live_through(LEASE * 3).await;
-    assert_eq!((world.mails().len(), text(&row(&world), "state")), (2, "sent"));
+    assert_eq!((world.mails().len(), world.only_mail().state), (2, MailState::Sent));
     assert_eq!(world.logged("mail_sent_again"), 1);
-    let line = world.log().into_iter().find(|line| line["event"] == "mail_sent_again").unwrap_or_default();
+    let [line] = &world.log_lines("mail_sent_again")[..] else { panic!("one line") };
     assert_eq!(line["MailsSentAgain"], 1, "a metric with an alarm: {line}");
 }
 
 #[tokio::test]
 async fn a_late_event_settles_a_later_attempt() {
     // OUT-06
-    let (world, late) = accepted_unheard_and_then(throttled()).await;
-    let pending = row(&world);
-    assert_eq!((text(&pending, "state"), &pending["attempt"]["N"]), ("pending", &json!("2")));
+    let (world, late) = accepted_unheard_and_then(Fault::sending_rate_exceeded()).await;
+    let pending = world.only_mail();
+    assert_eq!((pending.state, pending.attempt), (MailState::Pending, 2));
     tell(&world, &late).await;
-    assert_eq!(text(&row(&world), "state"), "sent");
+    assert_eq!(world.only_mail().state, MailState::Sent);
     world.live_through(LEASE * 3).await;
-    assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (2, 1));
+    assert_eq!((world.calls("SendEmail"), world.mails().len()), (2, 1));
 }
 
 #[tokio::test]
@@ -64,18 +61,18 @@ async fn a_mail_whose_row_could_not_be_marked_is_settled_by_its_send_event() {
     // OUT-06
     for fault in [None, Some(Fault::AppliedButLost)] {
         let world = World::new().await;
-        registers(&world, "ada@example.com").await;
+        world.registered_with_queued_mail("ada@example.com").await;
         if let Some(fault) = &fault {
             world.aws().fail(Service::Ses, "SendEmail", fault.clone(), 1);
         }
         // The write that would settle the row waits until the event has been recorded.
-        let deny = || world.aws().fail(Service::DynamoDb, "UpdateItem", denied(), 1);
-        meanwhile(&world, "SendEmail", deny, world.deliver_mail()).await;
+        let deny = || world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::denied(), 1);
+        world.meanwhile("SendEmail", deny, world.deliver_mail()).await;
         world.aws().clear_faults();
-        assert_eq!(text(&row(&world), "state"), "sending", "{fault:?}");
+        assert_eq!(world.only_mail().state, MailState::Sending, "{fault:?}");
         world.deliver_mail_events().await;
         world.live_through(LEASE * 2).await;
-        assert_eq!((calls(&world, "SendEmail"), text(&row(&world), "state")), (1, "sent"), "{fault:?}");
+        assert_eq!((world.calls("SendEmail"), world.only_mail().state), (1, MailState::Sent), "{fault:?}");
         assert_eq!(world.aws().sqs.counts(MAIL_QUEUE), Counts::default());
     }
 }
@@ -83,13 +80,13 @@ async fn a_mail_whose_row_could_not_be_marked_is_settled_by_its_send_event() {
 #[tokio::test]
 async fn a_failed_mail_of_which_an_earlier_attempt_arrived_is_sent_and_its_dead_letter_does_nothing() {
     // OUT-06, OUT-04
-    let (world, late) = accepted_unheard_and_then(rejected()).await;
-    assert_eq!((text(&row(&world), "state"), world.dead_letters().len()), ("failed", 1));
+    let (world, late) = accepted_unheard_and_then(Fault::rejected()).await;
+    assert_eq!((world.only_mail().state, world.dead_letters().len()), (MailState::Failed, 1));
     tell(&world, &late).await;
-    assert_eq!(text(&row(&world), "state"), "sent");
-    enqueue(&world, &world.dead_letters()[0].to_string()).await;
+    assert_eq!(world.only_mail().state, MailState::Sent);
+    world.enqueue(&world.dead_letters()[0].to_string()).await;
     world.deliver_mail().await;
-    assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (2, 1));
+    assert_eq!((world.calls("SendEmail"), world.mails().len()), (2, 1));
 }
 
 // ---- In any order, however often ----
@@ -110,8 +107,8 @@ async fn events_come_to_the_same_in_any_order_and_however_often() {
                 let event = ses_event(kinds[kind], &world.mails()[0], world.now());
                 tell(&world, &[event.to_string()]).await;
             }
-            let mut row = row(&world);
-            let mut told: Vec<_> = row["events"]["SS"].as_array().cloned().unwrap_or_default();
+            let mut row = world.rows("MAIL#").remove(0);
+            let mut told = row["events"]["SS"].as_array().cloned().expect("the events");
             told.sort_by_key(Value::to_string);
             row["events"] = json!(told);
             for name in ["pk", "sk", "holder", "messageId"] {
@@ -130,7 +127,7 @@ async fn events_come_to_the_same_in_any_order_and_however_often() {
 #[tokio::test]
 async fn an_event_whose_recording_fails_is_recorded_when_it_comes_again() {
     // SES-02
-    for fault in [denied(), Fault::AppliedButLost] {
+    for fault in [Fault::denied(), Fault::AppliedButLost] {
         for operation in 0..2 {
             let world = World::new().await;
             let ada = world.registered("bounce@simulator.amazonses.com").await;
@@ -194,12 +191,12 @@ async fn a_suppressed_address_gets_no_more_mail() {
     // SES-02: whoever mails on to such addresses is shut out by SES
     let world = World::new().await;
     let ada = world.registered("bounce@simulator.amazonses.com").await;
-    assert_eq!(world.post_as("/api/auth/send-welcome-email", Some(&ada.bearer())).await.status, 202);
+    assert_eq!(world.send_welcome_email(&ada).await.status, 202);
     world.deliver_mail_events().await;
     world.deliver_mail().await;
-    assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (1, 1));
+    assert_eq!((world.calls("SendEmail"), world.mails().len()), (1, 1));
     let [dead_letter] = &world.dead_letters()[..] else { panic!("one dead letter") };
-    let refused = world.post_as("/api/auth/send-welcome-email", Some(&ada.bearer())).await;
+    let refused = world.send_welcome_email(&ada).await;
     assert_eq!(refused.verdict(), (409, "Email address suppressed".to_owned()));
     assert_eq!((&dead_letter["reason"], &dead_letter["retry"]), (&json!("the address is suppressed"), &json!(1)));
 }
@@ -244,9 +241,9 @@ async fn no_event_brings_an_erased_user_back() {
     // OUT-08
     let world = World::new().await;
     world.registered("ada@example.com").await;
-    erase(&world, "");
+    world.delete_user_items("");
     world.deliver_mail_events().await;
-    assert_eq!(items_of_users(&world), 0);
+    assert_eq!(world.user_items().len(), 0);
     assert_eq!(world.aws().sqs.counts(MAIL_EVENTS_QUEUE), Counts::default());
 }
 
@@ -273,7 +270,7 @@ async fn accepted_unheard_and_then(fault: Fault) -> (World, Vec<String>) {
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);
     world.aws().fail(Service::Ses, "SendEmail", fault, 1);
-    registers(&world, "ada@example.com").await;
+    world.registered_with_queued_mail("ada@example.com").await;
     world.deliver_mail().await;
     let late = world.aws().sqs.bodies(MAIL_EVENTS_QUEUE);
     world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
@@ -292,6 +289,5 @@ async fn tell(world: &World, bodies: &[String]) {
 }
 
 async fn email_status(world: &World, actor: &Actor) -> String {
-    let me = world.get("/api/auth/me", Some(&actor.bearer())).await.json();
-    me["user"]["emailStatus"].as_str().unwrap_or_default().to_owned()
+    world.me(actor).await.field("user")["emailStatus"].as_str().expect("a status").to_owned()
 }

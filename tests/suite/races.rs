@@ -7,14 +7,9 @@ use std::collections::HashSet;
 use futures_util::future::{join, join_all};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tests::rows::text;
 use tests::system::Answer;
 use tests::world::{Actor, PASSWORD, World};
-
-use crate::refresh::{only_session, renewed};
-
-async fn register(world: &World, email: String) -> Answer {
-    world.post("/api/auth/register", &json!({"email": email, "password": PASSWORD})).await
-}
 
 fn how_many(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
@@ -28,11 +23,10 @@ fn spelled(email: &str, number: usize) -> String {
         .collect()
 }
 
-/// The sort keys of `Accounts` without their ids.
+/// Returns the sort keys of `Accounts` without their ids.
 fn kinds(world: &World) -> Vec<String> {
-    let kind =
-        |row: &Value| row["sk"]["S"].as_str().unwrap_or_default().split('#').next().unwrap_or_default().to_owned();
-    let mut kinds: Vec<_> = world.items("Accounts").iter().map(kind).collect();
+    let kind = |row: &Value| text(row, "sk").split('#').next().map(str::to_owned);
+    let mut kinds: Vec<_> = world.items("Accounts").iter().filter_map(kind).collect();
     kinds.sort();
     kinds
 }
@@ -43,21 +37,20 @@ async fn of_fifty_registrations_of_one_address_one_opens_an_account_and_the_othe
     let world = World::with(&[("HASH_CONCURRENCY", "2")]).await;
     let spellings: HashSet<_> = (0..50).map(|number| spelled("ada@example.com", number)).collect();
     assert_eq!(spellings.len(), 50);
-    let answers = join_all(spellings.into_iter().map(|email| register(&world, email))).await;
+    let answers = join_all(spellings.into_iter().map(async |email| world.register(&email).await)).await;
     assert_eq!((how_many(&answers, 201), how_many(&answers, 409)), (1, 49));
     assert!(answers.iter().filter(|it| it.status == 409).all(|it| it.text("error") == "User already exists"));
 
     world.deliver_mail().await;
-    let winner = answers.iter().find(|answer| answer.status == 201).unwrap().json();
+    let winner = answers.iter().find(|answer| answer.status == 201).unwrap();
+    let winner = Actor::signed_in("ada@example.com", winner, 201);
     let mails = world.mails();
     assert_eq!(mails.len(), 1);
-    assert_eq!(json!(mails[0].to), json!([winner["user"]["email"]]), "as its owner typed it");
+    assert_eq!(json!(mails[0].to), json!([winner.user["email"]]), "as its owner typed it");
     assert_eq!(kinds(&world), ["MAIL", "PROFILE", "SESSION", "WINDOW"], "nothing of the others");
-    let credentials = world.items("Credentials");
-    assert_eq!(credentials.len(), 1);
-    assert_eq!(credentials[0]["pk"]["S"], "EMAIL#ada@example.com");
-    assert_eq!(credentials[0]["userId"]["S"], winner["user"]["id"]);
-    renewed(&world.refresh(winner["refreshToken"].as_str().unwrap()).await);
+    assert_eq!(world.credentials().len(), 1);
+    assert_eq!(world.credential("ada@example.com").user_id, winner.id());
+    world.refreshed(&winner.refresh_token).await;
     assert_eq!(world.login("ADA@example.com", PASSWORD).await.status, 200);
 }
 
@@ -65,7 +58,8 @@ async fn of_fifty_registrations_of_one_address_one_opens_an_account_and_the_othe
 async fn registrations_of_different_addresses_do_not_get_in_each_others_way() {
     // REG-02
     let world = World::with(&[("HASH_CONCURRENCY", "2")]).await;
-    let answers = join_all((0..20).map(|number| register(&world, format!("user{number}@example.com")))).await;
+    let answers =
+        join_all((0..20).map(async |number| world.register(&format!("user{number}@example.com")).await)).await;
     assert_eq!(how_many(&answers, 201), 20);
     let users: HashSet<_> = answers.iter().map(|answer| answer.json()["user"]["id"].to_string()).collect();
     assert_eq!(users.len(), 20);
@@ -81,14 +75,14 @@ async fn twenty_refreshes_of_one_token_all_get_the_one_successor() {
     let mut token = world.registered("ada@example.com").await.refresh_token;
     for turn in 1..=3 {
         let answers = join_all((0..20).map(|_| world.refresh(&token))).await;
-        let successors: HashSet<_> = answers.iter().map(renewed).collect();
+        let successors: HashSet<_> = answers.iter().map(Answer::refresh_token).collect();
         assert_eq!(successors.len(), 1);
         assert!(!successors.contains(&token));
-        assert_eq!(only_session(&world)["counter"]["N"], turn.to_string());
+        assert_eq!(world.only_session().counter, turn);
         token = successors.into_iter().next().unwrap();
         world.pass(SignedDuration::from_secs(2)); // within the grace, and it does not matter
     }
-    assert_eq!(world.rows("MAIL#").len(), 1, "nobody is told of a theft");
+    assert_eq!(world.mail_rows().len(), 1, "nobody is told of a theft");
 }
 
 #[tokio::test]
@@ -96,13 +90,13 @@ async fn twenty_who_ask_for_a_lost_answer_late_all_get_it() {
     // REF-02, REF-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let lost = renewed(&world.refresh(&ada.refresh_token).await);
+    let lost = world.refreshed(&ada.refresh_token).await;
     world.pass(SignedDuration::from_hours(1));
     let answers = join_all((0..20).map(|_| world.refresh(&ada.refresh_token))).await;
-    let successors: HashSet<_> = answers.iter().map(renewed).collect();
+    let successors: HashSet<_> = answers.iter().map(Answer::refresh_token).collect();
     assert_eq!(successors, HashSet::from([lost.clone()]));
-    assert_eq!(only_session(&world)["counter"]["N"], "1");
-    renewed(&world.refresh(&lost).await);
+    assert_eq!(world.only_session().counter, 1);
+    world.refreshed(&lost).await;
 }
 
 #[tokio::test]
@@ -111,7 +105,7 @@ async fn a_reload_beside_the_next_rotation_is_no_reuse() {
     for swapped in [false, true] {
         let world = World::new().await;
         let first = world.registered("ada@example.com").await.refresh_token;
-        let second = renewed(&world.refresh(&first).await);
+        let second = world.refreshed(&first).await;
         world.pass(SignedDuration::from_secs(9));
         let (reload, rotation) = if swapped {
             let (rotation, reload) = join(world.refresh(&second), world.refresh(&first)).await;
@@ -119,11 +113,11 @@ async fn a_reload_beside_the_next_rotation_is_no_reuse() {
         } else {
             join(world.refresh(&first), world.refresh(&second)).await
         };
-        let third = renewed(&rotation);
-        assert!([&second, &third].contains(&&renewed(&reload)));
-        assert_eq!(renewed(&world.refresh(&second).await), third);
-        renewed(&world.refresh(&third).await);
-        assert_eq!(world.rows("MAIL#").len(), 1, "nobody is told of a theft");
+        let third = rotation.refresh_token();
+        assert!([&second, &third].contains(&&reload.refresh_token()));
+        assert_eq!(world.refreshed(&second).await, third);
+        world.refreshed(&third).await;
+        assert_eq!(world.mail_rows().len(), 1, "nobody is told of a theft");
     }
 }
 
@@ -140,9 +134,9 @@ async fn logouts_and_refreshes_at_once_end_in_an_ended_session_and_in_nothing_el
         let statuses = join_all(turns).await;
         assert!(statuses.iter().all(|status| [200, 204, 401].contains(status)), "{statuses:?}");
         assert_eq!(statuses.iter().filter(|status| **status == 204).count(), 5);
-        assert!(only_session(&world).get("revokedAt").is_some());
+        assert!(world.only_session().revoked_at.is_some());
         assert_eq!(world.refresh(&ada.refresh_token).await.status, 401);
-        assert_eq!(world.rows("MAIL#").len(), 1, "nobody is told of a theft");
+        assert_eq!(world.mail_rows().len(), 1, "nobody is told of a theft");
     }
 }
 
@@ -153,20 +147,15 @@ async fn signing_out_everywhere_from_everywhere_at_once_raises_the_epoch_once() 
     let ada = world.registered("ada@example.com").await;
     let mut tokens = vec![ada.refresh_token.clone()];
     for _ in 0..4 {
-        tokens.push(
-            Actor::signed_in("ada@example.com", &world.login("ada@example.com", PASSWORD).await, 200).refresh_token,
-        );
+        tokens.push(world.logged_in(&ada.email).await.refresh_token);
     }
-    let everywhere = |token: &String| json!({"refreshToken": token, "everywhere": true});
-    let bodies: Vec<_> = tokens.iter().chain(&tokens).map(everywhere).collect();
-    let answers = join_all(bodies.iter().map(|body| world.post("/api/auth/logout", body))).await;
+    let answers = join_all(tokens.iter().chain(&tokens).map(|token| world.logout_everywhere(token))).await;
     assert_eq!(how_many(&answers, 204), 10);
-    assert_eq!(world.rows("PROFILE")[0]["epoch"]["N"], "1");
+    assert_eq!(world.user(&ada).epoch, 1);
     for token in &tokens {
         assert_eq!(world.refresh(token).await.status, 401);
     }
-    let newer = world.login("ada@example.com", PASSWORD).await;
-    renewed(&world.refresh(&newer.text("refreshToken")).await);
+    world.refreshed(&world.logged_in(&ada.email).await.refresh_token).await;
 }
 
 #[tokio::test]
@@ -174,8 +163,8 @@ async fn a_login_beside_everywhere_is_either_ended_or_goes_on_and_never_anything
     // REF-08, LOG-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let body = json!({"refreshToken": ada.refresh_token, "everywhere": true});
-    let (logout, login) = join(world.post("/api/auth/logout", &body), world.login("ada@example.com", PASSWORD)).await;
+    let (logout, login) =
+        join(world.logout_everywhere(&ada.refresh_token), world.login("ada@example.com", PASSWORD)).await;
     assert_eq!((logout.status, login.status), (204, 200));
     let refreshed = world.refresh(&login.text("refreshToken")).await.verdict();
     assert!([(200, String::new()), (401, "Invalid token".to_owned())].contains(&refreshed), "{refreshed:?}");

@@ -6,23 +6,15 @@ mod idempotency;
 use std::collections::HashSet;
 
 use serde_json::json;
-use tests::system::{Answer, MAIL_QUEUE};
-use tests::world::{Actor, PASSWORD, World};
-
-use crate::input::posted;
-use crate::login::limits::hashes;
-
-pub(crate) use faults::down;
+use tests::rows::MailState;
+use tests::system::MAIL_QUEUE;
+use tests::world::{Actor, PASSWORD, World, posted};
 
 const REGISTER: &str = "/api/auth/register";
 
-async fn register(world: &World, email: &str) -> Answer {
-    world.post(REGISTER, &json!({"email": email, "password": PASSWORD})).await
-}
-
 fn assert_one_account_is_there(world: &World) {
-    let of = |sort_key: &str| world.rows(sort_key).len();
-    assert_eq!([world.items("Credentials").len(), of("PROFILE"), of("SESSION#"), of("MAIL#")], [1, 1, 1, 1]);
+    let rows = [world.users().len(), world.sessions().len(), world.mail_rows().len()];
+    assert_eq!((world.credentials().len(), rows), (1, [1, 1, 1]));
 }
 
 #[tokio::test]
@@ -31,7 +23,7 @@ async fn an_account_is_opened_and_greeted() {
     let body = json!({"email": "Ada@Example.com", "password": PASSWORD, "name": "Ada Lovelace"});
     let answer = world.post(REGISTER, &body).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
-    let user = &answer.json()["user"];
+    let user = answer.field("user");
     assert_eq!((&user["email"], &user["name"]), (&json!("Ada@Example.com"), &json!("Ada Lovelace")));
     assert_eq!((&user["createdAt"], &user["updatedAt"]), (&json!("2027-01-15T12:00:00.000Z"), &user["createdAt"]));
 
@@ -44,18 +36,13 @@ async fn an_account_is_opened_and_greeted() {
 async fn a_new_account_is_a_credential_a_user_a_session_and_a_mail() {
     // REG-01, OUT-01
     let world = World::new().await;
-    let ada = Actor::signed_in("Ada@Example.com", &register(&world, "Ada@Example.com").await, 201);
+    let ada = Actor::signed_in("Ada@Example.com", &world.register("Ada@Example.com").await, 201);
     assert_one_account_is_there(&world);
     let partition = format!("USER#{}", ada.id());
-    for row in ["PROFILE", "SESSION#", "MAIL#"].map(|sort_key| world.rows(sort_key).remove(0)) {
-        assert_eq!(row["pk"]["S"], partition);
-    }
-    let credential = world.items("Credentials").remove(0);
-    assert_eq!(
-        (&credential["pk"]["S"], &credential["userId"]["S"]),
-        (&json!("EMAIL#ada@example.com"), &json!(ada.id()))
-    );
-    assert_eq!(world.rows("MAIL#")[0]["state"]["S"], "pending");
+    let (session, mail) = (world.only_session(), world.only_mail());
+    assert_eq!([world.user(&ada).pk, session.pk, mail.pk], [(); 3].map(|()| partition.clone()));
+    assert_eq!(world.credential("ada@example.com").user_id, ada.id());
+    assert_eq!(mail.state, MailState::Pending);
     world.deliver_mail().await;
 }
 
@@ -113,7 +100,7 @@ async fn one_mailbox_has_one_account_however_it_is_spelt() {
         "ada@xn--bcher-kva.example",
         "ada@bu\u{308}cher.example",
     ] {
-        let answer = register(&world, spelling).await;
+        let answer = world.register(spelling).await;
         assert_eq!(answer.verdict(), (409, "User already exists".to_owned()), "{spelling}");
     }
     assert_one_account_is_there(&world);
@@ -131,8 +118,8 @@ async fn the_stored_hash_is_argon2id_as_owasp_wants_it() {
     world.registered("ada@example.com").await;
     world.registered("bob@example.com").await;
     let mut salts = HashSet::new();
-    for credential in world.items("Credentials") {
-        let hash = credential["hash"]["S"].as_str().unwrap();
+    for credential in world.credentials() {
+        let hash = &credential.hash;
         let rest = hash.strip_prefix("$argon2id$v=19$m=19456,t=2,p=1$").unwrap_or_else(|| panic!("{hash}"));
         let (salt, output) = rest.split_once('$').unwrap();
         let length = |text: &str| STANDARD_NO_PAD.decode(text).unwrap().len();
@@ -146,14 +133,14 @@ async fn the_stored_hash_is_argon2id_as_owasp_wants_it() {
 async fn neither_the_password_nor_its_hash_is_anywhere_but_in_the_credential() {
     // PWD-09, IAM-02
     let world = World::new().await;
-    let first = register(&world, "ada@example.com").await;
-    let hash = world.items("Credentials")[0]["hash"]["S"].as_str().unwrap().to_owned();
+    let first = world.register("ada@example.com").await;
+    let hash = world.credential("ada@example.com").hash;
     let ada = Actor::signed_in("ada@example.com", &first, 201);
     let mut seen = vec![
         first.body,
-        register(&world, "ada@example.com").await.body,
+        world.register("ada@example.com").await.body,
         world.login("ada@example.com", PASSWORD).await.body,
-        world.get("/api/auth/me", Some(&ada.bearer())).await.body,
+        world.me(&ada).await.body,
         world.post(REGISTER, &json!({"email": "x", "password": PASSWORD, "name": ""})).await.body,
     ];
     seen.extend(world.aws().sqs.bodies(MAIL_QUEUE));
@@ -175,7 +162,7 @@ async fn the_deployment_says_how_long_a_password_must_be() {
         let answer = world.post(REGISTER, &password(length - 1)).await;
         assert_eq!(answer.status, 400);
         let message = format!("Password must be at least {length} characters");
-        assert_eq!(answer.json()["details"], json!([{"path": ["password"], "code": "too_small", "message": message}]));
+        assert_eq!(answer.field("details"), json!([{"path": ["password"], "code": "too_small", "message": message}]));
         assert_eq!(world.post(REGISTER, &password(length)).await.status, 201);
     }
 }
@@ -188,7 +175,7 @@ async fn a_password_that_is_guessed_first_is_refused_and_not_hashed() {
         let body = json!({"email": "Ada@example.com", "password": password, "name": "Ada Lovelace"});
         let answer = world.post(REGISTER, &body).await;
         assert_eq!(answer.verdict(), (400, "Validation failed".to_owned()), "{password}");
-        answer.json()["details"].clone()
+        answer.field("details")
     };
     let easy = |reason: &str| json!([{"path": ["password"], "code": "custom", "message": format!("Password is too easy to guess. {reason}")}]);
     // Of lists of passwords that were leaked: the first, and some of the places 9,900 to 30,000.
@@ -200,7 +187,7 @@ async fn a_password_that_is_guessed_first_is_refused_and_not_hashed() {
         let reason = "It is made of what is known of you, or of common words or dates.";
         assert_eq!(refused(password).await, easy(reason), "{password}");
     }
-    assert_eq!(hashes(&world), 0);
+    assert_eq!(world.hashes(), 0);
     let body = json!({"email": "grace@example.com", "password": "ada lovelace", "name": "Grace"});
     assert_eq!(world.post(REGISTER, &body).await.status, 201, "it says nothing of her");
     world.deliver_mail().await;
@@ -223,9 +210,9 @@ async fn one_hash_is_made_for_a_registration_whether_the_address_is_taken_or_not
     // REG-05
     let world = World::new().await;
     for status in [201, 409] {
-        let before = hashes(&world);
-        assert_eq!(register(&world, "ada@example.com").await.status, status);
-        assert_eq!(hashes(&world) - before, 1);
+        let before = world.hashes();
+        assert_eq!(world.register("ada@example.com").await.status, status);
+        assert_eq!(world.hashes() - before, 1);
     }
     world.deliver_mail().await;
 }
@@ -235,20 +222,17 @@ async fn a_network_registers_so_often_in_an_hour_and_no_more_is_hashed() {
     // LIM-04, LIM-06
     let world = World::with(&[("REGISTRATIONS_PER_NETWORK", "2")]).await;
     world.registered("ada@example.com").await;
-    let body = json!({"email": "ada@example.com", "password": PASSWORD});
-    assert_eq!(world.post(REGISTER, &body).await.status, 409);
-    let hashed = hashes(&world);
+    assert_eq!(world.register("ada@example.com").await.status, 409);
+    let hashed = world.hashes();
     for email in ["ada@example.com", "bob@example.com"] {
-        let mut request = posted(REGISTER, &json!({"email": email, "password": PASSWORD}));
-        request.headers.insert("x-forwarded-for", "203.0.113.9".parse().unwrap());
-        let answer = world.send(request.clone()).await;
+        let request = posted(REGISTER, &json!({"email": email, "password": PASSWORD}));
+        let answer = world.send(request.with_header("x-forwarded-for", "203.0.113.9")).await;
         assert_eq!(answer.verdict(), (429, "Too many requests".to_owned()));
         assert_eq!(answer.headers["retry-after"], "3600");
     }
-    assert_eq!(hashes(&world), hashed);
-    let mut elsewhere = posted(REGISTER, &json!({"email": "bob@example.com", "password": PASSWORD}));
-    elsewhere.source_ip = "192.0.2.2";
-    assert_eq!(world.send(elsewhere).await.status, 201);
+    assert_eq!(world.hashes(), hashed);
+    let elsewhere = posted(REGISTER, &json!({"email": "bob@example.com", "password": PASSWORD}));
+    assert_eq!(world.send(elsewhere.from_address("192.0.2.2")).await.status, 201);
     world.pass(jiff::SignedDuration::from_hours(1));
     world.registered("eve@example.com").await;
 }

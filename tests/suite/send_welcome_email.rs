@@ -1,30 +1,27 @@
 //! `POST /api/auth/send-welcome-email`.
 
-#![expect(clippy::expect_used, reason = "a helper that cannot reach its world has nothing to go on with")]
-
 mod idempotency;
 mod limit;
 
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::doubles::{Counts, Fault, Service};
-use tests::system::{Answer, MAIL_QUEUE};
-use tests::world::{Actor, World, request};
+use tests::rows::{MailRow, MailState};
+use tests::system::MAIL_QUEUE;
+use tests::world::{World, authorized, posted};
 
-use crate::mailer::{calls, denied, enqueue, erase, key, text};
+use crate::support::SDK_TRIES;
 
 const PATH: &str = "/api/auth/send-welcome-email";
-/// How often the SDK tries a call of DynamoDB.
-const TRIES: usize = 3;
 
 #[tokio::test]
 async fn a_second_welcome_is_queued_in_a_row_of_its_own_and_delivered() {
     // OUT-08, HTP-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let answer = asks(&world, &ada).await;
+    let answer = world.send_welcome_email(&ada).await;
     assert_eq!((answer.status, answer.json()), (202, json!({"message": "Welcome email queued"})));
     assert_eq!(answer.headers["cache-control"], "no-store");
     assert_eq!(world.mails().len(), 1, "it is sent by the mailer, not here");
@@ -36,7 +33,7 @@ async fn a_second_welcome_is_queued_in_a_row_of_its_own_and_delivered() {
         (&mails[0].subject, &mails[0].text, &mails[0].html),
         (&mails[1].subject, &mails[1].text, &mails[1].html)
     );
-    let rows: BTreeSet<_> = world.rows("MAIL#").iter().map(key).collect();
+    let rows: BTreeSet<_> = world.mail_rows().iter().map(MailRow::key).collect();
     let tags: BTreeSet<_> = mails.iter().map(|mail| format!("{}/{}", mail.tags["user"], mail.tags["mail"])).collect();
     assert_eq!((rows.len(), rows), (2, tags));
 }
@@ -47,10 +44,10 @@ async fn each_request_is_a_mail_of_its_own() {
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     for _ in 0..3 {
-        assert_eq!(asks(&world, &ada).await.status, 202);
+        assert_eq!(world.send_welcome_email(&ada).await.status, 202);
     }
     world.deliver_mail().await;
-    assert_eq!((world.rows("MAIL#").len(), world.mails().len()), (4, 4));
+    assert_eq!((world.mail_rows().len(), world.mails().len()), (4, 4));
 }
 
 #[tokio::test]
@@ -58,11 +55,8 @@ async fn a_mail_goes_to_the_caller_and_to_nobody_whom_the_request_names() {
     // REG-04, INP-04: the body is not read
     let world = World::new().await;
     let (ada, bob) = (world.registered("ada@example.com").await, world.registered("bob@example.com").await);
-    let mut request = request("POST", PATH);
-    request.headers.insert("authorization", ada.bearer().parse().unwrap());
-    request.headers.insert("content-type", "application/json".parse().unwrap());
-    request.body = Some(json!({"email": bob.email, "userId": bob.id()}).to_string().into_bytes());
-    assert_eq!(world.send(request).await.status, 202);
+    let request = posted(PATH, &json!({"email": bob.email, "userId": bob.id()}));
+    assert_eq!(world.send(authorized(request, Some(&ada.bearer()))).await.status, 202);
     world.deliver_mail().await;
     assert_eq!(world.mails()[2].to, ["ada@example.com"]);
 }
@@ -80,8 +74,8 @@ async fn whoever_has_no_good_token_queues_nothing() {
         assert_eq!(status, 401, "{authorization}: {error}");
     }
     world.pass(SignedDuration::from_mins(16));
-    assert_eq!(asks(&world, &ada).await.verdict(), (401, "Invalid token".to_owned()));
-    assert_eq!((world.rows("MAIL#").len(), world.aws().sqs.counts(MAIL_QUEUE)), (1, Counts::default()));
+    assert_eq!(world.send_welcome_email(&ada).await.verdict(), (401, "Invalid token".to_owned()));
+    assert_eq!((world.mail_rows().len(), world.aws().sqs.counts(MAIL_QUEUE)), (1, Counts::default()));
 }
 
 #[tokio::test]
@@ -89,9 +83,9 @@ async fn a_user_who_is_gone_is_not_found() {
     // OUT-08
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    erase(&world, "");
-    assert_eq!(asks(&world, &ada).await.verdict(), (404, "User not found".to_owned()));
-    assert_eq!((world.rows("MAIL#").len(), world.aws().sqs.counts(MAIL_QUEUE)), (0, Counts::default()));
+    world.delete_user_items("");
+    assert_eq!(world.send_welcome_email(&ada).await.verdict(), (404, "User not found".to_owned()));
+    assert_eq!((world.mail_rows().len(), world.aws().sqs.counts(MAIL_QUEUE)), (0, Counts::default()));
 }
 
 #[tokio::test]
@@ -99,20 +93,19 @@ async fn a_disabled_user_gets_no_mail() {
     // REF-06
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let profile = world.rows("PROFILE").remove(0);
-    world.tamper("Accounts", profile, &json!({"status": {"S": "disabled"}}));
-    assert_eq!(asks(&world, &ada).await.verdict(), (401, "Invalid token".to_owned()));
-    assert_eq!(world.rows("MAIL#").len(), 1);
+    world.tamper_with_profile(&ada, &json!({"status": {"S": "disabled"}}));
+    assert_eq!(world.send_welcome_email(&ada).await.verdict(), (401, "Invalid token".to_owned()));
+    assert_eq!(world.mail_rows().len(), 1);
 }
 
 #[tokio::test]
 async fn without_the_queue_the_answer_is_the_same_and_the_mail_comes_later() {
     // OUT-01
-    for fault in [denied(), Fault::Reset] {
+    for fault in [Fault::denied(), Fault::Reset] {
         let world = World::new().await;
         let ada = world.registered("ada@example.com").await;
-        world.aws().fail(Service::Sqs, "SendMessage", fault, TRIES);
-        assert_eq!(asks(&world, &ada).await.status, 202);
+        world.aws().fail(Service::Sqs, "SendMessage", fault, SDK_TRIES);
+        assert_eq!(world.send_welcome_email(&ada).await.status, 202);
         assert_eq!(world.aws().sqs.counts(MAIL_QUEUE), Counts::default());
         world.aws().clear_faults();
         world.live_through(SignedDuration::from_mins(2)).await;
@@ -126,13 +119,13 @@ async fn without_the_store_nothing_is_promised() {
     for operation in ["GetItem", "TransactWriteItems"] {
         let world = World::new().await;
         let ada = world.registered("ada@example.com").await;
-        world.get("/api/auth/me", Some(&ada.bearer())).await; // the public keys are read by now
-        world.aws().fail(Service::DynamoDb, operation, denied(), 1);
-        let answer = asks(&world, &ada).await;
+        world.me(&ada).await; // the public keys are read by now
+        world.aws().fail(Service::DynamoDb, operation, Fault::denied(), 1);
+        let answer = world.send_welcome_email(&ada).await;
         assert_eq!(answer.status, 503, "{operation}: {}", answer.body);
         assert!(answer.headers.contains_key("retry-after"));
         assert_eq!(
-            (world.rows("MAIL#").len(), world.aws().sqs.counts(MAIL_QUEUE)),
+            (world.mail_rows().len(), world.aws().sqs.counts(MAIL_QUEUE)),
             (1, Counts::default()),
             "{operation}"
         );
@@ -146,10 +139,10 @@ async fn a_row_whose_answer_is_lost_is_not_doubled() {
     let ada = world.registered("ada@example.com").await;
     world.aws().clear_calls();
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 1);
-    assert_eq!(asks(&world, &ada).await.status, 202);
-    assert_eq!((calls(&world, "TransactWriteItems"), world.rows("MAIL#").len()), (2, 2));
+    assert_eq!(world.send_welcome_email(&ada).await.status, 202);
+    assert_eq!((world.calls("TransactWriteItems"), world.mail_rows().len()), (2, 2));
     world.live_through(SignedDuration::from_mins(10)).await;
-    assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (1, 2));
+    assert_eq!((world.calls("SendEmail"), world.mails().len()), (1, 2));
 }
 
 #[tokio::test]
@@ -161,18 +154,20 @@ async fn a_row_that_the_mailer_finishes_before_the_write_is_tried_again_is_not_d
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 1);
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::Hang, 1);
     let mailer = async {
-        while calls(&world, "TransactWriteItems") < 2 {
+        while world.calls("TransactWriteItems") < 2 {
             tokio::task::yield_now().await;
         }
-        enqueue(&world, &json!({"v": 1, "mail": key(&pending(&world))}).to_string()).await;
+        let owed = world.mails_owed().remove(0);
+        assert_eq!(owed.state, MailState::Pending);
+        world.enqueue(&json!({"v": 1, "mail": owed.key()}).to_string()).await;
         world.deliver_mail().await;
-        (calls(&world, "TransactWriteItems"), world.mails().len())
+        (world.calls("TransactWriteItems"), world.mails().len())
     };
-    let (answer, by_then) = tokio::join!(asks(&world, &ada), mailer);
+    let (answer, by_then) = tokio::join!(world.send_welcome_email(&ada), mailer);
     assert_eq!((answer.status, by_then), (202, (2, 2)), "the mail went out between the second try and the third");
     world.live_through(SignedDuration::from_mins(10)).await;
-    assert_eq!((calls(&world, "TransactWriteItems"), calls(&world, "SendEmail"), world.mails().len()), (3, 1, 2));
-    assert!(world.rows("MAIL#").iter().all(|row| text(row, "state") == "sent"));
+    assert_eq!((world.calls("TransactWriteItems"), world.calls("SendEmail"), world.mails().len()), (3, 1, 2));
+    assert!(world.mail_rows().iter().all(|row| row.state == MailState::Sent));
 }
 
 #[tokio::test]
@@ -180,17 +175,9 @@ async fn a_row_that_nobody_could_confirm_is_owed_all_the_same() {
     // OUT-01: 503 promises nothing and takes nothing back
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, TRIES);
-    assert_eq!(asks(&world, &ada).await.status, 503);
+    world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, SDK_TRIES);
+    assert_eq!(world.send_welcome_email(&ada).await.status, 503);
     assert_eq!(world.aws().sqs.counts(MAIL_QUEUE), Counts::default());
     world.live_through(SignedDuration::from_mins(2)).await;
-    assert_eq!((world.rows("MAIL#").len(), world.mails().len()), (2, 2));
-}
-
-async fn asks(world: &World, actor: &Actor) -> Answer {
-    world.post_as(PATH, Some(&actor.bearer())).await
-}
-
-fn pending(world: &World) -> Value {
-    world.rows("MAIL#").into_iter().find(|row| text(row, "state") == "pending").expect("a pending row")
+    assert_eq!((world.mail_rows().len(), world.mails().len()), (2, 2));
 }

@@ -3,38 +3,35 @@
 use jiff::SignedDuration;
 use serde_json::json;
 use tests::system::Answer;
-use tests::world::{PASSWORD, World};
+use tests::world::{PASSWORD, World, posted};
 
 use super::LOGIN;
-use super::limits::{WRONG, elsewhere, from};
-use crate::input::posted;
+use super::limits::{WRONG, elsewhere};
 
 async fn with_token(world: &World, source_ip: &str, (email, password): (&str, &str), token: &str) -> Answer {
-    let mut request = posted(LOGIN, &json!({"email": email, "password": password, "deviceToken": token}));
-    request.source_ip = source_ip;
-    world.send(request).await
+    let login = posted(LOGIN, &json!({"email": email, "password": password, "deviceToken": token}));
+    world.send(login.from_address(source_ip)).await
 }
 
 /// Somebody else fails, from everywhere, until an account's logins have to wait.
 async fn attacked(world: &World, email: &str) {
     for number in 0..10 {
-        assert_eq!(from(world, &elsewhere(number), email, WRONG).await.status, 401);
+        assert_eq!(world.login_from(&elsewhere(number), email, WRONG).await.status, 401);
     }
-    assert_eq!(from(world, "192.0.2.1", email, PASSWORD).await.status, 429, "the account's logins have to wait");
+    assert_eq!(world.login_from("192.0.2.1", email, PASSWORD).await.status, 429, "the account's logins have to wait");
 }
 
 #[tokio::test]
 async fn an_hour_of_attacks_does_not_keep_a_known_device_out() {
     // LIM-05
     let world = World::new().await;
-    let body = json!({"email": "ada@example.com", "password": PASSWORD});
-    let token = world.post("/api/auth/register", &body).await.text("deviceToken");
+    let token = world.register("ada@example.com").await.text("deviceToken");
     world.deliver_mail().await;
     let ada = ("ada@example.com", PASSWORD);
     for second in (0..3600).step_by(10) {
-        from(&world, &elsewhere(second), "ada@example.com", WRONG).await;
+        world.login_from(&elsewhere(second), "ada@example.com", WRONG).await;
         if second % 600 == 590 {
-            assert_eq!(from(&world, "192.0.2.1", ada.0, ada.1).await.status, 429, "a stranger has to wait");
+            assert_eq!(world.login_from("192.0.2.1", ada.0, ada.1).await.status, 429, "a stranger has to wait");
             let answer = with_token(&world, "192.0.2.1", ada, &token).await;
             assert_eq!((answer.status, answer.text("deviceToken")), (200, token.clone()));
         }
@@ -66,7 +63,7 @@ async fn a_token_of_nobodys_or_of_another_users_is_as_none() {
     let bobs = world.login("bob@example.com", PASSWORD).await.text("deviceToken");
     let forged = format!("lkd1.{}{}", &bobs[5..26], &own[26..]);
     attacked(&world, "ada@example.com").await;
-    let without = from(&world, "192.0.2.1", "ada@example.com", PASSWORD).await.without_request_id();
+    let without = world.login_from("192.0.2.1", "ada@example.com", PASSWORD).await.without_request_id();
     for token in ["", "x", "lkd1.", &own[..own.len() - 4], &own.to_uppercase(), &forged, &bobs] {
         let answer = with_token(&world, "192.0.2.1", ("ada@example.com", PASSWORD), token).await.without_request_id();
         assert_eq!((answer.status, answer.headers, answer.body), (429, without.headers.clone(), without.body.clone()));
@@ -83,12 +80,12 @@ async fn failures_of_others_on_its_own_network_do_not_keep_a_known_device_out() 
     let world = World::new().await;
     world.registered("ada@example.com").await;
     let ada = ("ada@example.com", PASSWORD);
-    let token = from(&world, "198.51.100.1", ada.0, ada.1).await.text("deviceToken");
+    let token = world.login_from("198.51.100.1", ada.0, ada.1).await.text("deviceToken");
     for _ in 0..10 {
-        from(&world, "192.0.2.1", "ada@example.com", WRONG).await;
+        world.login_from("192.0.2.1", "ada@example.com", WRONG).await;
     }
     for _ in 0..3 {
-        assert_eq!(from(&world, "192.0.2.1", ada.0, ada.1).await.status, 429);
+        assert_eq!(world.login_from("192.0.2.1", ada.0, ada.1).await.status, 429);
         assert_eq!(with_token(&world, "192.0.2.1", ada, &token).await.status, 200);
     }
 }

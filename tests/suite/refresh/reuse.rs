@@ -2,21 +2,20 @@
 
 use futures_util::future::join;
 use jiff::SignedDuration;
-use serde_json::json;
 use tests::doubles::{Fault, Service};
 use tests::world::{Actor, PASSWORD, World};
 
-use super::{GRACE, HOUR, MOMENT, break_store, invalid, is_ended, renewed};
+use super::{GRACE, HOUR, MOMENT, invalid, is_ended};
 
 fn reuse_mails(world: &World) -> usize {
-    world.rows("MAIL#").iter().filter(|row| row["kind"]["S"] == "session-reuse").count()
+    world.mail_rows().iter().filter(|row| row.kind == "session-reuse").count()
 }
 
 /// Somebody whose first token has been replaced twice, longer ago than the grace; and the current token.
 async fn two_tokens_on(world: &World) -> (Actor, String) {
     let ada = world.registered("ada@example.com").await;
-    let second = renewed(&world.refresh(&ada.refresh_token).await);
-    let third = renewed(&world.refresh(&second).await);
+    let second = world.refreshed(&ada.refresh_token).await;
+    let third = world.refreshed(&second).await;
     world.pass(GRACE + MOMENT);
     (ada, third)
 }
@@ -29,11 +28,11 @@ async fn a_victim_before_the_thief_and_a_thief_before_the_victim_are_found_out_b
     world.leave_mail();
     // Whoever is first: the first turn of the second holder looks like a lost answer, the second turn does not.
     let (victim, thief) = (&ada.refresh_token, &ada.refresh_token);
-    let first = renewed(&world.refresh(victim).await);
+    let first = world.refreshed(victim).await;
     world.pass(SignedDuration::from_mins(1));
-    assert_eq!(renewed(&world.refresh(thief).await), first);
+    assert_eq!(world.refreshed(thief).await, first);
     world.pass(SignedDuration::from_mins(1));
-    let second = renewed(&world.refresh(&first).await);
+    let second = world.refreshed(&first).await;
     world.pass(SignedDuration::from_mins(1));
     assert_eq!(world.refresh(&first).await.verdict(), invalid());
     assert!(is_ended(&world), "before the answer left");
@@ -46,9 +45,9 @@ async fn a_thief_who_comes_late_with_an_old_token_ends_the_session() {
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.leave_mail();
-    let second = renewed(&world.refresh(&ada.refresh_token).await);
+    let second = world.refreshed(&ada.refresh_token).await;
     world.pass(HOUR);
-    let third = renewed(&world.refresh(&second).await);
+    let third = world.refreshed(&second).await;
     world.pass(HOUR);
     assert_eq!(world.refresh(&ada.refresh_token).await.verdict(), invalid());
     assert!(is_ended(&world), "before the answer left");
@@ -62,8 +61,8 @@ async fn a_victim_who_comes_late_ends_the_session_that_a_thief_went_on_with() {
     let ada = world.registered("ada@example.com").await;
     world.leave_mail();
     let stolen = ada.refresh_token.clone();
-    let second = renewed(&world.refresh(&stolen).await);
-    let third = renewed(&world.refresh(&second).await);
+    let second = world.refreshed(&stolen).await;
+    let third = world.refreshed(&second).await;
     world.pass(GRACE + MOMENT);
     assert_eq!(world.refresh(&ada.refresh_token).await.verdict(), invalid());
     assert_eq!(world.refresh(&third).await.verdict(), invalid(), "what the thief holds is worth nothing");
@@ -84,7 +83,9 @@ async fn the_user_is_told_of_the_reuse_by_one_mail() {
     let mails = world.mails();
     assert_eq!(mails.len(), 2, "the welcome and this one");
     assert_eq!(mails[1].to, ["ada@example.com"]);
-    assert!(mails[1].text.as_deref().unwrap().contains("used from two places at once"), "{:?}", mails[1].text);
+    for body in [&mails[1].text, &mails[1].html] {
+        assert!(body.as_deref().unwrap().contains("used from two places at once"), "{body:?}");
+    }
 }
 
 #[tokio::test]
@@ -94,9 +95,9 @@ async fn a_user_is_told_of_three_reuses_in_a_day_and_every_session_ends() {
     world.leave_mail();
     let ada = world.registered("ada@example.com").await;
     for reuse in 1..=5 {
-        let first = renewed(&world.login(&ada.email, PASSWORD).await);
-        let third = renewed(&world.refresh(&renewed(&world.refresh(&first).await)).await);
-        renewed(&world.refresh(&third).await);
+        let first = world.logged_in(&ada.email).await.refresh_token;
+        let third = world.refreshed(&world.refreshed(&first).await).await;
+        world.refreshed(&third).await;
         assert_eq!(world.refresh(&first).await.verdict(), invalid(), "reuse {reuse}");
         assert_eq!(world.refresh(&third).await.verdict(), invalid(), "reuse {reuse} ended the session");
         assert_eq!(reuse_mails(&world), reuse.min(3));
@@ -107,10 +108,9 @@ async fn a_user_is_told_of_three_reuses_in_a_day_and_every_session_ends() {
 async fn the_mail_about_reuse_escapes_the_name() {
     // REF-03, INP-03
     let world = World::new().await;
-    let body = json!({"email": "tom@example.com", "password": PASSWORD, "name": "Tom & \"Jerry\""});
-    let tom = Actor::signed_in("tom@example.com", &world.post("/api/auth/register", &body).await, 201);
-    let second = renewed(&world.refresh(&tom.refresh_token).await);
-    renewed(&world.refresh(&second).await);
+    let tom = world.registered_as("tom@example.com", "Tom & \"Jerry\"").await;
+    let second = world.refreshed(&tom.refresh_token).await;
+    world.refreshed(&second).await;
     world.pass(GRACE + MOMENT);
     assert_eq!(world.refresh(&tom.refresh_token).await.verdict(), invalid());
     world.deliver_mail().await;
@@ -145,7 +145,7 @@ async fn a_reuse_that_cannot_be_written_down_is_503_and_found_again() {
     // REF-03, LOG-04
     let world = World::new().await;
     let (ada, third) = two_tokens_on(&world).await;
-    break_store(&world, "TransactWriteItems");
+    world.break_store("TransactWriteItems");
     assert_eq!(world.refresh(&ada.refresh_token).await.status, 503);
     assert!(!is_ended(&world));
     world.aws().clear_faults();
@@ -192,8 +192,8 @@ async fn reuse_of_one_session_leaves_the_others_alone() {
     // REF-03
     let world = World::new().await;
     let (ada, _) = two_tokens_on(&world).await;
-    let phone = Actor::signed_in("ada@example.com", &world.login("ada@example.com", PASSWORD).await, 200);
+    let phone = world.logged_in("ada@example.com").await;
     assert_eq!(world.refresh(&ada.refresh_token).await.verdict(), invalid());
-    renewed(&world.refresh(&phone.refresh_token).await);
+    world.refreshed(&phone.refresh_token).await;
     world.deliver_mail().await;
 }

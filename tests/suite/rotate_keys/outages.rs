@@ -5,11 +5,10 @@ use std::collections::HashSet;
 use serde_json::json;
 use tests::doubles::{Fault, Service};
 use tests::system::SECRET;
-use tests::world::{PASSWORD, World};
+use tests::world::{PASSWORD, World, posted};
 
 use super::{HEAD_START, HOUR, MINUTE, SECOND, STEPS};
-use super::{another_process, assert_good, call, current, kid, logged_in, published, refreshed, rotate, step};
-use crate::refresh::renewed;
+use super::{assert_good, current, kid, logged_in, published, refreshed, step};
 
 #[tokio::test]
 async fn a_rotation_that_broke_off_after_any_step_is_made_good_by_the_whole_rotation_again() {
@@ -25,7 +24,7 @@ async fn a_rotation_that_broke_off_after_any_step_is_made_good_by_the_whole_rota
         world.pass(5 * MINUTE);
         assert_good(&world, &ada, "broken off").await;
         if done < 4 {
-            rotate(&world).await;
+            world.rotate_keys().await;
         }
         ada = logged_in(&world).await;
         assert_eq!(kid(&ada.access_token), old, "the new key does not sign yet");
@@ -55,7 +54,7 @@ async fn a_rotation_that_broke_off_after_any_step_harms_nobody_however_long_it_l
 
         // Taken up again it is given up, and the next begins anew. No token is refused for either, of before or of after.
         assert!(world.system().rotate_keys().await.is_err());
-        rotate(&world).await;
+        world.rotate_keys().await;
         let mut signed_by = HashSet::new();
         for _ in 0..12 {
             world.pass(14 * MINUTE);
@@ -75,11 +74,10 @@ async fn keys_that_are_not_published_never_come_to_sign() {
     let before = current(&world);
     let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
     step(&world, "createSecret", &token).await.unwrap();
-    let keys = world.items("PublicKeys").remove(0);
-    world.tamper("Accounts", keys, &json!({"document": {"S": r#"{"keys":[]}"#}}));
+    world.publish_instead(r#"{"keys":[]}"#);
     assert!(step(&world, "testSecret", &token).await.is_err());
     assert_eq!(current(&world), before);
-    rotate(&world).await;
+    world.rotate_keys().await;
     assert_ne!(current(&world), before);
 }
 
@@ -129,7 +127,7 @@ async fn issuers_serve_from_memory_for_an_hour_and_five_minutes_while_the_secret
     for minutes in [4_i32, 1, 30, 29] {
         world.pass(MINUTE * minutes);
         assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200);
-        token = renewed(&world.refresh(&token).await);
+        token = world.refreshed(&token).await;
     }
     world.pass(MINUTE - SECOND);
     assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200);
@@ -140,13 +138,12 @@ async fn issuers_serve_from_memory_for_an_hour_and_five_minutes_while_the_secret
         assert_eq!(login.headers["retry-after"], "1"); // HTP-05
         assert_eq!(world.refresh(&token).await.status, 503);
         assert_eq!(world.logout(&token).await.status, 503);
-        let body = json!({"email": "bob@example.com", "password": PASSWORD});
-        assert_eq!(world.post("/api/auth/register", &body).await.status, 503);
+        assert_eq!(world.register("bob@example.com").await.status, 503);
     }
-    assert_eq!(world.items("Credentials").len(), 1, "nobody was half registered");
+    assert_eq!(world.credentials().len(), 1, "nobody was half registered");
 
     world.aws().clear_faults();
-    renewed(&world.refresh(&token).await);
+    world.refreshed(&token).await;
     assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200);
 }
 
@@ -155,15 +152,15 @@ async fn a_process_that_never_read_the_keys_answers_503_and_accuses_nobody() {
     // KEY-04, LOG-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let cold = another_process(&world, &[]);
+    let cold = world.another_process(&[]);
     world.aws().fail(Service::Secrets, "GetSecretValue", Fault::Reset, 1000);
     for (function, body) in [
         ("refresh", json!({"refreshToken": ada.refresh_token})),
         ("logout", json!({"refreshToken": ada.refresh_token})),
         ("login", json!({"email": "ada@example.com", "password": "wrong password"})),
     ] {
-        let answer = call(&cold, &world, function, &format!("/api/auth/{function}"), Some(body)).await;
-        assert_eq!(answer["statusCode"], 503, "{function}");
+        let path = format!("/api/auth/{function}");
+        assert_eq!(world.send_to(&cold, posted(&path, &body)).await.status, 503, "{function}");
     }
 }
 

@@ -7,11 +7,11 @@ use lambda_runtime::Error;
 use serde_json::{Value, json};
 use tests::doubles::{Fault, Service};
 use tests::system::SECRET;
-use tests::world::{Actor, World};
+use tests::world::{Actor, World, posted};
 use tests::{event, functions};
 
 use super::{DAY, HOUR, MINUTE, STEPS};
-use super::{assert_good, current, kid, logged_in, published, refreshed, rotate, step};
+use super::{assert_good, current, kid, logged_in, published, refreshed, step};
 
 /// For how long verifiers and issuers may not know it.
 const CACHED: SignedDuration = SignedDuration::from_mins(5);
@@ -31,7 +31,7 @@ fn kept(world: &World, kind: &str) -> Vec<String> {
 }
 
 async fn me(world: &World, actor: &Actor) -> u16 {
-    world.get("/api/auth/me", Some(&actor.bearer())).await.status
+    world.me(actor).await.status
 }
 
 #[tokio::test]
@@ -63,12 +63,11 @@ async fn a_verifier_that_has_not_heard_of_the_new_key_asks_for_it() {
     let ada = world.registered("ada@example.com").await;
     assert_eq!(me(&world, &ada).await, 200);
     world.pass(MINUTE);
-    let issuer = super::another_process(&world, &[]);
+    let issuer = world.another_process(&[]);
     withdraw(&world, &[&kid(&ada.access_token)]).await;
-    let refresh = json!({"refreshToken": ada.refresh_token});
-    let answer = super::call(&issuer, &world, "refresh", "/api/auth/refresh", Some(refresh)).await;
-    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-    let new = Actor { access_token: body["accessToken"].as_str().unwrap().to_owned(), ..ada.clone() };
+    let refresh = posted("/api/auth/refresh", &json!({"refreshToken": ada.refresh_token}));
+    let answer = world.send_to(&issuer, refresh).await;
+    let new = Actor { access_token: answer.text("accessToken"), ..ada.clone() };
     assert_eq!(me(&world, &new).await, 200);
     assert_eq!(me(&world, &ada).await, 401, "and so it has heard of the withdrawal");
 }
@@ -86,7 +85,7 @@ async fn a_withdrawn_refresh_key_ends_what_it_authenticated() {
     world.pass(CACHED);
     world.aws().clear_calls();
     assert_eq!(world.refresh(&ada.refresh_token).await.verdict(), (401, "Invalid token".to_owned()));
-    assert!(crate::refresh::store_calls(&world).is_empty(), "as any forged one");
+    assert!(world.store_calls().is_empty(), "as any forged one");
     assert_eq!(me(&world, &ada).await, 200, "the access token has its own end");
     refreshed(&world, &logged_in(&world).await).await;
 }
@@ -97,7 +96,7 @@ async fn all_keys_may_be_withdrawn_together() {
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.pass(30 * DAY);
-    rotate(&world).await;
+    world.rotate_keys().await;
     let all = [kept(&world, "accessKeys"), kept(&world, "refreshKeys")].concat();
     assert_eq!(all.len(), 4);
     let left = withdraw(&world, &all.iter().map(String::as_str).collect::<Vec<_>>()).await;
@@ -113,13 +112,13 @@ async fn a_new_key_is_made_only_where_none_goes_on_signing() {
     // KEY-05: it is one that verifiers may not know yet
     let world = World::new().await;
     world.registered("ada@example.com").await;
-    rotate(&world).await;
+    world.rotate_keys().await;
     world.pass(3 * HOUR);
     let keys = kept(&world, "accessKeys");
     withdraw(&world, &[&keys[0]]).await;
     assert_eq!(kept(&world, "accessKeys"), keys[1..], "the retiring one: the other signs on");
 
-    rotate(&world).await;
+    world.rotate_keys().await;
     let announced = kept(&world, "accessKeys").pop().unwrap();
     withdraw(&world, &[&announced]).await;
     let keys = kept(&world, "accessKeys");
@@ -142,7 +141,7 @@ async fn a_withdrawal_may_be_done_again() {
         assert_eq!((withdraw(&world, keys).await, current(&world)), (left.clone(), once.clone()), "{keys:?}");
     }
     world.pass(30 * DAY);
-    rotate(&world).await;
+    world.rotate_keys().await;
     assert_eq!(published(&world).await.len(), 2, "and rotations go on");
 }
 
@@ -183,7 +182,7 @@ async fn a_withdrawal_that_broke_off_anywhere_is_made_good_by_the_same_again() {
 /// The first rotation may find a version that broke off, and gives it up.
 async fn rotate_at_last(world: &World) {
     if world.system().rotate_keys().await.is_err() {
-        rotate(world).await;
+        world.rotate_keys().await;
     }
 }
 
@@ -273,11 +272,11 @@ async fn a_restored_table_gets_the_keys_of_the_secret_again() {
     // KEY-05
     let world = World::new().await;
     world.registered("ada@example.com").await;
-    let before = world.items("PublicKeys").remove(0);
-    rotate(&world).await;
+    let before = world.public_keys_item();
+    world.rotate_keys().await;
     world.pass(3 * HOUR);
-    world.tamper("Accounts", before, &json!({}));
-    assert_eq!(published(&world).await.len(), 1);
+    world.tamper("PublicKeys", before, &json!({}));
+    assert_eq!(published(&world).await, kept(&world, "accessKeys")[..1], "the old one alone");
     withdraw(&world, &[]).await;
     world.pass(CACHED);
     assert_eq!(published(&world).await, kept(&world, "accessKeys")[1..]);

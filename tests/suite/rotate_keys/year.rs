@@ -14,8 +14,8 @@ use tests::system::SECRET;
 use tests::world::{Actor, DOMAIN, World};
 
 use super::withdrawals::withdraw;
-use super::{DAY, HOUR, MINUTE, STEPS, another_process, kid, logged_in, published, refreshed, step_of};
-use crate::tokens::{claims, key_set};
+use super::{DAY, HOUR, MINUTE, STEPS, kid, logged_in, published, refreshed, step_of};
+use crate::support::{claims, key_set};
 
 /// How long caches on the way keep a key set: the one of the function, and what `max-age` allows.
 const ON_THE_WAY: SignedDuration = SignedDuration::from_mins(10);
@@ -37,7 +37,7 @@ struct Edge {
 impl Edge {
     async fn get(&mut self, world: &World) -> JwkSet {
         if world.now() >= self.fetched_at + 5 * MINUTE {
-            self.body = world.get("/.well-known/jwks.json", None).await.body;
+            self.body = world.jwks().await.body;
             self.fetched_at = world.now();
         }
         serde_json::from_str(&self.body).unwrap()
@@ -186,7 +186,7 @@ async fn in_a_year_no_valid_token_is_refused_and_no_withdrawn_key_is_accepted() 
     let patience = [5, 60, 120, 120, 120, 120, 120, 120, 120, 120];
     let fetched_at = world.now();
     let verifiers = patience.map(|minutes| Verifier { keeps: MINUTE * minutes, fetched_at, keys: keys.clone() }).into();
-    let algorithms = ["ES256", "RS256"].map(|algorithm| another_process(&world, &[("SIGNING_ALGORITHM", algorithm)]));
+    let algorithms = ["ES256", "RS256"].map(|algorithm| world.another_process(&[("SIGNING_ALGORITHM", algorithm)]));
     let mut year = Year { world, ada, edge, verifiers, tokens: Vec::new(), signers: HashSet::new(), leak: None };
 
     for month in 1..=12_usize {

@@ -6,16 +6,15 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::json;
 use tests::doubles::{Counts, Fault, Service};
+use tests::rows::MailState;
 use tests::system::{Answer, MAIL_QUEUE};
 use tests::world::{Actor, World, authorized, request};
 
-use super::{PATH, TRIES, asks};
-use crate::mailer::text;
+use super::PATH;
+use crate::support::SDK_TRIES;
 
 async fn asks_as(world: &World, actor: &Actor, key: &str) -> Answer {
-    let mut request = authorized(request("POST", PATH), Some(&actor.bearer()));
-    request.headers.insert("idempotency-key", key.parse().unwrap());
-    world.send(request).await
+    world.send(authorized(request("POST", PATH), Some(&actor.bearer())).under_key(key)).await
 }
 
 #[tokio::test]
@@ -29,10 +28,10 @@ async fn asking_again_is_answered_again_and_sends_nothing_more() {
         assert_eq!(asks_as(&world, &ada, "a").await.without_request_id(), first.without_request_id());
     }
     world.deliver_mail().await;
-    assert_eq!((world.rows("MAIL#").len(), world.mails().len()), (2, 2));
+    assert_eq!((world.mail_rows().len(), world.mails().len()), (2, 2));
     assert_eq!(asks_as(&world, &ada, "a").await.status, 202, "and when it is sent");
     assert_eq!((world.mails().len(), world.aws().sqs.counts(MAIL_QUEUE)), (2, Counts::default()));
-    assert!(world.rows("MAIL#").iter().all(|row| text(row, "state") == "sent"));
+    assert!(world.mail_rows().iter().all(|row| row.state == MailState::Sent));
 }
 
 #[tokio::test]
@@ -44,8 +43,7 @@ async fn another_key_and_another_user_are_other_requests() {
         assert_eq!(asks_as(&world, actor, key).await.status, 202);
     }
     world.deliver_mail().await;
-    let rows = world.rows("MAIL#");
-    let ids: BTreeSet<_> = rows.iter().map(|row| text(row, "sk")).collect();
+    let ids: BTreeSet<_> = world.mail_rows().into_iter().map(|row| row.sk).collect();
     assert_eq!((ids.len(), world.mails().len()), (5, 5), "no id tells that two users chose one key");
 }
 
@@ -57,7 +55,7 @@ async fn many_at_once_under_one_key_are_one() {
     let answers = join_all((0..20).map(|_| asks_as(&world, &ada, "a"))).await;
     assert!(answers.iter().all(|answer| answer.status == 202));
     world.deliver_mail().await;
-    assert_eq!((world.rows("LIMIT#")[0]["count"]["N"].as_str(), world.mails().len()), (Some("1"), 2));
+    assert_eq!((world.user_limits()[0].count, world.mails().len()), (Some(1), 2));
 }
 
 #[tokio::test]
@@ -67,10 +65,10 @@ async fn at_the_limit_what_was_granted_is_granted_again_and_nothing_else() {
     let ada = world.registered("ada@example.com").await;
     assert_eq!(asks_as(&world, &ada, "a").await.status, 202);
     assert_eq!(asks_as(&world, &ada, "a").await.status, 202);
-    assert_eq!(asks(&world, &ada).await.status, 202, "the repeat was not counted");
+    assert_eq!(world.send_welcome_email(&ada).await.status, 202, "the repeat was not counted");
     assert_eq!(asks_as(&world, &ada, "a").await.status, 202);
     assert_eq!(asks_as(&world, &ada, "b").await.status, 429);
-    assert_eq!(asks(&world, &ada).await.status, 429);
+    assert_eq!(world.send_welcome_email(&ada).await.status, 429);
     world.deliver_mail().await;
     assert_eq!(world.mails().len(), 3);
 }
@@ -81,11 +79,7 @@ async fn at_the_limit_a_mail_that_is_being_changed_is_waited_for() {
     let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "1")]).await;
     let ada = world.registered("ada@example.com").await;
     assert_eq!(asks_as(&world, &ada, "a").await.status, 202);
-    let body = json!({
-        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-        "CancellationReasons": [{"Code": "TransactionConflict"}, {"Code": "ConditionalCheckFailed"}],
-    });
-    let in_the_way = Fault::Answer { status: 400, body: body.to_string() };
+    let in_the_way = Fault::cancelled(&["TransactionConflict", "ConditionalCheckFailed"]);
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", in_the_way, 2);
     assert_eq!(asks_as(&world, &ada, "a").await.status, 202);
     world.deliver_mail().await;
@@ -97,7 +91,7 @@ async fn who_never_got_an_answer_asks_again_and_gets_one_mail() {
     for fault in [Fault::AppliedButLost, Fault::Reset] {
         let world = World::new().await;
         let ada = world.registered("ada@example.com").await;
-        world.aws().fail(Service::DynamoDb, "TransactWriteItems", fault.clone(), TRIES);
+        world.aws().fail(Service::DynamoDb, "TransactWriteItems", fault.clone(), SDK_TRIES);
         assert_eq!(asks_as(&world, &ada, "a").await.status, 503);
         assert_eq!(asks_as(&world, &ada, "a").await.status, 202, "{fault:?}");
         world.live_through(SignedDuration::from_mins(2)).await;

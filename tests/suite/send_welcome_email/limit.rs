@@ -3,14 +3,11 @@
 use futures_util::future::join_all;
 use http::header::RETRY_AFTER;
 use jiff::SignedDuration;
-use serde_json::json;
 use tests::doubles::{Counts, Fault, Service};
 use tests::system::{Answer, MAIL_QUEUE};
-use tests::world::{Actor, PASSWORD, World};
+use tests::world::World;
 
-use super::{TRIES, asks};
-use crate::mailer::denied;
-use crate::register::down;
+use crate::support::SDK_TRIES;
 
 /// A world begins at noon.
 const HALF_A_DAY: SignedDuration = SignedDuration::from_hours(12);
@@ -21,16 +18,16 @@ async fn one_too_many_is_refused_and_owes_nothing() {
     let world = World::new().await;
     let (ada, bob) = (world.registered("ada@example.com").await, world.registered("bob@example.com").await);
     for _ in 0..5 {
-        assert_eq!(asks(&world, &ada).await.status, 202);
+        assert_eq!(world.send_welcome_email(&ada).await.status, 202);
     }
     world.deliver_mail().await;
     world.pass(SignedDuration::from_secs(600));
-    let answer = asks(&world, &ada).await;
+    let answer = world.send_welcome_email(&ada).await;
     assert_eq!(answer.verdict(), (429, "Too many requests".to_owned()));
     assert_eq!(answer.headers[RETRY_AFTER], "42600");
-    assert_eq!((world.rows("MAIL#").len(), world.mails().len()), (7, 7));
+    assert_eq!((world.mail_rows().len(), world.mails().len()), (7, 7));
     assert_eq!(world.aws().sqs.counts(MAIL_QUEUE), Counts::default());
-    assert_eq!(asks(&world, &bob).await.status, 202, "the limit is each user's own");
+    assert_eq!(world.send_welcome_email(&bob).await.status, 202, "the limit is each user's own");
     world.deliver_mail().await;
 }
 
@@ -40,16 +37,16 @@ async fn who_comes_back_when_told_gets_through_and_not_a_second_before() {
     let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "1")]).await;
     world.pass(SignedDuration::from_millis(1500));
     let ada = world.registered("ada@example.com").await;
-    assert_eq!(asks(&world, &ada).await.status, 202);
+    assert_eq!(world.send_welcome_email(&ada).await.status, 202);
     // A second that has begun is told as a whole one.
-    assert_eq!(told(&asks(&world, &ada).await), (429, "43199"));
+    assert_eq!(told(&world.send_welcome_email(&ada).await), (429, "43199"));
     world.pass(SignedDuration::from_secs(43198));
-    let ada = logged_in(&world, &ada).await;
-    assert_eq!(told(&asks(&world, &ada).await), (429, "1"));
+    let ada = world.logged_in(&ada.email).await;
+    assert_eq!(told(&world.send_welcome_email(&ada).await), (429, "1"));
     world.pass(SignedDuration::from_millis(499));
-    assert_eq!(asks(&world, &ada).await.status, 429);
+    assert_eq!(world.send_welcome_email(&ada).await.status, 429);
     world.pass(SignedDuration::from_millis(1));
-    assert_eq!(asks(&world, &ada).await.status, 202);
+    assert_eq!(world.send_welcome_email(&ada).await.status, 202);
     world.deliver_mail().await;
 }
 
@@ -58,7 +55,7 @@ async fn of_many_at_once_as_many_get_through_as_may() {
     // LIM-06, DDB-03
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let answers = join_all((0..20).map(|_| asks(&world, &ada))).await;
+    let answers = join_all((0..20).map(|_| world.send_welcome_email(&ada))).await;
     let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [vec![202; 5], vec![429; 15]].concat());
@@ -73,29 +70,24 @@ async fn a_request_whose_answer_is_lost_counts_once() {
     let ada = world.registered("ada@example.com").await;
     for _ in 0..2 {
         world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 2);
-        assert_eq!(asks(&world, &ada).await.status, 202);
+        assert_eq!(world.send_welcome_email(&ada).await.status, 202);
     }
-    assert_eq!(asks(&world, &ada).await.status, 429);
-    assert_eq!(world.rows("LIMIT#")[0]["count"]["N"], "2");
+    assert_eq!(world.send_welcome_email(&ada).await.status, 429);
+    assert_eq!(world.user_limits()[0].count, Some(2));
     world.deliver_mail().await;
 }
 
 #[tokio::test]
 async fn a_store_that_cannot_count_is_no_limit_that_was_reached() {
     // HTP-05, OUT-08
-    let throttled = Fault::Error {
-        status: 400,
-        code: "ProvisionedThroughputExceededException".to_owned(),
-        message: "The level of configured provisioned throughput for the table was exceeded.".to_owned(),
-    };
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    for fault in [down(), throttled, denied()] {
-        world.aws().fail(Service::DynamoDb, "TransactWriteItems", fault.clone(), TRIES);
-        assert_eq!(asks(&world, &ada).await.status, 503, "{fault:?}");
+    for fault in [Fault::down(), Fault::throughput_exceeded(), Fault::denied()] {
+        world.aws().fail(Service::DynamoDb, "TransactWriteItems", fault.clone(), SDK_TRIES);
+        assert_eq!(world.send_welcome_email(&ada).await.status, 503, "{fault:?}");
         world.aws().clear_faults();
     }
-    assert_eq!((world.rows("MAIL#").len(), world.rows("LIMIT#").len()), (1, 0));
+    assert_eq!((world.mail_rows().len(), world.user_limits().len()), (1, 0));
 }
 
 #[tokio::test]
@@ -105,28 +97,23 @@ async fn counting_is_one_write_in_the_users_own_partition_and_is_garbage_after_t
     let ada = world.registered("ada@example.com").await;
     let midnight = world.now() + HALF_A_DAY;
     for half in 0..3 {
-        let ada = logged_in(&world, &ada).await;
+        let ada = world.logged_in(&ada.email).await;
         world.aws().clear_calls();
-        assert_eq!(asks(&world, &ada).await.status, 202);
-        let made: Vec<_> = world.aws().calls().into_iter().map(|call| call.operation).collect();
+        assert_eq!(world.send_welcome_email(&ada).await.status, 202);
         // The public keys, which are read anew, and the user.
+        let made = world.operations();
         assert_eq!(made, ["GetItem", "GetItem", "TransactWriteItems", "SendMessage"], "half {half}");
         world.pass(HALF_A_DAY);
     }
-    let counters = world.rows("LIMIT#");
+    let counters = world.user_limits();
     assert_eq!(counters.len(), 2, "an item for each day");
     for (counter, end) in counters.iter().zip([midnight, midnight + HALF_A_DAY + HALF_A_DAY]) {
-        assert_eq!(counter["pk"]["S"], format!("USER#{}", ada.id()));
-        assert_eq!(counter["ttl"], json!({"N": end.as_second().to_string()}));
+        assert_eq!(counter.pk, format!("USER#{}", ada.id()));
+        assert_eq!(counter.ttl, end);
     }
     world.deliver_mail().await;
 }
 
 fn told(answer: &Answer) -> (u16, &str) {
     (answer.status, answer.headers[RETRY_AFTER].to_str().unwrap())
-}
-
-/// An access token does not live for a day.
-async fn logged_in(world: &World, actor: &Actor) -> Actor {
-    Actor::signed_in(&actor.email, &world.login(&actor.email, PASSWORD).await, 200)
 }

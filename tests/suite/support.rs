@@ -1,0 +1,65 @@
+//! What several topics need beside [`World`]: tokens read from outside, and texts searched for in logs.
+//!
+//! A helper that acts in the world is a method of [`World`], in `tests/src/world`. A helper of one topic stays in the files
+//! of that topic. No topic imports from another: `tidy` checks it.
+
+use std::fmt::Write as _;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{DecodingKey, Validation};
+use serde_json::Value;
+use shared::signing_keys::KeySet;
+use tests::system::SECRET;
+use tests::world::World;
+
+/// How often the SDK tries a call.
+pub const SDK_TRIES: usize = 3;
+
+/// The keys of this world, from the secret.
+pub fn key_set(world: &World) -> KeySet {
+    KeySet::from_json(&world.aws().secrets.value(SECRET, "AWSCURRENT").unwrap()).unwrap()
+}
+
+/// The claims of a token, unverified.
+pub fn claims(token: &str) -> Value {
+    part(token, 1)
+}
+
+/// The header of a token, unverified.
+pub fn header(token: &str) -> Value {
+    part(token, 0)
+}
+
+fn part(token: &str, place: usize) -> Value {
+    let part = token.split('.').nth(place).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+/// What a token says, for somebody who knows nothing of us but the address of our key set: by the library `jsonwebtoken`.
+pub async fn independently_verified(world: &World, token: &str) -> Result<Value, String> {
+    let discovery = world.get("/.well-known/openid-configuration", None).await.json();
+    let published = world.get("/.well-known/jwks.json", None).await;
+    let keys: JwkSet = serde_json::from_str(&published.body).map_err(|error| error.to_string())?;
+    let header = jsonwebtoken::decode_header(token).map_err(|error| error.to_string())?;
+    let key = header.kid.as_deref().and_then(|kid| keys.find(kid)).ok_or("no such key")?;
+    let mut validation = Validation::new(header.alg);
+    validation.set_issuer(&[discovery["issuer"].as_str().unwrap_or_default()]);
+    validation.set_audience(&["latchkey"]);
+    validation.validate_exp = false; // the library goes by the machine's clock and the world has its own
+    let key = DecodingKey::from_jwk(key).map_err(|error| error.to_string())?;
+    let decoded = jsonwebtoken::decode::<Value>(token, &key, &validation).map_err(|error| error.to_string())?;
+    Ok(decoded.claims)
+}
+
+/// A text as a log might have it.
+pub fn spellings(canary: &str) -> [String; 5] {
+    let mut hex = String::new();
+    for byte in canary.bytes() {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    let url = form_urlencoded::byte_serialize(canary.as_bytes()).collect();
+    let base64 = STANDARD.encode(canary).trim_end_matches('=').to_owned();
+    [canary.to_owned(), hex, url, base64, URL_SAFE_NO_PAD.encode(canary)]
+}
