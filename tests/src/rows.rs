@@ -1,7 +1,7 @@
 //! Rows of the tables, with the attributes that tests read.
 //!
-//! To read another attribute, add a field: `Option` if not every row has it. An attribute that is absent or of another type
-//! fails the test by its name; attributes that no field names are ignored.
+//! To read another attribute, add a field: `Option` if not every row has it. An attribute that is absent or of
+//! another type fails the test by its name; attributes that no field names are ignored.
 
 use std::collections::BTreeSet;
 
@@ -164,4 +164,41 @@ pub fn number(item: &Value, name: &str) -> i64 {
 #[must_use]
 pub fn time(item: &Value, name: &str) -> Timestamp {
     Timestamp::from_millisecond(number(item, name)).expect("a time")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn attributes_that_no_field_names_are_ignored() {
+        let limit: LimitRow = read(&json!({"pk": {"S": "LIMIT#x"}, "ttl": {"N": "1800014400"}, "new": {"BOOL": true}}));
+        assert_eq!((limit.pk.as_str(), limit.count, limit.ttl.as_second()), ("LIMIT#x", None, 1_800_014_400));
+    }
+
+    #[test]
+    #[should_panic(expected = "missing field `ttl`")]
+    fn an_absent_attribute_of_a_row_fails_by_its_name() {
+        let _: LimitRow = read(&json!({"pk": {"S": "LIMIT#x"}}));
+    }
+
+    #[test]
+    #[should_panic(expected = "count")]
+    fn an_attribute_of_another_type_fails_and_shows_the_item() {
+        let _: LimitRow = read(&json!({"pk": {"S": "LIMIT#x"}, "count": {"S": "one"}, "ttl": {"N": "1800014400"}}));
+    }
+
+    #[test]
+    #[should_panic(expected = "emial is no text")]
+    fn an_absent_text_of_an_item_fails_by_its_name() {
+        let _ = text(&json!({"email": {"S": "ada@example.com"}}), "emial");
+    }
+
+    #[test]
+    #[should_panic(expected = "due is no number")]
+    fn a_time_of_another_type_fails_by_its_name() {
+        let _ = time(&json!({"due": {"S": "tomorrow"}}), "due");
+    }
 }

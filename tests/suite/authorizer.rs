@@ -1,4 +1,7 @@
 //! The Lambda authorizer for other APIs.
+//!
+//! To add a test: make an event with [`World::authorizer_event`], change it, and compare what [`World::authorize`]
+//! returns.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -10,12 +13,13 @@ use crate::support::claims;
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
+/// Makes a world with an issuer, which the authorizer needs.
 async fn world() -> World {
     World::with(&[("ISSUER", "https://id.latchkey.example")]).await
 }
 
 #[tokio::test]
-async fn a_good_token_is_let_through_and_tells_its_user_and_session() {
+async fn a_good_token_is_authorized_with_its_user_and_session() {
     // TOK-01, KEY-02
     for algorithm in ["ES256", "RS256"] {
         let settings = [("ISSUER", "https://id.latchkey.example"), ("SIGNING_ALGORITHM", algorithm)];
@@ -29,12 +33,12 @@ async fn a_good_token_is_let_through_and_tells_its_user_and_session() {
             assert_eq!(verdict, json!({"isAuthorized": true, "context": context}));
         }
         let calls: Vec<_> = world.aws().calls().into_iter().map(|call| (call.service, call.operation)).collect();
-        assert_eq!(calls, [(Service::DynamoDb, "GetItem".to_owned())], "the public keys, once");
+        assert_eq!(calls, [(Service::DynamoDb, "GetItem".to_owned())], "the public keys are read once");
     }
 }
 
 #[tokio::test]
-async fn whatever_is_no_good_token_is_not_let_through() {
+async fn anything_but_a_good_token_is_refused() {
     // TOK-05, TOK-07
     let world = world().await;
     let ada = world.registered("ada@example.com").await;
@@ -59,7 +63,7 @@ async fn whatever_is_no_good_token_is_not_let_through() {
 }
 
 #[tokio::test]
-async fn a_token_is_let_through_to_its_end_and_no_further() {
+async fn a_token_is_accepted_until_five_seconds_after_it_expires() {
     // TOK-05
     let world = world().await;
     let ada = world.registered("ada@example.com").await;
@@ -70,7 +74,7 @@ async fn a_token_is_let_through_to_its_end_and_no_further() {
 }
 
 #[tokio::test]
-async fn the_issuer_is_the_setting_and_never_the_address_that_was_called() {
+async fn the_authorizer_takes_the_issuer_from_its_setting_and_never_from_the_event() {
     // TOK-05, LAM-03
     let elsewhere = World::new().await;
     let ada = elsewhere.registered("ada@example.com").await;
@@ -82,7 +86,7 @@ async fn the_issuer_is_the_setting_and_never_the_address_that_was_called() {
 }
 
 #[tokio::test]
-async fn the_identity_source_decides_since_the_verdict_is_kept_under_it() {
+async fn the_identity_source_decides_because_api_gateway_caches_the_verdict_under_it() {
     // TOK-05
     let world = world().await;
     let ada = world.registered("ada@example.com").await;
@@ -95,7 +99,7 @@ async fn the_identity_source_decides_since_the_verdict_is_kept_under_it() {
     for (sources, expected) in [
         (json!([ada.bearer()]), true),
         (json!(["web", ada.bearer()]), true),
-        (Value::Null, true), // nothing is kept: the header decides
+        (Value::Null, true), // API Gateway caches nothing then, so the header decides
         (json!(["web"]), false),
         (json!([]), false),
         (json!([null]), false),
@@ -116,7 +120,7 @@ async fn the_identity_source_decides_since_the_verdict_is_kept_under_it() {
 }
 
 #[tokio::test]
-async fn without_keys_there_is_no_verdict() {
+async fn the_authorizer_fails_when_the_keys_are_missing_or_unreadable() {
     // KEY-04
     let world = world().await;
     let ada = world.registered("ada@example.com").await;
@@ -128,12 +132,12 @@ async fn without_keys_there_is_no_verdict() {
 }
 
 #[tokio::test]
-async fn the_last_keys_serve_for_an_hour_and_five_minutes_while_the_store_fails() {
+async fn cached_keys_are_used_for_65_minutes_while_the_store_fails() {
     // KEY-04
     let world = world().await;
     let ada = world.registered("ada@example.com").await;
     world.aws().fail(Service::DynamoDb, "GetItem", Fault::down(), usize::MAX);
-    assert!(world.authorize(world.authorizer_event(&ada.bearer())).await.is_err(), "there are none yet");
+    assert!(world.authorize(world.authorizer_event(&ada.bearer())).await.is_err(), "no keys are cached yet");
     world.aws().clear_faults();
     let mut ada = ada;
     for passes in [14 * MINUTE, 14 * MINUTE, 14 * MINUTE, 14 * MINUTE, 9 * MINUTE - SECOND] {
@@ -147,13 +151,13 @@ async fn the_last_keys_serve_for_an_hour_and_five_minutes_while_the_store_fails(
     }
     world.aws().fail(Service::DynamoDb, "GetItem", Fault::down(), usize::MAX);
     world.pass(31 * SECOND);
-    assert!(world.authorize(world.authorizer_event(&ada.bearer())).await.is_err(), "too long ago");
+    assert!(world.authorize(world.authorizer_event(&ada.bearer())).await.is_err(), "the cached keys are too old");
     world.aws().clear_faults();
     assert!(world.is_authorized(&ada.bearer()).await);
 }
 
 #[tokio::test]
-async fn no_event_makes_it_fail_or_say_yes() {
+async fn a_malformed_event_is_refused_without_an_error() {
     // HTP-01, TOK-06
     let world = world().await;
     let odd = [Value::Null, json!(true), json!(7), json!("text"), json!([]), json!([[]]), json!({}), json!({"": {}})];

@@ -1,11 +1,11 @@
-//! A write of one item that meets a transaction.
+//! Writes of one item that meet a transaction on the same item.
 
 use serde_json::json;
 use tests::doubles::{Fault, Service};
 use tests::world::{PASSWORD, World};
 
 #[tokio::test]
-async fn a_write_that_meets_a_transaction_is_made_again() {
+async fn a_write_that_conflicts_with_a_transaction_is_retried() {
     // LOG-04, REF-08
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -23,7 +23,7 @@ async fn a_write_that_meets_a_transaction_is_made_again() {
 }
 
 #[tokio::test]
-async fn transactions_that_stay_in_the_way_are_no_verdict() {
+async fn a_conflict_that_outlasts_the_retries_is_503() {
     // LOG-04, HTP-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -36,7 +36,7 @@ async fn transactions_that_stay_in_the_way_are_no_verdict() {
 }
 
 #[tokio::test]
-async fn no_other_refusal_is_taken_for_a_conflict() {
+async fn other_errors_are_not_retried_as_conflicts() {
     // HTP-01
     let world = World::new().await;
     world.registered("ada@example.com").await;

@@ -1,4 +1,7 @@
-//! What each route costs, when all is well: calls and capacity units. If one of them grows here, it does so on the bill.
+//! The cost of each route when nothing fails: calls to AWS and capacity units of DynamoDB. What grows here grows on
+//! the bill.
+//!
+//! To add a route: a line in `COSTS` and its request in `ask`.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +11,8 @@ use tests::world::{Actor, PASSWORD, World, authorized, posted, request};
 
 const LOGIN: &str = "/api/auth/login";
 
-/// A request: its answer's status, the calls that it makes, and the units that they read and write. What a refused transaction
-/// consumes is not told.
+/// A request, the status of its answer, the calls that it makes, and the units that they read and write. The double
+/// does not count the units of a refused transaction.
 struct Cost(&'static str, u16, &'static str, f64, f64);
 
 const COSTS: [Cost; 15] = [
@@ -17,7 +20,7 @@ const COSTS: [Cost; 15] = [
     Cost("register under a key", 201, "SendMessage, TransactWriteItems, UpdateItem", 0.0, 12.0),
     Cost("register again under it", 201, "GetItem, PutItem, Query, TransactWriteItems, 6 UpdateItem", 2.0, 7.0),
     Cost("register a taken address", 409, "TransactWriteItems, UpdateItem", 0.0, 1.0),
-    Cost("login", 200, "GetItem, PutItem, Query, 5 UpdateItem", 2.0, 6.0), // without its limits: 2.0, 1.0
+    Cost("login", 200, "GetItem, PutItem, Query, 5 UpdateItem", 2.0, 6.0), // of these, the limits read 0 and write 5 units
     Cost("login with a wrong password", 401, "GetItem, Query, 3 UpdateItem", 2.0, 3.0),
     Cost("login to no account", 401, "GetItem, Query, 3 UpdateItem", 2.0, 3.0),
     Cost("refresh", 200, "GetItem, UpdateItem", 1.0, 1.0),
@@ -30,6 +33,7 @@ const COSTS: [Cost; 15] = [
     Cost("health", 200, "GetItem", 1.0, 0.0),
 ];
 
+/// Returns the request of this name in `COSTS`.
 fn ask<'a>(what: &str, ada: &Actor, session: &'a str) -> HttpRequest<'a> {
     let ada_and = |password: &str| json!({"email": "ada@example.com", "password": password});
     let authorized = |method, path| authorized(request(method, path), Some(&ada.bearer()));
@@ -55,7 +59,7 @@ fn ask<'a>(what: &str, ada: &Actor, session: &'a str) -> HttpRequest<'a> {
 }
 
 #[tokio::test]
-async fn every_route_costs_what_it_did() {
+async fn every_route_makes_the_calls_and_consumes_the_capacity_in_the_table() {
     // LIM-01; design, 3
     for Cost(what, status, calls, read, write) in COSTS {
         let world = World::new().await;
@@ -65,7 +69,7 @@ async fn every_route_costs_what_it_did() {
         if what == "register again under it" {
             assert_eq!(world.send(ask(what, &ada, &session)).await.status, 201);
         }
-        assert_eq!(world.me(&ada).await.status, 200, "so that keys are known");
+        assert_eq!(world.me(&ada).await.status, 200, "now the keys are cached");
         world.aws().clear_calls();
         world.aws().count_capacity();
         assert_eq!(world.send(ask(what, &ada, &session)).await.status, status, "{what}");
@@ -74,7 +78,7 @@ async fn every_route_costs_what_it_did() {
     }
 }
 
-/// The calls that were made, in alphabetical order: some are made at once.
+/// Returns the calls in alphabetical order, because some of them run in parallel.
 fn made(world: &World) -> String {
     let mut counts = BTreeMap::new();
     for call in world.aws().calls() {

@@ -1,11 +1,11 @@
-//! Disabling and erasing a user, in the store: for an operator, whom no route serves yet.
+//! Disabling and erasing a user in the store, as an operator does. No route does it yet.
 
 use jiff::SignedDuration;
 use shared::domain::Status;
 use tests::doubles::Fault;
 use tests::world::{PASSWORD, World};
 
-/// What the tables still have of anyone.
+/// Counts the rows of users in all tables.
 fn remains(world: &World) -> usize {
     world.credentials().len()
         + world.users().len()
@@ -15,7 +15,7 @@ fn remains(world: &World) -> usize {
 }
 
 #[tokio::test]
-async fn a_disabled_user_is_out_until_enabled_and_then_signs_in_anew() {
+async fn a_disabled_user_is_refused_until_enabled_and_must_then_log_in_again() {
     // REF-06
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -31,7 +31,7 @@ async fn a_disabled_user_is_out_until_enabled_and_then_signs_in_anew() {
 }
 
 #[tokio::test]
-async fn nobody_is_made_by_being_disabled() {
+async fn disabling_an_erased_user_creates_nothing() {
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     let users = &world.system().app.users;
@@ -41,7 +41,7 @@ async fn nobody_is_made_by_being_disabled() {
 }
 
 #[tokio::test]
-async fn of_an_erased_user_nothing_is_left_however_much_there_was() {
+async fn erasing_a_user_deletes_every_row_of_theirs_and_no_other() {
     let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "40")]).await;
     let ada = world.registered("ada@example.com").await;
     let bob = world.registered("bob@example.com").await;
@@ -64,8 +64,8 @@ async fn of_an_erased_user_nothing_is_left_however_much_there_was() {
 }
 
 #[tokio::test]
-async fn erasing_goes_on_where_it_broke_off() {
-    // Each call of a whole erasure fails once, so there is none that the fault misses.
+async fn an_erasure_that_fails_at_any_call_completes_when_repeated() {
+    // Every call of an erasure fails once. The calls are taken from an erasure that succeeds, so no fault can miss.
     let whole = World::new().await;
     let ada = whole.registered("ada@example.com").await;
     whole.aws().clear_calls();
@@ -80,18 +80,18 @@ async fn erasing_goes_on_where_it_broke_off() {
         world.aws().fail_at(place, Fault::error(400, "ValidationException", ""), 1);
         assert!(world.system().app.users.erase(ada.user_id()).await.is_err(), "{operation}, call {place}");
         world.erase(&ada).await;
-        assert_eq!(remains(&world), 0, "broken off at {operation}, call {place}");
+        assert_eq!(remains(&world), 0, "interrupted at {operation}, call {place}");
     }
 }
 
 #[tokio::test]
-async fn a_mail_on_its_way_does_not_bring_an_erased_user_back() {
+async fn a_queued_mail_of_an_erased_user_is_not_sent() {
     // OUT-08
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.send_welcome_email(&ada).await;
     world.erase(&ada).await;
     world.live_through(SignedDuration::from_hours(1)).await;
-    assert_eq!(world.mails().len(), 1, "the first welcome");
+    assert_eq!(world.mails().len(), 1, "the first welcome mail");
     assert_eq!(remains(&world), 0);
 }

@@ -1,4 +1,4 @@
-//! `GET /health`.
+//! `GET /health`: whether the store answers and keys are published.
 
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use serde_json::{Value, json};
@@ -6,16 +6,18 @@ use tests::doubles::{Fault, Service};
 use tests::system::Answer;
 use tests::world::World;
 
+/// Asks for the health.
 async fn health(world: &World) -> Answer {
     world.get("/health", None).await
 }
 
+/// Returns the body of an answer.
 fn body(status: &str, store: &str, keys: &str) -> Value {
     json!({"status": status, "checks": {"store": store, "keys": keys}})
 }
 
 #[tokio::test]
-async fn all_is_well_when_the_store_answers_and_keys_are_published() {
+async fn health_is_ok_when_the_store_answers_and_keys_are_published() {
     let world = World::new().await;
     world.aws().clear_calls();
     let answer = health(&world).await;
@@ -25,7 +27,7 @@ async fn all_is_well_when_the_store_answers_and_keys_are_published() {
 }
 
 #[tokio::test]
-async fn a_new_deployment_says_that_its_keys_are_missing() {
+async fn missing_keys_make_health_503_until_the_first_rotation() {
     // KEY-04, HTP-05
     let world = World::new().await;
     world.unpublish_keys();
@@ -38,7 +40,7 @@ async fn a_new_deployment_says_that_its_keys_are_missing() {
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_answer_is_said_to_be_unavailable() {
+async fn an_unavailable_store_makes_health_503() {
     // HTP-05
     let world = World::new().await;
     assert_eq!(health(&world).await.status, 200);
@@ -52,7 +54,7 @@ async fn a_store_that_does_not_answer_is_said_to_be_unavailable() {
 }
 
 #[tokio::test]
-async fn published_keys_that_cannot_be_read_are_not_blamed_on_the_store() {
+async fn unreadable_published_keys_are_500_and_not_an_unavailable_store() {
     // HTP-04
     let world = World::new().await;
     world.spoil_keys();

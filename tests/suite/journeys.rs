@@ -1,4 +1,6 @@
-//! Whole lives of accounts.
+//! Whole lives of accounts, across routes.
+//!
+//! A test here tells a story that no single topic covers. `statuses` provokes every documented status.
 
 mod statuses;
 
@@ -8,7 +10,7 @@ use tests::world::{Actor, World};
 
 const ME: &str = "/api/auth/me";
 
-/// From the first request to the last, under one algorithm.
+/// Registers, refreshes, asks for a mail, logs out and logs in again, under one algorithm.
 async fn ada_comes_and_goes(algorithm: &str) {
     let world = World::with(&[("SIGNING_ALGORITHM", algorithm)]).await;
     let ada = world.registered_as("Ada@Example.com", "Ada Lovelace").await;
@@ -37,24 +39,24 @@ async fn ada_comes_and_goes(algorithm: &str) {
     assert_eq!(world.me(&ada).await.json(), json!({"user": ada.user}));
 
     world.live_through(SignedDuration::from_mins(20)).await;
-    assert_eq!(world.mails().len(), 2, "no mail comes twice");
+    assert_eq!(world.mails().len(), 2, "no mail is sent twice");
     assert_eq!(world.dead_letters().len(), 0);
 }
 
 #[tokio::test]
-async fn ada_comes_and_goes_with_es256() {
+async fn a_whole_account_life_works_with_es256() {
     // LOG-04, REF-08, OUT-01
     ada_comes_and_goes("ES256").await;
 }
 
 #[tokio::test]
-async fn ada_comes_and_goes_with_rs256() {
+async fn a_whole_account_life_works_with_rs256() {
     // KEY-03
     ada_comes_and_goes("RS256").await;
 }
 
 #[tokio::test]
-async fn two_people_never_see_each_other() {
+async fn two_users_never_see_or_end_each_others_sessions() {
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     let bob = world.registered("bob@example.com").await;
@@ -69,8 +71,8 @@ async fn two_people_never_see_each_other() {
 }
 
 #[tokio::test]
-async fn a_year_goes_by_and_the_account_is_still_there() {
-    // KEY-05: keys turn every 30 days.
+async fn an_account_outlives_a_year_of_key_rotations() {
+    // KEY-05: keys are rotated every 30 days
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     for _ in 0..12 {

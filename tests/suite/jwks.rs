@@ -1,4 +1,4 @@
-//! `GET /.well-known/jwks.json` and `GET /.well-known/openid-configuration`.
+//! `GET /.well-known/jwks.json` and `GET /.well-known/openid-configuration`: what verifiers read.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,13 +18,13 @@ const JWKS: &str = "/.well-known/jwks.json";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 const ALGORITHMS: [&str; 2] = ["ES256", "RS256"];
 
-/// Asks for a document that the client has a copy of, under this `If-None-Match`.
+/// Gets a document with this `If-None-Match`.
 async fn asked_again(world: &World, path: &str, kept: &str) -> Answer {
     world.send(request("GET", path).with_header("if-none-match", kept)).await
 }
 
 #[tokio::test]
-async fn the_key_that_signs_is_published_and_nothing_private_with_it() {
+async fn the_signing_key_is_published_without_private_members() {
     // KEY-01, KEY-03
     for algorithm in ALGORITHMS {
         let world = World::with(&[("SIGNING_ALGORITHM", algorithm)]).await;
@@ -58,14 +58,14 @@ async fn another_implementation_verifies_a_token_by_discovery_alone() {
         let mut validation = Validation::new(algorithm.parse().unwrap());
         validation.set_issuer(&[discovery["issuer"].as_str().unwrap()]);
         validation.set_audience(&["latchkey"]);
-        validation.validate_exp = false; // it would ask the machine's clock, which is not this world's
+        validation.validate_exp = false; // the library uses the machine's clock, not the world's
         let token = jsonwebtoken::decode::<Value>(&ada.access_token, &key, &validation).unwrap();
         assert_eq!(token.claims["sub"], ada.id());
     }
 }
 
 #[tokio::test]
-async fn the_issuer_is_the_address_at_which_the_api_was_called() {
+async fn without_an_issuer_setting_the_issuer_is_the_host_that_was_called() {
     // TOK-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -80,7 +80,7 @@ async fn the_issuer_is_the_address_at_which_the_api_was_called() {
 }
 
 #[tokio::test]
-async fn the_issuer_is_the_deployment_s_where_it_names_one() {
+async fn the_issuer_setting_overrides_the_host_that_was_called() {
     // TOK-05
     let world = World::with(&[("ISSUER", "https://id.example.org/latchkey")]).await;
     let ada = world.registered("ada@example.com").await;
@@ -92,7 +92,7 @@ async fn the_issuer_is_the_deployment_s_where_it_names_one() {
 }
 
 #[tokio::test]
-async fn without_a_name_for_the_issuer_there_is_no_discovery() {
+async fn discovery_without_an_issuer_is_500() {
     // HTP-04
     let world = World::new().await;
     let mut nowhere = request("GET", DISCOVERY);
@@ -103,7 +103,7 @@ async fn without_a_name_for_the_issuer_there_is_no_discovery() {
 }
 
 #[tokio::test]
-async fn until_keys_are_published_there_is_nothing_to_keep() {
+async fn unpublished_keys_are_503_and_are_not_cached() {
     // KEY-04, HTP-05
     let world = World::new().await;
     world.unpublish_keys();
@@ -120,7 +120,7 @@ async fn until_keys_are_published_there_is_nothing_to_keep() {
 }
 
 #[tokio::test]
-async fn the_keys_are_read_every_five_minutes_and_outlive_the_store_by_an_hour() {
+async fn the_keys_are_read_every_five_minutes_and_cached_for_65_while_the_store_fails() {
     // KEY-04
     let world = World::new().await;
     let published = world.jwks().await.json();
@@ -140,13 +140,13 @@ async fn the_keys_are_read_every_five_minutes_and_outlive_the_store_by_an_hour()
 }
 
 #[tokio::test]
-async fn whoever_has_a_document_is_told_that_it_is_still_the_same() {
+async fn a_matching_if_none_match_gets_304() {
     // HTP-02, HTP-04
     let world = World::new().await;
     for path in [JWKS, DISCOVERY] {
         let first = world.get(path, None).await;
         let tag = first.headers[ETAG].to_str().unwrap().to_owned();
-        assert_eq!(world.get(path, None).await.headers[ETAG], tag, "{path}: the name is the body's");
+        assert_eq!(world.get(path, None).await.headers[ETAG], tag, "{path}: the same body has the same ETag");
         for kept in [tag.clone(), format!("W/{tag}"), format!("\"another\", {tag}"), "*".to_owned()] {
             let answer = asked_again(&world, path, &kept).await;
             assert_eq!((answer.status, answer.body.as_str()), (304, ""), "{path}: {kept}");
@@ -162,7 +162,7 @@ async fn whoever_has_a_document_is_told_that_it_is_still_the_same() {
 }
 
 #[tokio::test]
-async fn new_keys_are_a_document_of_another_name() {
+async fn a_rotation_changes_the_etag() {
     // KEY-05
     let world = World::new().await;
     let old = world.jwks().await;
@@ -174,7 +174,7 @@ async fn new_keys_are_a_document_of_another_name() {
 }
 
 #[tokio::test]
-async fn published_keys_that_cannot_be_read_are_our_fault() {
+async fn unreadable_published_keys_are_500() {
     // HTP-04
     let world = World::new().await;
     world.spoil_keys();
@@ -184,7 +184,7 @@ async fn published_keys_that_cannot_be_read_are_our_fault() {
 }
 
 #[tokio::test]
-async fn a_published_key_that_is_not_what_it_says_it_is_is_no_key() {
+async fn a_published_key_whose_members_contradict_it_is_refused() {
     // KEY-03
     for algorithm in ALGORITHMS {
         let world = World::with(&[("SIGNING_ALGORITHM", algorithm)]).await;
@@ -194,7 +194,7 @@ async fn a_published_key_that_is_not_what_it_says_it_is_is_no_key() {
         let number = if algorithm == "ES256" { "x" } else { "n" };
         let long = good["keys"][0]["jwk"][number].as_str().unwrap();
         let short = URL_SAFE_NO_PAD.encode(&URL_SAFE_NO_PAD.decode(long).unwrap()[1..]);
-        let mut sets = vec![("the same", 200, good.clone())];
+        let mut sets = vec![("unchanged", 200, good.clone())];
         let changes = [
             ("use", json!("enc"), 500),
             ("use", json!("SIG"), 500),
@@ -213,12 +213,12 @@ async fn a_published_key_that_is_not_what_it_says_it_is_is_no_key() {
             set["keys"][0]["jwk"][member] = value;
             sets.push((member, status, set));
         }
-        sets.push(("a name twice", 500, json!({"keys": [good["keys"][0], good["keys"][0]]})));
+        sets.push(("one kid twice", 500, json!({"keys": [good["keys"][0], good["keys"][0]]})));
         for (wrong, status, set) in sets {
             world.publish_instead(&set.to_string());
-            world.pass(SignedDuration::from_mins(70)); // no set of before serves
+            world.pass(SignedDuration::from_mins(70)); // no cached set is young enough to be used
             let answer = world.me(&ada).await;
-            let expected = if status == 200 { 401 } else { status }; // the token has ended
+            let expected = if status == 200 { 401 } else { status }; // the token has expired
             assert_eq!(answer.status, expected, "{algorithm}, {wrong}: {set}");
             assert_eq!(world.jwks().await.status, status, "{algorithm}, {wrong}: {set}");
         }

@@ -1,4 +1,4 @@
-//! Counting in the store, for limits that no route has yet.
+//! Counting in the store, below the routes. The limits of a route are tested with that route.
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
@@ -8,7 +8,7 @@ use tests::world::World;
 
 const THREE: Limit = Limit { most: 3, every: SignedDuration::from_mins(15) };
 
-/// How many seconds until there is room; nothing if there was.
+/// Counts one more. Returns how many seconds to wait if the limit is reached.
 async fn take(world: &World, digest: &str) -> Option<i64> {
     let wait = world.system().app.limits.take(digest, THREE, world.now()).await.expect("the store counts");
     wait.map(|wait| wait.as_secs())
@@ -20,7 +20,7 @@ fn count(world: &World) -> u64 {
 }
 
 #[tokio::test]
-async fn as_many_as_may_get_through_in_a_window_and_as_many_in_the_next() {
+async fn a_window_allows_its_limit_and_the_next_window_allows_it_again() {
     // LIM-06
     let world = World::new().await;
     for _ in 0..2 {
@@ -35,7 +35,7 @@ async fn as_many_as_may_get_through_in_a_window_and_as_many_in_the_next() {
 }
 
 #[tokio::test]
-async fn of_many_at_once_as_many_get_through_as_may_with_one_write_each() {
+async fn concurrent_counts_allow_exactly_the_limit_with_one_write_each() {
     // LIM-01, LIM-06
     let world = World::new().await;
     world.aws().clear_calls();
@@ -45,7 +45,7 @@ async fn of_many_at_once_as_many_get_through_as_may_with_one_write_each() {
 }
 
 #[tokio::test]
-async fn a_count_whose_answer_is_lost_is_one_count_and_no_refusal() {
+async fn a_count_whose_answer_is_lost_counts_once() {
     // DDB-03
     let world = World::new().await;
     for counted in 1..=3 {
@@ -56,7 +56,7 @@ async fn a_count_whose_answer_is_lost_is_one_count_and_no_refusal() {
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_count_is_no_limit_that_was_reached() {
+async fn a_store_failure_is_an_error_and_not_a_reached_limit() {
     // HTP-05
     let world = World::new().await;
     world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::down(), 3);

@@ -1,4 +1,8 @@
-//! `POST /api/auth/login`.
+//! `POST /api/auth/login`: sessions, passwords and addresses.
+//!
+//! `limits` and `devices` test how often a client may try, `refusals` that a refusal reveals nothing, `outdated` the
+//! renewal of hashes, and `faults` failures of AWS. To add a test: register a user, call `world.login`, compare
+//! answer and rows.
 
 mod devices;
 mod faults;
@@ -13,7 +17,7 @@ use tests::world::{PASSWORD, World, posted};
 const LOGIN: &str = "/api/auth/login";
 
 #[tokio::test]
-async fn whoever_has_just_registered_can_log_in_and_use_the_tokens() {
+async fn a_registered_user_can_log_in_and_use_the_tokens() {
     // LOG-04
     let world = World::new().await;
     let registered = world.registered_as("ada@example.com", "Ada").await;
@@ -27,7 +31,7 @@ async fn whoever_has_just_registered_can_log_in_and_use_the_tokens() {
 }
 
 #[tokio::test]
-async fn every_login_opens_a_session_of_its_own_and_ends_no_other() {
+async fn every_login_opens_its_own_session_and_ends_no_other() {
     // LOG-05
     let world = World::new().await;
     let phone = world.registered("ada@example.com").await;
@@ -61,7 +65,7 @@ async fn the_eleventh_session_ends_the_oldest() {
 }
 
 #[tokio::test]
-async fn sessions_that_have_ended_leave_room_for_others() {
+async fn ended_sessions_do_not_count_towards_the_ten() {
     // LOG-05
     let world = World::new().await;
     let first = world.registered("ada@example.com").await;
@@ -74,16 +78,16 @@ async fn sessions_that_have_ended_leave_room_for_others() {
     }
     assert_eq!(world.live_sessions().len(), 10);
     let first = world.refresh(&first.refresh_token).await;
-    assert_eq!(first.status, 200, "it was one of ten");
+    assert_eq!(first.status, 200, "it is one of ten live sessions");
 
-    world.pass(SignedDuration::from_hours(8 * 24)); // all are idle for too long
+    world.pass(SignedDuration::from_hours(8 * 24)); // all have been idle for too long
     world.logged_in("ada@example.com").await;
-    assert_eq!(world.live_sessions().len(), 11, "none was ended for the new one");
+    assert_eq!(world.live_sessions().len(), 11, "no session was ended for the new one");
 }
 
 #[tokio::test]
-async fn too_many_sessions_are_brought_back_to_ten_at_the_next_login() {
-    // LOG-05: logins in flight may overshoot.
+async fn a_login_ends_all_sessions_beyond_ten() {
+    // LOG-05: concurrent logins may have left more than ten
     let world = World::new().await;
     world.registered("ada@example.com").await;
     let row = world.rows("SESSION#").remove(0);
@@ -98,8 +102,8 @@ async fn too_many_sessions_are_brought_back_to_ten_at_the_next_login() {
 }
 
 #[tokio::test]
-async fn a_session_remembers_what_logged_in_and_from_where() {
-    // LIM-04: by API Gateway's word alone.
+async fn a_session_stores_the_network_and_the_browser_of_its_login() {
+    // LIM-04: only API Gateway's source address counts
     let world = World::new().await;
     world.registered("ada@example.com").await;
     let (long, cut) = ("x".repeat(300), "x".repeat(200));
@@ -121,7 +125,7 @@ async fn a_session_remembers_what_logged_in_and_from_where() {
 }
 
 #[tokio::test]
-async fn an_address_logs_in_however_it_is_spelt() {
+async fn any_spelling_of_an_address_logs_in() {
     // INP-02
     let world = World::new().await;
     let ada = world.registered("Ada@Bücher.example").await;
@@ -136,7 +140,7 @@ async fn an_address_logs_in_however_it_is_spelt() {
 }
 
 #[tokio::test]
-async fn a_password_fits_in_each_spelling_of_the_same_text_and_is_never_trimmed_or_cut() {
+async fn passwords_are_compared_in_nfkc_and_never_trimmed_or_truncated() {
     // PWD-03, PWD-04
     let longest = "süß & sauer ".repeat(11).chars().take(128).collect::<String>();
     let cases: [(&str, &[&str], &[&str]); 4] = [
@@ -160,7 +164,7 @@ async fn a_password_fits_in_each_spelling_of_the_same_text_and_is_never_trimmed_
 }
 
 #[tokio::test]
-async fn a_password_that_no_account_can_have_is_refused_before_it_is_hashed() {
+async fn an_impossible_password_is_refused_before_it_is_hashed() {
     // PWD-03
     let world = World::new().await;
     world.aws().clear_calls();
@@ -175,12 +179,16 @@ async fn a_password_that_no_account_can_have_is_refused_before_it_is_hashed() {
         assert_eq!(answer.field("details"), json!([{"path": ["password"], "code": code, "message": message}]));
     }
     assert_eq!(world.aws().calls(), []);
-    assert_eq!(world.login("ada@example.com", "short").await.status, 401, "the rules of new passwords do not apply");
+    assert_eq!(
+        world.login("ada@example.com", "short").await.status,
+        401,
+        "login does not apply the rules for new passwords"
+    );
 }
 
 #[tokio::test]
-async fn nothing_but_address_and_password_is_read() {
-    // REG-04, for the session that a login makes
+async fn login_ignores_unknown_fields() {
+    // REG-04: for the session of a login
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.pass(SignedDuration::from_secs(1));

@@ -1,4 +1,6 @@
-//! `POST /api/auth/logout`: one session, or `everywhere`.
+//! `POST /api/auth/logout`: ends one session, or all with `everywhere`.
+//!
+//! To add a test: `world.logout` or `world.logout_everywhere`, then `lives` for each token that matters.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +13,7 @@ use tests::world::World;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Whether the session of this token, its current one, goes on.
+/// Returns whether the session of its current token still refreshes.
 async fn lives(world: &World, refresh_token: &str) -> bool {
     match world.refresh(refresh_token).await.verdict() {
         (200, _) => true,
@@ -22,6 +24,7 @@ async fn lives(world: &World, refresh_token: &str) -> bool {
     }
 }
 
+/// Asserts that an answer is 204 without a body.
 fn assert_empty_204(answer: &Answer) {
     assert_eq!((answer.status, answer.body.as_str()), (204, ""));
 }
@@ -35,11 +38,11 @@ async fn a_logout_ends_the_session_at_once() {
     assert_empty_204(&world.logout(&ada.refresh_token).await);
     assert_eq!(world.store_calls(), ["UpdateItem"], "one write");
     assert!(!lives(&world, &ada.refresh_token).await);
-    assert_eq!(world.mail_rows().len(), 1, "and nobody is told of a theft");
+    assert_eq!(world.mail_rows().len(), 1, "no mail about a theft");
 }
 
 #[tokio::test]
-async fn a_logout_may_be_said_any_number_of_times() {
+async fn a_logout_can_be_repeated() {
     // REF-08
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -50,12 +53,12 @@ async fn a_logout_may_be_said_any_number_of_times() {
         assert_empty_204(&world.logout(&ada.refresh_token).await);
         assert_empty_204(&world.logout_everywhere(&ada.refresh_token).await);
     }
-    assert_eq!(world.rows("SESSION#"), ended, "it ended when it ended first");
+    assert_eq!(world.rows("SESSION#"), ended, "the first logout ended it");
     assert_eq!(world.user(&ada).epoch, 0);
 }
 
 #[tokio::test]
-async fn any_authentic_token_ends_its_session_however_old_it_is() {
+async fn any_authentic_token_of_a_session_ends_it_however_old() {
     // REF-08
     for everywhere in [false, true] {
         let world = World::new().await;
@@ -68,12 +71,12 @@ async fn any_authentic_token_ends_its_session_however_old_it_is() {
         let body = json!({"refreshToken": ada.refresh_token, "everywhere": everywhere});
         assert_empty_204(&world.post("/api/auth/logout", &body).await);
         assert!(!lives(&world, &token).await);
-        assert_eq!(world.mail_rows().len(), 1, "which is no reuse");
+        assert_eq!(world.mail_rows().len(), 1, "no mail about a reuse");
     }
 }
 
 #[tokio::test]
-async fn an_access_token_outlives_a_logout_by_its_quarter_of_an_hour() {
+async fn an_access_token_stays_valid_after_a_logout_until_it_expires() {
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.logout(&ada.refresh_token).await;
@@ -119,7 +122,7 @@ async fn other_sessions_and_other_users_stay_signed_in() {
 }
 
 #[tokio::test]
-async fn everywhere_ends_all_sessions_of_the_user_and_nobody_elses() {
+async fn logout_everywhere_ends_all_sessions_of_the_user_and_no_others() {
     // REF-08
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -135,7 +138,7 @@ async fn everywhere_ends_all_sessions_of_the_user_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn everywhere_takes_the_current_token_and_the_one_behind_it_and_no_older_one() {
+async fn logout_everywhere_accepts_the_current_token_and_the_one_before_it() {
     // REF-08
     for (behind, ends_all) in [(0, true), (1, true), (2, false), (3, false)] {
         let world = World::new().await;
@@ -148,13 +151,13 @@ async fn everywhere_takes_the_current_token_and_the_one_behind_it_and_no_older_o
         }
         world.pass(HOUR);
         assert_empty_204(&world.logout_everywhere(&tokens[3 - behind]).await);
-        assert!(!lives(&world, &tokens[3]).await, "{behind} behind: its own ends");
+        assert!(!lives(&world, &tokens[3]).await, "{behind} behind: its own session ends");
         assert_eq!(!lives(&world, &phone.refresh_token).await, ends_all, "{behind} behind");
     }
 }
 
 #[tokio::test]
-async fn everywhere_from_a_session_that_has_ended_or_expired_ends_nothing_else() {
+async fn logout_everywhere_from_an_ended_or_expired_session_ends_nothing() {
     // REF-08
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -173,7 +176,7 @@ async fn everywhere_from_a_session_that_has_ended_or_expired_ends_nothing_else()
 }
 
 #[tokio::test]
-async fn a_late_retry_of_everywhere_does_not_end_a_newer_login() {
+async fn a_late_retry_of_logout_everywhere_does_not_end_a_newer_login() {
     // REF-08
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -191,11 +194,11 @@ async fn a_late_retry_of_everywhere_does_not_end_a_newer_login() {
 }
 
 #[tokio::test]
-async fn everywhere_from_a_session_of_an_older_epoch_ends_that_alone() {
+async fn logout_everywhere_from_a_session_of_an_older_epoch_ends_only_that_session() {
     // REF-08
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let stolen = world.logged_in(&ada.email).await; // never refreshed since, so nothing in its own row says that it is over
+    let stolen = world.logged_in(&ada.email).await; // never refreshed afterwards, so its own row does not show that it is over
     assert_empty_204(&world.logout_everywhere(&ada.refresh_token).await);
     let second = world.logged_in(&ada.email).await;
     let unused = world.logged_in(&ada.email).await;
@@ -205,12 +208,12 @@ async fn everywhere_from_a_session_of_an_older_epoch_ends_that_alone() {
     assert_empty_204(&world.logout_everywhere(&stolen.refresh_token).await);
     assert_eq!(world.user(&ada).epoch, 2);
     assert!(!lives(&world, &stolen.refresh_token).await);
-    assert!(!lives(&world, &unused.refresh_token).await, "what was over does not come back");
+    assert!(!lives(&world, &unused.refresh_token).await, "an ended session does not come back");
     assert!(lives(&world, &newest.refresh_token).await);
 }
 
 #[tokio::test]
-async fn everywhere_whose_answer_was_lost_is_done_once() {
+async fn logout_everywhere_raises_the_epoch_once_when_its_answer_is_lost() {
     // REF-08, DDB-03
     for lost in [1, 3] {
         let world = World::new().await;
@@ -228,7 +231,7 @@ async fn everywhere_whose_answer_was_lost_is_done_once() {
 }
 
 #[tokio::test]
-async fn a_store_out_of_order_is_503_and_never_a_204_that_ended_nothing() {
+async fn a_store_failure_makes_logout_503_and_never_a_false_204() {
     // REF-08, LOG-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -244,7 +247,7 @@ async fn a_store_out_of_order_is_503_and_never_a_204_that_ended_nothing() {
 }
 
 #[tokio::test]
-async fn a_deleted_user_is_logged_out_without_coming_back() {
+async fn logging_out_a_deleted_user_creates_nothing() {
     // REF-08
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -257,7 +260,7 @@ async fn a_deleted_user_is_logged_out_without_coming_back() {
 }
 
 #[tokio::test]
-async fn fields_of_another_type_are_400_and_end_nothing() {
+async fn fields_of_a_wrong_type_are_400_and_end_nothing() {
     // INP-05, INP-06
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;

@@ -1,4 +1,6 @@
-//! What SES tells of mails: it settles rows, in any order, however often, and says whether mail to an address arrives.
+//! SES's events about mails. They settle mail rows, and they show whether mail to an address arrives.
+//!
+//! To add a test: make an event with `ses_event`, change it, and hand it over with `tell`.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -9,10 +11,10 @@ use tests::world::{Actor, World};
 
 const LEASE: SignedDuration = SignedDuration::from_mins(10);
 
-// ---- A row is settled ----
+// ---- Settling a row ----
 
 #[tokio::test]
-async fn a_mail_whose_acceptance_was_lost_is_settled_by_its_send_event_and_not_sent_again() {
+async fn a_mail_whose_acceptance_was_lost_is_settled_by_its_send_event() {
     // OUT-06
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);
@@ -23,15 +25,15 @@ async fn a_mail_whose_acceptance_was_lost_is_settled_by_its_send_event_and_not_s
     let row = world.only_mail();
     assert_eq!((row.state, row.message_id), (MailState::Sent, Some(world.mails()[0].message_id.clone())));
     assert_eq!((row.due, row.due_shard, row.lease_until), (None, None, None));
-    assert!(row.ttl.is_some(), "a finished row ends some day");
+    assert!(row.ttl.is_some(), "a finished row expires");
     world.live_through(LEASE * 3).await;
     assert_eq!((world.calls("SendEmail"), world.aws().sqs.counts(MAIL_QUEUE)), (1, Counts::default()));
     assert_eq!(world.logged("mail_sent_again"), 0);
 }
 
 #[tokio::test]
-async fn a_mail_is_sent_again_and_counted_when_acceptance_and_event_are_both_lost() {
-    // OUT-06: the one way to a second mail
+async fn a_mail_whose_acceptance_and_event_are_both_lost_is_sent_again_and_counted() {
+    // OUT-06: the only case in which a mail is sent twice
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);
     world.registered_with_queued_mail("ada@example.com").await;
@@ -57,7 +59,7 @@ async fn a_late_event_settles_a_later_attempt() {
 }
 
 #[tokio::test]
-async fn a_mail_whose_row_could_not_be_marked_is_settled_by_its_send_event() {
+async fn a_sent_mail_whose_row_could_not_be_written_is_settled_by_its_send_event() {
     // OUT-06
     for fault in [None, Some(Fault::AppliedButLost)] {
         let world = World::new().await;
@@ -65,7 +67,7 @@ async fn a_mail_whose_row_could_not_be_marked_is_settled_by_its_send_event() {
         if let Some(fault) = &fault {
             world.aws().fail(Service::Ses, "SendEmail", fault.clone(), 1);
         }
-        // The write that would settle the row waits until the event has been recorded.
+        // The write that settles the row is denied, so only the event can settle it.
         let deny = || world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::denied(), 1);
         world.meanwhile("SendEmail", deny, world.deliver_mail()).await;
         world.aws().clear_faults();
@@ -78,7 +80,7 @@ async fn a_mail_whose_row_could_not_be_marked_is_settled_by_its_send_event() {
 }
 
 #[tokio::test]
-async fn a_failed_mail_of_which_an_earlier_attempt_arrived_is_sent_and_its_dead_letter_does_nothing() {
+async fn an_event_of_an_earlier_attempt_settles_a_failed_mail_and_disarms_its_dead_letter() {
     // OUT-06, OUT-04
     let (world, late) = accepted_unheard_and_then(Fault::rejected()).await;
     assert_eq!((world.only_mail().state, world.dead_letters().len()), (MailState::Failed, 1));
@@ -89,10 +91,10 @@ async fn a_failed_mail_of_which_an_earlier_attempt_arrived_is_sent_and_its_dead_
     assert_eq!((world.calls("SendEmail"), world.mails().len()), (2, 1));
 }
 
-// ---- In any order, however often ----
+// ---- Any order, any number ----
 
 #[tokio::test]
-async fn events_come_to_the_same_in_any_order_and_however_often() {
+async fn events_have_the_same_result_in_any_order_and_any_number() {
     // SES-02
     let kinds = ["Send", "Delivery", "Bounce", "Complaint"];
     let mut outcomes = Vec::new();
@@ -108,11 +110,11 @@ async fn events_come_to_the_same_in_any_order_and_however_often() {
                 tell(&world, &[event.to_string()]).await;
             }
             let mut row = world.rows("MAIL#").remove(0);
-            let mut told = row["events"]["SS"].as_array().cloned().expect("the events");
-            told.sort_by_key(Value::to_string);
-            row["events"] = json!(told);
+            let mut events = row["events"]["SS"].as_array().cloned().expect("the events");
+            events.sort_by_key(Value::to_string);
+            row["events"] = json!(events);
             for name in ["pk", "sk", "holder", "messageId"] {
-                row[name] = Value::Null; // no two runs share them
+                row[name] = Value::Null; // these differ between runs
             }
             outcomes.push((row, email_status(&world, &ada).await));
         }
@@ -125,7 +127,7 @@ async fn events_come_to_the_same_in_any_order_and_however_often() {
 }
 
 #[tokio::test]
-async fn an_event_whose_recording_fails_is_recorded_when_it_comes_again() {
+async fn an_event_that_could_not_be_recorded_is_recorded_when_redelivered() {
     // SES-02
     for fault in [Fault::denied(), Fault::AppliedButLost] {
         for operation in 0..2 {
@@ -139,11 +141,11 @@ async fn an_event_whose_recording_fails_is_recorded_when_it_comes_again() {
     }
 }
 
-// ---- What is told of an address ----
+// ---- The status of an address ----
 
 #[tokio::test]
-async fn me_tells_whether_mail_arrives() {
-    // SES-02; the addresses are those of SES's mailbox simulator
+async fn me_shows_whether_mail_to_the_address_arrives() {
+    // SES-02: with the addresses of SES's mailbox simulator
     for (address, status) in [
         ("ada@example.com", "delivered"),
         ("bounce@simulator.amazonses.com", "bounced"),
@@ -151,15 +153,15 @@ async fn me_tells_whether_mail_arrives() {
     ] {
         let world = World::new().await;
         let ada = world.registered(address).await;
-        assert_eq!(email_status(&world, &ada).await, "unknown", "before anything was told");
+        assert_eq!(email_status(&world, &ada).await, "unknown", "before any event");
         world.deliver_mail_events().await;
         assert_eq!(email_status(&world, &ada).await, status, "{address}");
     }
 }
 
 #[tokio::test]
-async fn whoever_says_that_a_mail_is_no_spam_does_not_complain() {
-    // SES-02: mail providers report that in the same way
+async fn a_not_spam_report_is_not_a_complaint() {
+    // SES-02: mail providers report it like a complaint
     for (kind, status) in [(json!("abuse"), "complained"), (Value::Null, "complained"), (json!("not-spam"), "unknown")]
     {
         let world = World::new().await;
@@ -173,8 +175,8 @@ async fn whoever_says_that_a_mail_is_no_spam_does_not_complain() {
 }
 
 #[tokio::test]
-async fn a_bounce_that_passes_says_nothing_of_the_address() {
-    // SES-02: a full mailbox, an absent owner
+async fn a_transient_bounce_does_not_change_the_email_status() {
+    // SES-02: such as a full mailbox
     for kind in ["Transient", "Undetermined"] {
         let world = World::new().await;
         let ada = world.registered("ada@example.com").await;
@@ -188,7 +190,7 @@ async fn a_bounce_that_passes_says_nothing_of_the_address() {
 
 #[tokio::test]
 async fn a_suppressed_address_gets_no_more_mail() {
-    // SES-02: whoever mails on to such addresses is shut out by SES
+    // SES-02: SES blocks senders that keep mailing such addresses
     let world = World::new().await;
     let ada = world.registered("bounce@simulator.amazonses.com").await;
     assert_eq!(world.send_welcome_email(&ada).await.status, 202);
@@ -201,10 +203,10 @@ async fn a_suppressed_address_gets_no_more_mail() {
     assert_eq!((&dead_letter["reason"], &dead_letter["retry"]), (&json!("the address is suppressed"), &json!(1)));
 }
 
-// ---- What is none of ours ----
+// ---- Events that match no mail ----
 
 #[tokio::test]
-async fn an_event_about_no_mail_of_ours_changes_nothing_and_is_acknowledged() {
+async fn an_event_about_an_unknown_mail_is_acknowledged_without_effect() {
     // SES-02, OUT-08: forged or unknown ids
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -237,7 +239,7 @@ async fn an_event_about_no_mail_of_ours_changes_nothing_and_is_acknowledged() {
 }
 
 #[tokio::test]
-async fn no_event_brings_an_erased_user_back() {
+async fn an_event_about_an_erased_user_creates_nothing() {
     // OUT-08
     let world = World::new().await;
     world.registered("ada@example.com").await;
@@ -248,8 +250,8 @@ async fn no_event_brings_an_erased_user_back() {
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_read_goes_before_a_person() {
-    // SES-02, SQS-01: and takes no other along
+async fn an_unreadable_event_becomes_a_dead_letter() {
+    // SES-02, SQS-01: the other events are recorded
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     for body in ["", "not JSON", "{}", r#"{"detail": {"eventType": 1}}"#] {
@@ -265,7 +267,8 @@ async fn an_event_that_cannot_be_read_goes_before_a_person() {
 
 // ---- Helpers ----
 
-/// A mail whose first attempt SES accepted and nobody heard of, and whose second met `fault`; and the events, which are late.
+/// Makes SES accept the first attempt of a mail while its answer is lost, and answer the second with `fault`. Returns
+/// the world, and the events of the first attempt, which have not arrived yet.
 async fn accepted_unheard_and_then(fault: Fault) -> (World, Vec<String>) {
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);
@@ -279,15 +282,16 @@ async fn accepted_unheard_and_then(fault: Fault) -> (World, Vec<String>) {
     (world, late)
 }
 
-/// Has the bodies recorded, whatever else is there.
+/// Puts events into their queue and has them recorded.
 async fn tell(world: &World, bodies: &[String]) {
     for body in bodies {
         world.aws().sqs.put(MAIL_EVENTS_QUEUE, body.clone());
     }
     world.deliver_mail_events().await;
-    assert_eq!(world.aws().sqs.counts(MAIL_EVENTS_QUEUE), Counts::default(), "all of it is acknowledged");
+    assert_eq!(world.aws().sqs.counts(MAIL_EVENTS_QUEUE), Counts::default(), "every event is acknowledged");
 }
 
+/// Returns the `emailStatus` that the API shows.
 async fn email_status(world: &World, actor: &Actor) -> String {
     world.me(actor).await.field("user")["emailStatus"].as_str().expect("a status").to_owned()
 }

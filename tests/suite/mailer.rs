@@ -1,4 +1,8 @@
-//! The mailer: what a mail says, who may send it, and that one message too many changes nothing.
+//! The mailer: what a mail says, and that every mail is sent once.
+//!
+//! `batches` tests the report about a batch, `refusals` the answers of SES, and `store_faults` failures of DynamoDB
+//! and deaths of the process. To add a test: `world.registered_with_queued_mail`, then `world.deliver_mail` or
+//! `world.live_through`, then compare `world.mails()` and `world.only_mail()`.
 
 mod batches;
 mod refusals;
@@ -16,8 +20,8 @@ use tests::world::{PASSWORD, World};
 // ---- What a mail says ----
 
 #[tokio::test]
-async fn a_mail_goes_to_one_address_and_that_is_the_stored_one() {
-    // INP-04, INP-02: as typed, not as compared
+async fn a_mail_goes_to_the_stored_address_and_to_no_other() {
+    // INP-04, INP-02: as typed, not in its canonical form
     let world = World::new().await;
     let ada = world.registered("Ada.Lovelace+keys@Example.COM").await;
     let [mail] = &world.mails()[..] else { panic!("one mail, not {:?}", world.mails()) };
@@ -28,15 +32,15 @@ async fn a_mail_goes_to_one_address_and_that_is_the_stored_one() {
 }
 
 #[tokio::test]
-async fn an_address_in_another_script_gets_its_mail_at_its_a_labels() {
-    // INP-02: SES takes nothing else
+async fn an_internationalized_domain_is_mailed_in_its_ascii_form() {
+    // INP-02: SES accepts no other form
     let world = World::new().await;
     world.registered("Ada@Bücher.example").await;
     assert_eq!(world.mails()[0].to, ["Ada@xn--bcher-kva.example"]);
 }
 
 #[tokio::test]
-async fn subject_and_service_are_those_of_the_settings() {
+async fn subject_and_service_name_come_from_the_settings() {
     // OUT-01
     let settings = [("SERVICE_NAME", "Tom & Sons"), ("WELCOME_SUBJECT", "Grüezi & willkommen")];
     let world = World::with(&settings).await;
@@ -49,7 +53,7 @@ async fn subject_and_service_are_those_of_the_settings() {
     assert!(html.contains(">Hello, welcome to Tom &#38; Sons!<"), "{html}");
 }
 
-/// The mail that somebody gets who registers with this name.
+/// Returns the welcome mail of a user with this name.
 async fn greeting_of(name: &str) -> SentMail {
     let world = World::new().await;
     let body = json!({"email": "ada@example.com", "password": PASSWORD, "name": name});
@@ -59,7 +63,7 @@ async fn greeting_of(name: &str) -> SentMail {
 }
 
 #[tokio::test]
-async fn a_name_is_one_line_in_the_text_and_escaped_in_the_html() {
+async fn a_name_is_plain_in_the_text_and_escaped_in_the_html() {
     // INP-03
     let mail = greeting_of("Ada \"&\" 'Byron'").await;
     assert_eq!(mail.subject, "Welcome!");
@@ -69,8 +73,8 @@ async fn a_name_is_one_line_in_the_text_and_escaped_in_the_html() {
 }
 
 #[tokio::test]
-async fn a_name_that_a_mail_program_would_make_a_link_of_is_left_out() {
-    // INP-03: whoever registers a stranger's address sends no link there
+async fn a_name_that_mail_programs_turn_into_a_link_is_left_out() {
+    // INP-03: an attacker who registers a stranger's address cannot mail a link to it
     let mail = greeting_of("You won! Go to evil.example/win").await;
     assert_eq!(mail.text.as_deref().map(str::trim), Some("Hello, welcome to our platform!"));
     assert!(!mail.html.as_deref().unwrap_or_default().contains("evil"), "{mail:?}");
@@ -78,7 +82,7 @@ async fn a_name_that_a_mail_program_would_make_a_link_of_is_left_out() {
 
 #[tokio::test]
 async fn a_mail_is_tagged_with_its_row_and_attempt() {
-    // OUT-06: by these SES's events find the row
+    // OUT-06: the tags lead SES's events to the row
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::sending_rate_exceeded(), 1);
     let ada = world.registered_with_queued_mail("ada@example.com").await;
@@ -93,7 +97,7 @@ async fn a_mail_is_tagged_with_its_row_and_attempt() {
 }
 
 #[tokio::test]
-async fn a_message_names_the_row_and_nothing_else() {
+async fn a_queue_message_contains_only_the_key_of_its_row() {
     // OUT-03: no address, no name, no token
     let world = World::new().await;
     world.registered_with_queued_mail("ada@example.com").await;
@@ -102,10 +106,10 @@ async fn a_message_names_the_row_and_nothing_else() {
     world.deliver_mail().await;
 }
 
-// ---- Who may send it ----
+// ---- One mail, however many messages ----
 
 #[tokio::test]
-async fn ten_copies_in_one_batch_are_one_mail() {
+async fn ten_copies_of_a_message_in_one_batch_send_one_mail() {
     // OUT-04, SQS-01
     let world = World::new().await;
     world.registered_with_queued_mail("ada@example.com").await;
@@ -121,7 +125,7 @@ async fn ten_copies_in_one_batch_are_one_mail() {
 }
 
 #[tokio::test]
-async fn ten_copies_in_ten_invocations_at_once_are_one_mail() {
+async fn ten_copies_of_a_message_in_ten_concurrent_invocations_send_one_mail() {
     // OUT-04
     let world = World::new().await;
     world.registered_with_queued_mail("ada@example.com").await;
@@ -137,7 +141,7 @@ async fn ten_copies_in_ten_invocations_at_once_are_one_mail() {
     join_all(batches.iter().map(|batch| world.hand_over(batch, 60))).await;
     assert_eq!((world.calls("SendEmail"), world.only_mail().state), (1, MailState::Sent));
 
-    // Those that met the lease come back at its end, find the mail sent, and go.
+    // The copies that met the lease come back at its end, find the mail sent, and are acknowledged.
     world.pass(lease.until.duration_since(world.now()));
     world.deliver_mail().await;
     assert_eq!((world.calls("SendEmail"), world.mails().len()), (1, 1));
@@ -145,7 +149,7 @@ async fn ten_copies_in_ten_invocations_at_once_are_one_mail() {
 }
 
 #[tokio::test]
-async fn a_message_for_a_sent_row_is_acknowledged_without_sending() {
+async fn a_message_for_a_sent_mail_is_acknowledged_without_sending() {
     // OUT-04, OUT-07: the row outlives every copy of its message
     let world = World::new().await;
     world.registered("ada@example.com").await;
@@ -158,18 +162,18 @@ async fn a_message_for_a_sent_row_is_acknowledged_without_sending() {
 }
 
 #[tokio::test]
-async fn a_message_for_no_row_is_acknowledged_without_sending() {
+async fn a_message_without_a_row_is_acknowledged_without_sending() {
     // OUT-04, OUT-08
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.enqueue(&json!({"v": 1, "mail": format!("{0}/{0}", ada.id())}).to_string()).await;
     world.deliver_mail().await;
     assert_eq!((world.calls("SendEmail"), world.aws().sqs.bodies(MAIL_QUEUE)), (1, vec![]));
-    assert_eq!(world.mail_rows().len(), 1, "a message makes no row");
+    assert_eq!(world.mail_rows().len(), 1, "a message creates no row");
 }
 
 #[tokio::test]
-async fn a_failed_mail_is_sent_once_more_by_the_copy_that_names_its_attempt_and_by_no_other() {
+async fn a_failed_mail_is_resent_only_by_a_message_that_names_its_attempt() {
     // OUT-04
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::rejected(), 1);
@@ -197,7 +201,7 @@ async fn a_failed_mail_is_sent_once_more_by_the_copy_that_names_its_attempt_and_
 }
 
 #[tokio::test]
-async fn a_message_that_meets_a_live_lease_is_visible_again_at_its_end() {
+async fn a_message_that_meets_a_live_lease_becomes_visible_when_the_lease_ends() {
     // OUT-04
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::Reset, 1);
@@ -218,10 +222,10 @@ async fn a_message_that_meets_a_live_lease_is_visible_again_at_its_end() {
     assert_eq!((world.calls("SendEmail"), world.mails().len()), (2, 1));
 }
 
-// ---- Who is gone gets none ----
+// ---- Users who are gone ----
 
 #[tokio::test]
-async fn an_erased_user_gets_no_mail_and_no_row() {
+async fn a_message_about_an_erased_user_sends_nothing_and_creates_nothing() {
     // OUT-08
     let world = World::new().await;
     world.registered_with_queued_mail("ada@example.com").await;
@@ -232,7 +236,7 @@ async fn an_erased_user_gets_no_mail_and_no_row() {
 }
 
 #[tokio::test]
-async fn a_mail_whose_user_is_gone_is_given_up() {
+async fn a_mail_without_a_profile_fails_without_a_dead_letter() {
     // OUT-08
     let world = World::new().await;
     world.registered_with_queued_mail("ada@example.com").await;
@@ -243,8 +247,8 @@ async fn a_mail_whose_user_is_gone_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_user_erased_while_the_mail_goes_out_stays_erased() {
-    // OUT-08: settling a row requires that it exists
+async fn a_user_erased_during_the_sending_stays_erased() {
+    // OUT-08: a row is settled only if it exists
     let faults = [None, Some(Fault::sending_rate_exceeded()), Some(Fault::rejected())];
     for fault in faults {
         let world = World::new().await;
@@ -257,7 +261,7 @@ async fn a_user_erased_while_the_mail_goes_out_stays_erased() {
         assert_eq!(
             (world.calls("SendEmail"), world.user_items().len()),
             (1, 0),
-            "{fault:?}: nothing of the user's is left"
+            "{fault:?}: no item of the user is left"
         );
     }
 }

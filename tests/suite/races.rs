@@ -1,6 +1,7 @@
-//! Many at once.
+//! Concurrent requests.
 //!
-//! The requests of a test share one thread and take turns at every call of a store, which is where races are decided.
+//! The requests of a test share one thread and take turns at every call to AWS, which is where races are decided. To
+//! add a test: `join` or `join_all` the requests, then compare all answers and the rows.
 
 use std::collections::HashSet;
 
@@ -11,11 +12,12 @@ use tests::rows::text;
 use tests::system::Answer;
 use tests::world::{Actor, PASSWORD, World};
 
+/// Counts the answers with this status.
 fn how_many(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
 
-/// The address in the spelling of this number: each of its bits decides about the case of a letter.
+/// Returns the address with letters in upper case, chosen by the bits of `number`.
 fn spelled(email: &str, number: usize) -> String {
     let letters = email.chars().enumerate();
     letters
@@ -32,7 +34,7 @@ fn kinds(world: &World) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn of_fifty_registrations_of_one_address_one_opens_an_account_and_the_others_leave_nothing() {
+async fn fifty_concurrent_registrations_of_one_address_create_one_account() {
     // REG-01, REG-03
     let world = World::with(&[("HASH_CONCURRENCY", "2")]).await;
     let spellings: HashSet<_> = (0..50).map(|number| spelled("ada@example.com", number)).collect();
@@ -46,8 +48,8 @@ async fn of_fifty_registrations_of_one_address_one_opens_an_account_and_the_othe
     let winner = Actor::signed_in("ada@example.com", winner, 201);
     let mails = world.mails();
     assert_eq!(mails.len(), 1);
-    assert_eq!(json!(mails[0].to), json!([winner.user["email"]]), "as its owner typed it");
-    assert_eq!(kinds(&world), ["MAIL", "PROFILE", "SESSION", "WINDOW"], "nothing of the others");
+    assert_eq!(json!(mails[0].to), json!([winner.user["email"]]), "as the winner typed it");
+    assert_eq!(kinds(&world), ["MAIL", "PROFILE", "SESSION", "WINDOW"], "the other requests leave nothing");
     assert_eq!(world.credentials().len(), 1);
     assert_eq!(world.credential("ada@example.com").user_id, winner.id());
     world.refreshed(&winner.refresh_token).await;
@@ -55,7 +57,7 @@ async fn of_fifty_registrations_of_one_address_one_opens_an_account_and_the_othe
 }
 
 #[tokio::test]
-async fn registrations_of_different_addresses_do_not_get_in_each_others_way() {
+async fn twenty_concurrent_registrations_of_different_addresses_all_succeed() {
     // REG-02
     let world = World::with(&[("HASH_CONCURRENCY", "2")]).await;
     let answers =
@@ -69,7 +71,7 @@ async fn registrations_of_different_addresses_do_not_get_in_each_others_way() {
 }
 
 #[tokio::test]
-async fn twenty_refreshes_of_one_token_all_get_the_one_successor() {
+async fn twenty_concurrent_refreshes_of_one_token_get_the_same_successor() {
     // REF-02
     let world = World::new().await;
     let mut token = world.registered("ada@example.com").await.refresh_token;
@@ -80,13 +82,13 @@ async fn twenty_refreshes_of_one_token_all_get_the_one_successor() {
         assert!(!successors.contains(&token));
         assert_eq!(world.only_session().counter, turn);
         token = successors.into_iter().next().unwrap();
-        world.pass(SignedDuration::from_secs(2)); // within the grace, and it does not matter
+        world.pass(SignedDuration::from_secs(2)); // still within the grace
     }
-    assert_eq!(world.mail_rows().len(), 1, "nobody is told of a theft");
+    assert_eq!(world.mail_rows().len(), 1, "no mail about a theft");
 }
 
 #[tokio::test]
-async fn twenty_who_ask_for_a_lost_answer_late_all_get_it() {
+async fn twenty_concurrent_late_retries_get_the_lost_answer() {
     // REF-02, REF-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -100,7 +102,7 @@ async fn twenty_who_ask_for_a_lost_answer_late_all_get_it() {
 }
 
 #[tokio::test]
-async fn a_reload_beside_the_next_rotation_is_no_reuse() {
+async fn a_retry_concurrent_with_the_next_refresh_is_not_reuse() {
     // REF-04
     for swapped in [false, true] {
         let world = World::new().await;
@@ -117,12 +119,12 @@ async fn a_reload_beside_the_next_rotation_is_no_reuse() {
         assert!([&second, &third].contains(&&reload.refresh_token()));
         assert_eq!(world.refreshed(&second).await, third);
         world.refreshed(&third).await;
-        assert_eq!(world.mail_rows().len(), 1, "nobody is told of a theft");
+        assert_eq!(world.mail_rows().len(), 1, "no mail about a theft");
     }
 }
 
 #[tokio::test]
-async fn logouts_and_refreshes_at_once_end_in_an_ended_session_and_in_nothing_else() {
+async fn concurrent_logouts_and_refreshes_end_the_session_and_accuse_nobody() {
     // REF-02, REF-08
     for offset in 0..4 {
         let world = World::new().await;
@@ -136,12 +138,12 @@ async fn logouts_and_refreshes_at_once_end_in_an_ended_session_and_in_nothing_el
         assert_eq!(statuses.iter().filter(|status| **status == 204).count(), 5);
         assert!(world.only_session().revoked_at.is_some());
         assert_eq!(world.refresh(&ada.refresh_token).await.status, 401);
-        assert_eq!(world.mail_rows().len(), 1, "nobody is told of a theft");
+        assert_eq!(world.mail_rows().len(), 1, "no mail about a theft");
     }
 }
 
 #[tokio::test]
-async fn signing_out_everywhere_from_everywhere_at_once_raises_the_epoch_once() {
+async fn concurrent_logouts_everywhere_raise_the_epoch_once() {
     // REF-08
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -159,7 +161,7 @@ async fn signing_out_everywhere_from_everywhere_at_once_raises_the_epoch_once() 
 }
 
 #[tokio::test]
-async fn a_login_beside_everywhere_is_either_ended_or_goes_on_and_never_anything_else() {
+async fn a_login_concurrent_with_logout_everywhere_opens_a_session_that_lives_or_is_ended() {
     // REF-08, LOG-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;

@@ -1,4 +1,7 @@
-//! `POST /api/auth/refresh`: rotation, lost answers, reuse.
+//! `POST /api/auth/refresh`: rotation of tokens, and lost answers.
+//!
+//! `reuse` tests two holders of one token, and `ends` what ends a session. To add a test: `world.refreshed(&token)`
+//! returns the next token and fails the test if there is none, `world.refresh(&token)` returns any answer.
 
 mod ends;
 mod reuse;
@@ -15,20 +18,23 @@ const MOMENT: SignedDuration = SignedDuration::from_millis(1);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
+/// Returns the verdict of every refused refresh.
 fn invalid() -> (u16, String) {
     (401, "Invalid token".to_owned())
 }
 
+/// Returns how often the only session was rotated.
 fn counter(world: &World) -> u64 {
     world.only_session().counter
 }
 
+/// Returns whether the only session was ended.
 fn is_ended(world: &World) -> bool {
     world.only_session().revoked_at.is_some()
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_traded_for_the_next_one() {
+async fn a_refresh_returns_the_next_refresh_token() {
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     let answer = world.refresh(&ada.refresh_token).await;
@@ -44,22 +50,22 @@ async fn a_refresh_token_is_traded_for_the_next_one() {
 }
 
 #[tokio::test]
-async fn a_refresh_costs_one_write_and_one_read() {
+async fn a_refresh_makes_one_write_and_one_read() {
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.aws().clear_calls();
     let next = world.refreshed(&ada.refresh_token).await;
     assert_eq!(world.store_calls(), ["GetItem", "UpdateItem"]);
-    assert_eq!(world.aws().calls().len(), 2, "the keys are known already");
+    assert_eq!(world.aws().calls().len(), 2, "the keys are cached");
 
-    // Nor does the loser of a race cost more.
+    // A retry makes the same calls.
     world.aws().clear_calls();
     assert_eq!(world.refreshed(&ada.refresh_token).await, next);
     assert_eq!(world.store_calls(), ["GetItem", "UpdateItem"]);
 }
 
 #[tokio::test]
-async fn a_stolen_table_has_nothing_in_it_that_refreshes() {
+async fn nothing_in_a_stolen_table_can_be_used_to_refresh() {
     // REF-01
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -69,7 +75,7 @@ async fn a_stolen_table_has_nothing_in_it_that_refreshes() {
     for table in ["Accounts", "Credentials"] {
         world.items(table).iter().for_each(|item| collect(item, &mut texts));
     }
-    assert!(texts.iter().any(|text| text.contains(ada.id())), "the session's ids are among them");
+    assert!(texts.iter().any(|text| text.contains(ada.id())), "the ids of the session are among them");
     for text in &texts {
         assert_eq!(world.refresh(text).await.verdict(), invalid(), "{text}");
         assert_eq!(world.refresh(&format!("lk1.{text}")).await.verdict(), invalid(), "{text}");
@@ -82,7 +88,7 @@ async fn a_stolen_table_has_nothing_in_it_that_refreshes() {
     assert_eq!(counter(&world), 1);
 }
 
-/// Every text and number of a value; of a text that is JSON itself, its own too; of a key, its parts.
+/// Collects every text and number of a value. Of a text that is JSON, also those in it; of a key, its parts.
 fn collect(value: &Value, texts: &mut Vec<String>) {
     match value {
         Value::String(text) => {
@@ -120,7 +126,7 @@ async fn a_token_with_a_flipped_bit_is_refused_without_a_store_call() {
 }
 
 #[tokio::test]
-async fn an_answer_that_the_store_lost_is_given_all_the_same() {
+async fn a_refresh_succeeds_when_the_stores_answer_is_lost() {
     // REF-04, DDB-03
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -132,14 +138,14 @@ async fn an_answer_that_the_store_lost_is_given_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_client_that_got_503_for_a_lost_answer_asks_again_whenever_it_likes() {
+async fn a_refresh_that_got_503_can_be_retried_up_to_six_days_later() {
     // REF-04
     for pause in [SignedDuration::ZERO, GRACE, HOUR, DAY * 6] {
         let world = World::new().await;
         let ada = world.registered("ada@example.com").await;
         world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::AppliedButLost, 3);
         assert_eq!(world.refresh(&ada.refresh_token).await.status, 503);
-        assert_eq!(counter(&world), 1, "it was applied");
+        assert_eq!(counter(&world), 1, "the write was applied");
 
         world.pass(pause);
         let next = world.refreshed(&ada.refresh_token).await;
@@ -149,21 +155,21 @@ async fn a_client_that_got_503_for_a_lost_answer_asks_again_whenever_it_likes() 
 }
 
 #[tokio::test]
-async fn a_reissue_that_the_store_lost_is_given_all_the_same() {
+async fn a_reissue_succeeds_when_the_stores_answers_were_lost() {
     // REF-04, DDB-03
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     let next = world.refreshed(&ada.refresh_token).await;
     world.pass(HOUR);
     world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::AppliedButLost, 3);
-    // The first attempt is the rotation, which fails its condition; what is lost is that answer, three times.
+    // The first write is the rotation, whose condition fails. Its answer is lost three times.
     assert_eq!(world.refresh(&ada.refresh_token).await.status, 503);
     assert_eq!(world.refreshed(&ada.refresh_token).await, next);
     world.refreshed(&next).await;
 }
 
 #[tokio::test]
-async fn an_answer_that_the_client_lost_is_given_again_however_often_and_late() {
+async fn a_lost_answer_is_reissued_any_number_of_times_until_the_session_expires() {
     // REF-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -178,7 +184,7 @@ async fn an_answer_that_the_client_lost_is_given_again_however_often_and_late() 
 }
 
 #[tokio::test]
-async fn a_burst_of_reloads_ends_with_one_token() {
+async fn a_burst_of_retries_gets_one_token() {
     // REF-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -198,7 +204,7 @@ async fn a_burst_of_reloads_ends_with_one_token() {
 }
 
 #[tokio::test]
-async fn a_token_two_behind_is_answered_within_its_own_grace_and_is_reuse_a_moment_later() {
+async fn a_token_two_generations_old_is_accepted_within_its_grace_and_is_reuse_afterwards() {
     // REF-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -207,14 +213,14 @@ async fn a_token_two_behind_is_answered_within_its_own_grace_and_is_reuse_a_mome
     world.pass(SignedDuration::from_secs(5));
     let third = world.refreshed(&second).await;
     world.pass(SignedDuration::from_secs(5));
-    assert_eq!(world.refreshed(&ada.refresh_token).await, third, "ten seconds after its own retirement");
+    assert_eq!(world.refreshed(&ada.refresh_token).await, third, "ten seconds after it was replaced");
     world.pass(MOMENT);
     assert_eq!(world.refresh(&ada.refresh_token).await.verdict(), invalid());
     assert!(is_ended(&world));
 }
 
 #[tokio::test]
-async fn a_token_three_behind_is_reuse_at_once() {
+async fn a_token_three_generations_old_is_reuse_at_once() {
     // REF-03
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -245,7 +251,7 @@ async fn the_grace_is_a_setting() {
 }
 
 #[tokio::test]
-async fn a_second_reissue_at_the_very_next_token_is_reuse() {
+async fn a_reissue_of_two_consecutive_tokens_is_reuse_after_the_grace() {
     // REF-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -255,14 +261,14 @@ async fn a_second_reissue_at_the_very_next_token_is_reuse() {
     assert_eq!(world.refreshed(&ada.refresh_token).await, second);
     let third = world.refreshed(&second).await;
     world.pass(GRACE);
-    assert_eq!(world.refreshed(&second).await, third, "within the grace it is a reload");
+    assert_eq!(world.refreshed(&second).await, third, "within the grace it is a retry");
     world.pass(MOMENT);
     assert_eq!(world.refresh(&second).await.verdict(), invalid());
     assert!(is_ended(&world));
 }
 
 #[tokio::test]
-async fn a_second_reissue_at_a_later_token_is_another_lost_answer() {
+async fn reissues_of_tokens_further_apart_are_lost_answers_and_not_reuse() {
     // REF-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -271,7 +277,7 @@ async fn a_second_reissue_at_a_later_token_is_another_lost_answer() {
         let next = world.refreshed(&lost).await;
         world.pass(HOUR);
         assert_eq!(world.refreshed(&lost).await, next);
-        lost = world.refreshed(&next).await; // and this answer arrives
+        lost = world.refreshed(&next).await; // the client receives this answer
         world.pass(HOUR);
     }
     assert!(!is_ended(&world));

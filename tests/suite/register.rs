@@ -1,4 +1,7 @@
-//! `POST /api/auth/register`.
+//! `POST /api/auth/register`: accounts, passwords and limits.
+//!
+//! `faults` tests failures of AWS, and `idempotency` repeated requests. To add a test: `world.register(email)`
+//! returns the answer, `world.registered(email)` an actor whose welcome mail has been delivered.
 
 mod faults;
 mod idempotency;
@@ -12,13 +15,14 @@ use tests::world::{Actor, PASSWORD, World, posted};
 
 const REGISTER: &str = "/api/auth/register";
 
+/// Asserts that the tables hold one account with one session and one mail.
 fn assert_one_account_is_there(world: &World) {
     let rows = [world.users().len(), world.sessions().len(), world.mail_rows().len()];
     assert_eq!((world.credentials().len(), rows), (1, [1, 1, 1]));
 }
 
 #[tokio::test]
-async fn an_account_is_opened_and_greeted() {
+async fn a_registration_returns_the_account_and_sends_a_welcome_mail() {
     let world = World::new().await;
     let body = json!({"email": "Ada@Example.com", "password": PASSWORD, "name": "Ada Lovelace"});
     let answer = world.post(REGISTER, &body).await;
@@ -33,7 +37,7 @@ async fn an_account_is_opened_and_greeted() {
 }
 
 #[tokio::test]
-async fn a_new_account_is_a_credential_a_user_a_session_and_a_mail() {
+async fn a_new_account_is_a_credential_a_profile_a_session_and_a_mail() {
     // REG-01, OUT-01
     let world = World::new().await;
     let ada = Actor::signed_in("Ada@Example.com", &world.register("Ada@Example.com").await, 201);
@@ -47,7 +51,7 @@ async fn a_new_account_is_a_credential_a_user_a_session_and_a_mail() {
 }
 
 #[tokio::test]
-async fn what_is_not_asked_for_sets_nothing() {
+async fn register_ignores_unknown_fields() {
     // REG-04
     let world = World::new().await;
     let answer = world
@@ -76,7 +80,7 @@ async fn what_is_not_asked_for_sets_nothing() {
 }
 
 #[tokio::test]
-async fn no_key_but_the_credential_s_tells_an_address() {
+async fn no_key_of_accounts_contains_an_address() {
     // REG-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -89,7 +93,7 @@ async fn no_key_but_the_credential_s_tells_an_address() {
 }
 
 #[tokio::test]
-async fn one_mailbox_has_one_account_however_it_is_spelt() {
+async fn every_spelling_of_an_address_is_the_same_account() {
     // REG-01, INP-02
     let world = World::new().await;
     world.registered("Ada@Bücher.example").await;
@@ -110,7 +114,7 @@ async fn one_mailbox_has_one_account_however_it_is_spelt() {
 }
 
 #[tokio::test]
-async fn the_stored_hash_is_argon2id_as_owasp_wants_it() {
+async fn the_stored_hash_is_argon2id_with_owasp_parameters() {
     // PWD-01
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -126,11 +130,11 @@ async fn the_stored_hash_is_argon2id_as_owasp_wants_it() {
         assert_eq!((length(salt), length(output)), (16, 32));
         salts.insert(salt.to_owned());
     }
-    assert_eq!(salts.len(), 2, "a salt for each");
+    assert_eq!(salts.len(), 2, "each hash has its own salt");
 }
 
 #[tokio::test]
-async fn neither_the_password_nor_its_hash_is_anywhere_but_in_the_credential() {
+async fn password_and_hash_appear_nowhere_but_in_the_credential() {
     // PWD-09, IAM-02
     let world = World::new().await;
     let first = world.register("ada@example.com").await;
@@ -153,7 +157,7 @@ async fn neither_the_password_nor_its_hash_is_anywhere_but_in_the_credential() {
 }
 
 #[tokio::test]
-async fn the_deployment_says_how_long_a_password_must_be() {
+async fn the_minimum_password_length_is_a_setting() {
     // PWD-02
     for (settings, length) in [(vec![], 8), (vec![("MIN_PASSWORD_LENGTH", "15")], 15)] {
         let world = World::with(&settings).await;
@@ -168,7 +172,7 @@ async fn the_deployment_says_how_long_a_password_must_be() {
 }
 
 #[tokio::test]
-async fn a_password_that_is_guessed_first_is_refused_and_not_hashed() {
+async fn a_guessable_password_is_refused_before_it_is_hashed() {
     // PWD-05
     let world = World::with(&[("SERVICE_NAME", "Blue Harbour")]).await;
     let refused = async |password: &str| {
@@ -178,7 +182,7 @@ async fn a_password_that_is_guessed_first_is_refused_and_not_hashed() {
         answer.field("details")
     };
     let easy = |reason: &str| json!([{"path": ["password"], "code": "custom", "message": format!("Password is too easy to guess. {reason}")}]);
-    // Of lists of passwords that were leaked: the first, and some of the places 9,900 to 30,000.
+    // From lists of leaked passwords: the first, and some between places 9,900 and 30,000.
     assert_eq!(refused("12345678").await, easy("This is a top-10 common password."));
     for password in ["notredame", "salamandra", "shadow13", "toshiba1", "mopar440"] {
         assert_eq!(refused(password).await, easy("This is a very common password."), "{password}");
@@ -189,13 +193,13 @@ async fn a_password_that_is_guessed_first_is_refused_and_not_hashed() {
     }
     assert_eq!(world.hashes(), 0);
     let body = json!({"email": "grace@example.com", "password": "ada lovelace", "name": "Grace"});
-    assert_eq!(world.post(REGISTER, &body).await.status, 201, "it says nothing of her");
+    assert_eq!(world.post(REGISTER, &body).await.status, 201, "the password is not about her");
     world.deliver_mail().await;
 }
 
 #[tokio::test]
-async fn how_guessable_a_password_is_is_found_out_within_the_limit_alone() {
-    // LIM-06: it may cost more than a hash
+async fn the_check_for_guessable_passwords_counts_towards_the_limit() {
+    // LIM-06: the check may take longer than a hash
     let world = World::with(&[("REGISTRATIONS_PER_NETWORK", "2")]).await;
     let body = json!({"email": "ada@example.com", "password": "password"});
     let mut statuses = Vec::new();
@@ -206,7 +210,7 @@ async fn how_guessable_a_password_is_is_found_out_within_the_limit_alone() {
 }
 
 #[tokio::test]
-async fn one_hash_is_made_for_a_registration_whether_the_address_is_taken_or_not() {
+async fn a_registration_hashes_once_whether_or_not_the_address_is_taken() {
     // REG-05
     let world = World::new().await;
     for status in [201, 409] {
@@ -218,7 +222,7 @@ async fn one_hash_is_made_for_a_registration_whether_the_address_is_taken_or_not
 }
 
 #[tokio::test]
-async fn a_network_registers_so_often_in_an_hour_and_no_more_is_hashed() {
+async fn registrations_beyond_the_networks_hourly_limit_are_429_and_not_hashed() {
     // LIM-04, LIM-06
     let world = World::with(&[("REGISTRATIONS_PER_NETWORK", "2")]).await;
     world.registered("ada@example.com").await;

@@ -1,4 +1,8 @@
-//! The signing keys and their rotation, by the moved clock.
+//! The signing keys and their rotation.
+//!
+//! `outages` tests rotations that are interrupted, `withdrawals` keys that have leaked, and `year` a year of both. To
+//! add a test: `world.rotate_keys()` for a whole rotation or `step` for one step, `world.pass`, then `assert_good`
+//! for each actor.
 
 mod outages;
 mod withdrawals;
@@ -23,52 +27,57 @@ const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecr
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
-/// From the publication of a key to its first signature.
+/// The time from the publication of a key to its first signature.
 const HEAD_START: SignedDuration = SignedDuration::from_mins(130);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
+/// Runs one step of a rotation in a process, for any secret.
 async fn step_of(app: &App, step: &str, secret: &str, token: &str) -> Result<(), Error> {
     let event = event::invocation(event::rotation(step, secret, token), 60);
     functions::invoke(app, "rotate-keys", event).await.map(drop)
 }
 
-/// One step of a rotation of this world's keys.
+/// Runs one step of a rotation of this world's keys.
 async fn step(world: &World, step: &str, token: &str) -> Result<(), Error> {
     let app = &world.system().app;
     step_of(app, step, &app.config.signing_keys_secret, token).await
 }
 
+/// Returns the current version of the secret.
 fn current(world: &World) -> String {
     world.aws().secrets.value(SECRET, "AWSCURRENT").unwrap()
 }
 
-/// Opens another session of the one user.
+/// Opens another session of the only user.
 async fn logged_in(world: &World) -> Actor {
     world.logged_in("ada@example.com").await
 }
 
+/// Refreshes the tokens of an actor.
 async fn refreshed(world: &World, actor: &Actor) -> Actor {
     let answer = world.refresh(&actor.refresh_token).await;
     Actor { refresh_token: answer.refresh_token(), access_token: answer.text("accessToken"), ..actor.clone() }
 }
 
+/// Returns the id of the key that signed a token.
 fn kid(access_token: &str) -> String {
     header(access_token)["kid"].as_str().unwrap().to_owned()
 }
 
-/// The names of the keys that verifiers are told.
+/// Returns the ids of the published keys.
 async fn published(world: &World) -> Vec<String> {
     let keys = world.jwks().await.field("keys");
     keys.as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
 }
 
+/// Asserts that an access token is accepted and that its key is published.
 async fn assert_good(world: &World, actor: &Actor, when: &str) {
     assert_eq!(world.me(actor).await.status, 200, "{when}");
     assert!(published(world).await.contains(&kid(&actor.access_token)), "{when}");
 }
 
 #[tokio::test]
-async fn the_first_rotation_makes_keys_in_place_of_the_placeholder_that_sign_at_once() {
+async fn the_first_rotation_replaces_the_placeholder_by_keys_that_sign_at_once() {
     // KEY-01, KEY-04, KEY-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -92,7 +101,7 @@ async fn the_first_rotation_makes_keys_in_place_of_the_placeholder_that_sign_at_
 }
 
 #[tokio::test]
-async fn what_is_published_is_no_secret() {
+async fn nothing_published_is_secret_and_every_purpose_has_its_own_key() {
     // KEY-01
     let world = World::new().await;
     world.rotate_keys().await;
@@ -103,7 +112,7 @@ async fn what_is_published_is_no_secret() {
         secrets.extend(secret[keys].as_array().unwrap().iter().map(|key| key["key"].clone()));
     }
     assert_eq!(secrets.len(), 7);
-    assert_eq!(secrets.iter().collect::<HashSet<_>>().len(), 7, "KEY-06: a key for each purpose");
+    assert_eq!(secrets.iter().collect::<HashSet<_>>().len(), 7, "KEY-06: each purpose has its own key");
     for secret in &secrets {
         let secret = secret.as_str().unwrap();
         assert!(secret.len() >= 43 && !everywhere_else.contains(secret));
@@ -112,7 +121,7 @@ async fn what_is_published_is_no_secret() {
 }
 
 #[tokio::test]
-async fn each_step_may_be_taken_twice() {
+async fn every_step_of_a_rotation_can_be_repeated() {
     // KEY-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -127,16 +136,16 @@ async fn each_step_may_be_taken_twice() {
     }
     assert_eq!(Some(current(&world)), pending.unwrap());
     assert_eq!(published(&world).await.len(), 2);
-    assert_good(&world, &ada, "after it").await;
+    assert_good(&world, &ada, "after the rotation").await;
 
     for name in STEPS {
         step(&world, name, &token).await.unwrap();
     }
-    assert_eq!(published(&world).await.len(), 2, "all four steps again, when all is done");
+    assert_eq!(published(&world).await.len(), 2, "all four steps repeated after the rotation");
 }
 
 #[tokio::test]
-async fn a_new_key_is_published_over_two_hours_before_it_signs_and_the_old_one_until_its_last_token_ended() {
+async fn a_new_key_signs_130_minutes_after_it_is_published_and_the_old_one_stays_until_its_last_token_expires() {
     // KEY-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -152,18 +161,18 @@ async fn a_new_key_is_published_over_two_hours_before_it_signs_and_the_old_one_u
     world.pass(SECOND);
     let first = logged_in(&world).await;
     assert_eq!(kid(&first.access_token), both[1]);
-    assert_good(&world, &last, "by the old key").await;
-    assert_good(&world, &first, "by the new key").await;
+    assert_good(&world, &last, "signed by the old key").await;
+    assert_good(&world, &first, "signed by the new key").await;
 
     world.pass(15 * MINUTE - 2 * SECOND);
-    assert_good(&world, &last, "to its last second").await;
+    assert_good(&world, &last, "until its last second").await;
     world.pass(6 * MINUTE);
     assert_eq!(world.me(&last).await.status, 401);
     assert_eq!(published(&world).await, both[1..]);
 }
 
 #[tokio::test]
-async fn refresh_tokens_live_across_rotations_and_lost_answers_are_the_same_text() {
+async fn refresh_tokens_survive_rotations_and_are_reissued_unchanged() {
     // KEY-05, REF-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -172,17 +181,17 @@ async fn refresh_tokens_live_across_rotations_and_lost_answers_are_the_same_text
     world.pass(3 * HOUR);
     world.rotate_keys().await;
     world.pass(3 * HOUR);
-    assert_eq!(world.refreshed(&ada.refresh_token).await, second, "made as of its first time");
+    assert_eq!(world.refreshed(&ada.refresh_token).await, second, "the token is made with the key of its first time");
     let third = world.refreshed(&second).await;
-    assert_ne!(third[..8], second[..8], "by a new key, whose id it begins with");
+    assert_ne!(third[..8], second[..8], "the token begins with the id of its key, which is a new one");
     world.pass(6 * DAY);
     let fourth = world.refreshed(&third).await;
     assert_eq!(world.logout(&ada.refresh_token).await.status, 204);
-    assert_eq!(world.refresh(&fourth).await.status, 401, "the oldest token ends it still");
+    assert_eq!(world.refresh(&fourth).await.status, 401, "the oldest token still ends the session");
 }
 
 #[tokio::test]
-async fn an_algorithm_follows_the_other_without_a_refusal() {
+async fn changing_the_algorithm_refuses_no_valid_token() {
     // KEY-03, KEY-05
     for (before, after) in [("ES256", "RS256"), ("RS256", "ES256")] {
         let world = World::with(&[("SIGNING_ALGORITHM", before)]).await;
@@ -215,7 +224,7 @@ async fn an_algorithm_follows_the_other_without_a_refusal() {
 }
 
 #[tokio::test]
-async fn the_event_of_another_secret_is_refused() {
+async fn a_rotation_of_another_secret_is_refused() {
     let world = World::new().await;
     let other = world.aws().secrets.create("other", "{}");
     let before = current(&world);
@@ -230,7 +239,7 @@ async fn the_event_of_another_secret_is_refused() {
 }
 
 #[tokio::test]
-async fn a_secret_of_bytes_is_never_replaced() {
+async fn a_binary_secret_is_never_replaced() {
     // KEY-05
     let world = World::new().await;
     let http = Builder::new().build_http();
@@ -249,8 +258,8 @@ async fn a_secret_of_bytes_is_never_replaced() {
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_read_is_never_replaced_by_a_first_set() {
-    // KEY-05: it would end every session and void every token
+async fn an_unreadable_secret_is_never_replaced() {
+    // KEY-05: new keys would end every session and void every token
     let good = current(&World::new().await);
     assert!(good.starts_with(r#"{"version":1,"#));
     for corrupt in [

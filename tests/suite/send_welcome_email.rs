@@ -1,4 +1,7 @@
 //! `POST /api/auth/send-welcome-email`.
+//!
+//! `limit` tests how often a user may ask, and `idempotency` repeated requests. To add a test:
+//! `world.send_welcome_email(&ada)`, then `world.deliver_mail()` and compare `world.mails()`.
 
 mod idempotency;
 mod limit;
@@ -17,14 +20,14 @@ use crate::support::SDK_TRIES;
 const PATH: &str = "/api/auth/send-welcome-email";
 
 #[tokio::test]
-async fn a_second_welcome_is_queued_in_a_row_of_its_own_and_delivered() {
+async fn a_second_welcome_mail_gets_its_own_row_and_is_delivered() {
     // OUT-08, HTP-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     let answer = world.send_welcome_email(&ada).await;
     assert_eq!((answer.status, answer.json()), (202, json!({"message": "Welcome email queued"})));
     assert_eq!(answer.headers["cache-control"], "no-store");
-    assert_eq!(world.mails().len(), 1, "it is sent by the mailer, not here");
+    assert_eq!(world.mails().len(), 1, "only the mailer sends mails");
 
     world.deliver_mail().await;
     let mails = world.mails();
@@ -39,7 +42,7 @@ async fn a_second_welcome_is_queued_in_a_row_of_its_own_and_delivered() {
 }
 
 #[tokio::test]
-async fn each_request_is_a_mail_of_its_own() {
+async fn every_request_sends_its_own_mail() {
     // OUT-08
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -51,8 +54,8 @@ async fn each_request_is_a_mail_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_mail_goes_to_the_caller_and_to_nobody_whom_the_request_names() {
-    // REG-04, INP-04: the body is not read
+async fn the_mail_goes_to_the_caller_whatever_the_body_says() {
+    // REG-04, INP-04: the body is ignored
     let world = World::new().await;
     let (ada, bob) = (world.registered("ada@example.com").await, world.registered("bob@example.com").await);
     let request = posted(PATH, &json!({"email": bob.email, "userId": bob.id()}));
@@ -62,7 +65,7 @@ async fn a_mail_goes_to_the_caller_and_to_nobody_whom_the_request_names() {
 }
 
 #[tokio::test]
-async fn whoever_has_no_good_token_queues_nothing() {
+async fn a_request_without_a_good_token_queues_nothing() {
     // TOK-01, HTP-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -79,7 +82,7 @@ async fn whoever_has_no_good_token_queues_nothing() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_gone_is_not_found() {
+async fn a_request_by_an_erased_user_is_404_and_queues_nothing() {
     // OUT-08
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -89,7 +92,7 @@ async fn a_user_who_is_gone_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_disabled_user_gets_no_mail() {
+async fn a_request_by_a_disabled_user_is_401_and_queues_nothing() {
     // REF-06
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -99,7 +102,7 @@ async fn a_disabled_user_gets_no_mail() {
 }
 
 #[tokio::test]
-async fn without_the_queue_the_answer_is_the_same_and_the_mail_comes_later() {
+async fn a_queue_failure_is_202_and_the_sweeper_sends_the_mail() {
     // OUT-01
     for fault in [Fault::denied(), Fault::Reset] {
         let world = World::new().await;
@@ -114,12 +117,12 @@ async fn without_the_queue_the_answer_is_the_same_and_the_mail_comes_later() {
 }
 
 #[tokio::test]
-async fn without_the_store_nothing_is_promised() {
+async fn a_store_failure_is_503_and_owes_nothing() {
     // HTP-01
     for operation in ["GetItem", "TransactWriteItems"] {
         let world = World::new().await;
         let ada = world.registered("ada@example.com").await;
-        world.me(&ada).await; // the public keys are read by now
+        world.me(&ada).await; // caches the public keys
         world.aws().fail(Service::DynamoDb, operation, Fault::denied(), 1);
         let answer = world.send_welcome_email(&ada).await;
         assert_eq!(answer.status, 503, "{operation}: {}", answer.body);
@@ -133,7 +136,7 @@ async fn without_the_store_nothing_is_promised() {
 }
 
 #[tokio::test]
-async fn a_row_whose_answer_is_lost_is_not_doubled() {
+async fn a_mail_whose_write_is_repeated_is_sent_once() {
     // DDB-03
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -146,8 +149,8 @@ async fn a_row_whose_answer_is_lost_is_not_doubled() {
 }
 
 #[tokio::test]
-async fn a_row_that_the_mailer_finishes_before_the_write_is_tried_again_is_not_doubled() {
-    // DDB-03, OUT-04: while the second try hangs, the mail goes out; the third finds the row as the mailer left it
+async fn a_mail_sent_before_its_write_is_repeated_is_not_sent_again() {
+    // DDB-03, OUT-04: the mail is sent while the second try hangs. The third try finds the row as the mailer left it.
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.aws().clear_calls();
@@ -164,15 +167,15 @@ async fn a_row_that_the_mailer_finishes_before_the_write_is_tried_again_is_not_d
         (world.calls("TransactWriteItems"), world.mails().len())
     };
     let (answer, by_then) = tokio::join!(world.send_welcome_email(&ada), mailer);
-    assert_eq!((answer.status, by_then), (202, (2, 2)), "the mail went out between the second try and the third");
+    assert_eq!((answer.status, by_then), (202, (2, 2)), "the mail was sent between the second try and the third");
     world.live_through(SignedDuration::from_mins(10)).await;
     assert_eq!((world.calls("TransactWriteItems"), world.calls("SendEmail"), world.mails().len()), (3, 1, 2));
     assert!(world.mail_rows().iter().all(|row| row.state == MailState::Sent));
 }
 
 #[tokio::test]
-async fn a_row_that_nobody_could_confirm_is_owed_all_the_same() {
-    // OUT-01: 503 promises nothing and takes nothing back
+async fn a_mail_whose_request_got_503_is_sent_if_it_was_stored() {
+    // OUT-01: a 503 does not undo the write
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, SDK_TRIES);

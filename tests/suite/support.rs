@@ -1,7 +1,8 @@
-//! What several topics need beside [`World`]: tokens read from outside, and texts searched for in logs.
+//! Helpers of several topics that do not act in the world: reading tokens as other services do, and searching texts
+//! for secrets.
 //!
-//! A helper that acts in the world is a method of [`World`], in `tests/src/world`. A helper of one topic stays in the files
-//! of that topic. No topic imports from another: `tidy` checks it.
+//! A helper that acts in the world is a method of [`World`], in `tests/src/world`. A helper of one topic stays in the
+//! files of that topic. No topic imports from another: `tidy` checks it.
 
 use std::fmt::Write as _;
 
@@ -17,27 +18,29 @@ use tests::world::World;
 /// How often the SDK tries a call.
 pub const SDK_TRIES: usize = 3;
 
-/// The keys of this world, from the secret.
+/// Returns the keys in the secret of this world.
 pub fn key_set(world: &World) -> KeySet {
     KeySet::from_json(&world.aws().secrets.value(SECRET, "AWSCURRENT").unwrap()).unwrap()
 }
 
-/// The claims of a token, unverified.
+/// Returns the claims of a token without verifying it.
 pub fn claims(token: &str) -> Value {
     part(token, 1)
 }
 
-/// The header of a token, unverified.
+/// Returns the header of a token without verifying it.
 pub fn header(token: &str) -> Value {
     part(token, 0)
 }
 
+/// Returns a part of a token: 0 is the header, 1 the claims.
 fn part(token: &str, place: usize) -> Value {
     let part = token.split('.').nth(place).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
-/// What a token says, for somebody who knows nothing of us but the address of our key set: by the library `jsonwebtoken`.
+/// Verifies a token with the library `jsonwebtoken` and the published keys, as a service does that knows only the
+/// discovery document. Returns the claims.
 pub async fn independently_verified(world: &World, token: &str) -> Result<Value, String> {
     let discovery = world.get("/.well-known/openid-configuration", None).await.json();
     let published = world.get("/.well-known/jwks.json", None).await;
@@ -47,13 +50,13 @@ pub async fn independently_verified(world: &World, token: &str) -> Result<Value,
     let mut validation = Validation::new(header.alg);
     validation.set_issuer(&[discovery["issuer"].as_str().unwrap_or_default()]);
     validation.set_audience(&["latchkey"]);
-    validation.validate_exp = false; // the library goes by the machine's clock and the world has its own
+    validation.validate_exp = false; // the library uses the machine's clock, not the world's
     let key = DecodingKey::from_jwk(key).map_err(|error| error.to_string())?;
     let decoded = jsonwebtoken::decode::<Value>(token, &key, &validation).map_err(|error| error.to_string())?;
     Ok(decoded.claims)
 }
 
-/// A text as a log might have it.
+/// Returns a text in the encodings in which it could appear in a log.
 pub fn spellings(canary: &str) -> [String; 5] {
     let mut hex = String::new();
     for byte in canary.bytes() {

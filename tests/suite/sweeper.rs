@@ -1,4 +1,7 @@
-//! The sweeper: whatever becomes of the queue, a mail that is owed is sent, and once.
+//! The sweeper: a mail that is owed is sent once, whatever happens to the queue.
+//!
+//! `outages` tests long outages and many mails. To add a test: `world.registered_with_unqueued_mail`,
+//! `pass_until_due`, `world.sweep`, then compare the queue and `world.only_mail()`.
 
 #![expect(clippy::expect_used, reason = "a helper that cannot reach its world has nothing to go on with")]
 
@@ -19,7 +22,7 @@ const LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
 const MOMENT: SignedDuration = SignedDuration::from_millis(1);
 
 #[tokio::test]
-async fn a_mail_that_the_queue_was_not_told_of_is_enqueued_when_it_is_due_and_not_before() {
+async fn an_unqueued_mail_is_queued_when_it_is_due_and_not_before() {
     // OUT-01
     let world = World::new().await;
     world.registered_with_unqueued_mail("ada@example.com").await;
@@ -35,8 +38,8 @@ async fn a_mail_that_the_queue_was_not_told_of_is_enqueued_when_it_is_due_and_no
 }
 
 #[tokio::test]
-async fn a_mail_is_due_soon_after_it_is_owed() {
-    // OUT-01: SQS being down costs a reader of the mail two minutes at the most
+async fn an_unqueued_mail_is_sent_within_two_minutes() {
+    // OUT-01: an outage of SQS delays a mail by two minutes at most
     let world = World::new().await;
     world.registered_with_unqueued_mail("ada@example.com").await;
     world.live_through(SignedDuration::from_mins(2)).await;
@@ -44,7 +47,7 @@ async fn a_mail_is_due_soon_after_it_is_owed() {
 }
 
 #[tokio::test]
-async fn the_due_time_is_moved_on_before_the_mail_is_enqueued() {
+async fn the_due_time_is_moved_before_the_mail_is_queued() {
     // OUT-02
     let world = World::new().await;
     world.registered_with_unqueued_mail("ada@example.com").await;
@@ -54,12 +57,12 @@ async fn the_due_time_is_moved_on_before_the_mail_is_enqueued() {
     let mut made = world.operations();
     made.retain(|operation| operation != "Query");
     assert_eq!(made, ["UpdateItem", "SendMessageBatch"]);
-    assert!(world.only_mail().due.unwrap() > world.now(), "it lies past what the queue owes");
+    assert!(world.only_mail().due.unwrap() > world.now(), "the queue has time to deliver it first");
     world.deliver_mail().await;
 }
 
 #[tokio::test]
-async fn a_mail_that_the_queue_does_not_take_from_the_sweeper_is_due_again_later() {
+async fn a_mail_that_sqs_refuses_from_the_sweeper_is_due_again_within_15_minutes() {
     // OUT-02
     let world = World::new().await;
     world.registered_with_unqueued_mail("ada@example.com").await;
@@ -76,7 +79,7 @@ async fn a_mail_that_the_queue_does_not_take_from_the_sweeper_is_due_again_later
 }
 
 #[tokio::test]
-async fn a_sweeper_that_dies_at_any_of_its_calls_loses_no_mail() {
+async fn a_sweeper_that_dies_at_any_call_loses_no_mail() {
     // OUT-02
     for operation in ["Query", "UpdateItem", "SendMessageBatch"] {
         let world = World::new().await;
@@ -89,7 +92,7 @@ async fn a_sweeper_that_dies_at_any_of_its_calls_loses_no_mail() {
 }
 
 #[tokio::test]
-async fn sweeps_at_once_enqueue_a_mail_once() {
+async fn concurrent_sweeps_queue_a_mail_once() {
     // OUT-02
     let world = World::new().await;
     world.registered_with_unqueued_mail("ada@example.com").await;
@@ -101,8 +104,8 @@ async fn sweeps_at_once_enqueue_a_mail_once() {
 }
 
 #[tokio::test]
-async fn a_move_whose_answer_is_lost_knows_itself_again() {
-    // DDB-03: the mail is enqueued by this sweep, not at the next
+async fn moving_the_due_time_recognizes_its_own_write() {
+    // DDB-03: this sweep queues the mail, not the next one
     let world = World::new().await;
     world.registered_with_unqueued_mail("ada@example.com").await;
     pass_until_due(&world);
@@ -113,19 +116,19 @@ async fn a_move_whose_answer_is_lost_knows_itself_again() {
 }
 
 #[tokio::test]
-async fn a_mail_whose_sender_died_with_its_message_is_found_when_the_lease_ends() {
+async fn a_mail_whose_mailer_died_and_whose_message_is_lost_is_sent_after_its_lease() {
     // OUT-01, OUT-06
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::Reset, 1);
     world.registered_with_queued_mail("ada@example.com").await;
     world.dies_at("SendEmail", world.deliver_mail()).await;
     world.aws().sqs.purge(MAIL_QUEUE);
-    assert_eq!(world.only_mail().due.unwrap(), Lease::starting(world.now()).until, "the lease's end is when it is due");
+    assert_eq!(world.only_mail().due.unwrap(), Lease::starting(world.now()).until, "it is due when the lease ends");
 
     pass_until_due(&world);
     world.pass(-MOMENT);
     world.sweep().await;
-    assert_eq!(world.aws().sqs.bodies(MAIL_QUEUE), [""; 0], "whoever has the lease may still be at it");
+    assert_eq!(world.aws().sqs.bodies(MAIL_QUEUE), [""; 0], "the holder of the lease may still be sending");
     world.pass(MOMENT);
     world.sweep().await;
     world.deliver_mail().await;
@@ -133,7 +136,7 @@ async fn a_mail_whose_sender_died_with_its_message_is_found_when_the_lease_ends(
 }
 
 #[tokio::test]
-async fn a_message_that_the_queue_lost_is_put_there_again() {
+async fn a_mail_whose_message_was_lost_is_queued_again() {
     // OUT-01
     let world = World::new().await;
     world.registered_with_queued_mail("ada@example.com").await;
@@ -145,7 +148,7 @@ async fn a_message_that_the_queue_lost_is_put_there_again() {
 // ---- After fourteen days ----
 
 #[tokio::test]
-async fn after_fourteen_days_a_mail_is_failed_and_lies_before_a_person() {
+async fn a_mail_fails_after_fourteen_days_and_becomes_a_dead_letter() {
     // OUT-02
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::error(400, "Throttling", "Daily message quota exceeded."), 1);
@@ -157,7 +160,7 @@ async fn after_fourteen_days_a_mail_is_failed_and_lies_before_a_person() {
     assert_eq!(
         (world.only_mail().state, world.dead_letters()),
         (MailState::Pending, vec![]),
-        "a moment before, it is tried"
+        "a moment before, it is tried again"
     );
 
     pass_until_due(&world);
@@ -175,12 +178,12 @@ async fn after_fourteen_days_a_mail_is_failed_and_lies_before_a_person() {
     assert_eq!(
         (world.mails().len(), world.only_mail().state),
         (1, MailState::Sent),
-        "a person may have it sent after all"
+        "an operator can still have it sent"
     );
 }
 
 #[tokio::test]
-async fn a_mail_is_not_given_up_before_a_person_can_know() {
+async fn a_mail_does_not_fail_before_its_dead_letter_is_queued() {
     // OUT-02
     let world = World::new().await;
     world.registered_with_unqueued_mail("ada@example.com").await;
@@ -196,7 +199,7 @@ async fn a_mail_is_not_given_up_before_a_person_can_know() {
     world.sweep().await;
     assert_eq!(world.only_mail().state, MailState::Failed);
 
-    // The copies are of one attempt: moved back, they are one mail.
+    // Both copies name the same attempt. Moved back, they send one mail.
     for body in world.aws().sqs.bodies(DEAD_LETTER_QUEUE) {
         world.enqueue(&body).await;
     }
@@ -207,22 +210,22 @@ async fn a_mail_is_not_given_up_before_a_person_can_know() {
 // ---- How long a row lives ----
 
 #[tokio::test]
-async fn a_finished_row_outlives_both_queues_and_an_unfinished_one_has_no_end() {
+async fn a_finished_row_outlives_its_messages_and_an_unfinished_row_never_expires() {
     // OUT-07
     let world = World::new().await;
     let assert_unfinished = |state: MailState| {
         let row = world.only_mail();
         assert_eq!((row.state, row.ttl), (state, None));
-        assert!(row.due.is_some() && row.due_shard.is_some(), "{row:?} is in the index");
+        assert!(row.due.is_some() && row.due_shard.is_some(), "{row:?} must be in the index");
     };
     let assert_finished = |state: MailState| {
         let row = world.only_mail();
         let days = row.ttl.unwrap().duration_since(world.now()).as_hours() / 24;
         assert_eq!((row.state, days), (state, 30));
-        assert_eq!((&row.due, &row.due_shard), (&None, &None), "{row:?} is not in the index");
+        assert_eq!((&row.due, &row.due_shard), (&None, &None), "{row:?} must not be in the index");
         let retention = |queue_id: &str| queue(queue_id, "").retention;
         let queues = retention("MailQueue") + retention("MailDeadLetterQueue");
-        assert!(SignedDuration::from_hours(days * 24) > queues, "a message could outlive the row");
+        assert!(SignedDuration::from_hours(days * 24) > queues, "a message must not outlive the row");
     };
     world.aws().fail(Service::Ses, "SendEmail", Fault::rejected(), 1);
     world.registered_with_queued_mail("ada@example.com").await;
@@ -249,7 +252,7 @@ async fn a_finished_mail_is_not_swept() {
 }
 
 #[tokio::test]
-async fn a_sweep_leaves_to_the_next_what_it_has_no_time_for() {
+async fn a_sweep_without_time_leaves_its_mails_to_the_next() {
     // OUT-02
     let world = World::new().await;
     world.registered_with_unqueued_mail("ada@example.com").await;
@@ -265,6 +268,7 @@ async fn a_sweep_leaves_to_the_next_what_it_has_no_time_for() {
 
 // ---- Helpers ----
 
+/// Moves the clock to the time at which the mail is due.
 fn pass_until_due(world: &World) {
     world.pass_until(world.only_mail().due.unwrap());
 }

@@ -79,3 +79,36 @@ impl Answer {
         Self { status: self.status, headers, body }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer { status, headers: HeaderMap::new(), body: body.to_owned() }
+    }
+
+    #[test]
+    fn the_verdict_of_a_success_has_no_error() {
+        assert_eq!(answer(204, "").verdict(), (204, String::new()));
+        assert_eq!(answer(401, r#"{"error": "Invalid token"}"#).verdict(), (401, "Invalid token".to_owned()));
+    }
+
+    #[test]
+    #[should_panic(expected = "no acessToken: {\"accessToken\": \"x\"}")]
+    fn an_absent_field_fails_and_shows_the_body() {
+        let _ = answer(200, r#"{"accessToken": "x"}"#).text("acessToken");
+    }
+
+    #[test]
+    #[should_panic(expected = "expiresIn is 900")]
+    fn a_text_of_another_type_fails() {
+        let _ = answer(200, r#"{"expiresIn": 900}"#).text("expiresIn");
+    }
+
+    #[test]
+    #[should_panic(expected = "no error")]
+    fn a_refusal_without_an_error_fails() {
+        let _ = answer(401, "{}").verdict();
+    }
+}

@@ -48,7 +48,8 @@ impl World {
         .await
     }
 
-    /// Runs `work` until it has called `operation`, and drops it there: its process has died, and never learns the answer.
+    /// Runs `work` until it has called `operation`, and drops it there: its process has died, and never learns the
+    /// answer.
     pub async fn dies_at<T>(&self, operation: &str, work: impl Future<Output = T>) {
         let before = self.calls(operation);
         let mut work = pin!(work);

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Actor, World};
 use crate::doubles::{Fault, SentMail, Service};
+use crate::rows::time;
 use crate::system::{DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE};
 use crate::{event, functions};
 
@@ -43,8 +44,8 @@ impl World {
         self.system.sweep().await.expect("the sweeper answers");
     }
 
-    /// Lets `time` pass as it would in production: the queues are polled whenever a message becomes visible, and the sweeper
-    /// runs every minute. Sweeps that would find nothing due are left out, because a day has 1440 of them.
+    /// Lets `time` pass as it would in production: the queues are polled whenever a message becomes visible, and the
+    /// sweeper runs every minute. Sweeps that would find nothing due are left out, because a day has 1440 of them.
     pub async fn live_through(&self, time: SignedDuration) {
         let end = self.now() + time;
         let mut next_sweep = self.now();
@@ -70,7 +71,7 @@ impl World {
 
     fn has_overdue_mail(&self) -> bool {
         let rows = self.rows("MAIL#");
-        let due = rows.iter().filter_map(|row| row.get("due").map(|_| crate::rows::time(row, "due")));
+        let due = rows.iter().filter_map(|row| row.get("due").map(|_| time(row, "due")));
         due.min().is_some_and(|due| due <= self.now())
     }
 
@@ -99,8 +100,8 @@ impl World {
         request.send().await.expect("SQS answers").messages.unwrap_or_default()
     }
 
-    /// Hands a batch to the mailer, which has so many seconds for it, and deletes the messages that it does not report as
-    /// failed. Returns the ids of those that it does report.
+    /// Hands a batch to the mailer, which has so many seconds for it, and deletes the messages that it does not
+    /// report as failed. Returns the ids of those that it does report.
     pub async fn hand_over(&self, messages: &[Message], seconds: i64) -> Vec<String> {
         let event = event::invocation(event::sqs(messages, MAIL_QUEUE), seconds);
         let report = functions::invoke(&self.system.app, "mailer", event).await.expect("the mailer answers");

@@ -1,4 +1,6 @@
-//! HTP-04: what the contract documents is what happens.
+//! HTP-04: every status that `openapi.yaml` documents can happen.
+//!
+//! To add a status: an arm in `provoke` that brings a route to it.
 
 use http::header::AUTHORIZATION;
 use serde_json::{Value, json};
@@ -10,7 +12,7 @@ use tests::world::{Actor, PASSWORD, World, authorized, posted, request};
 
 const WELCOME: &str = "/api/auth/send-welcome-email";
 
-/// What Ada sends when all goes well.
+/// Returns the request that succeeds for Ada.
 fn usual<'a>(method: &'a str, path: &'a str, ada: &Actor) -> HttpRequest<'a> {
     let body = match path {
         "/api/auth/register" => json!({"email": "bob@example.com", "password": PASSWORD}),
@@ -23,7 +25,7 @@ fn usual<'a>(method: &'a str, path: &'a str, ada: &Actor) -> HttpRequest<'a> {
     authorized(request, Some(&ada.bearer()))
 }
 
-/// Brings a route to a status, in a world of its own.
+/// Makes a route answer with a status, in its own world.
 async fn provoke(method: &str, path: &str, status: u16) -> Answer {
     let world = World::new().await;
     world.leave_mail();
@@ -71,7 +73,7 @@ async fn provoke(method: &str, path: &str, status: u16) -> Answer {
             world.tamper("Accounts", world.rows("SESSION#").remove(0), &json!({"counter": {"S": "spoilt"}}));
         }
         500 if path == "/health" || path == "/.well-known/jwks.json" => world.spoil_keys(),
-        500 => request.domain_name = "", // and so there is no name for the issuer
+        500 => request.domain_name = "", // leaves the issuer without a name
         503 => {
             for operation in ["GetItem", "Query", "PutItem", "UpdateItem", "TransactWriteItems"] {
                 world.aws().fail(Service::DynamoDb, operation, Fault::down(), usize::MAX);
@@ -83,8 +85,8 @@ async fn provoke(method: &str, path: &str, status: u16) -> Answer {
 }
 
 #[tokio::test]
-async fn every_status_that_is_documented_can_be_had() {
-    // HTP-04: and none but these, since `World::send` refuses what is not documented.
+async fn every_documented_status_can_be_provoked() {
+    // HTP-04: `World::send` fails the test on any status that is not documented
     for (method, path, documented) in contract::operations() {
         assert!(!documented.is_empty());
         for status in documented {
@@ -95,7 +97,7 @@ async fn every_status_that_is_documented_can_be_had() {
 }
 
 #[tokio::test]
-async fn what_is_documented_is_what_is_routed() {
+async fn the_documented_operations_are_the_routes() {
     // HTP-04
     let mut documented: Vec<_> = contract::operations().map(|(method, path, _)| (method, path)).collect();
     let served = tests::functions::ROUTES.iter();

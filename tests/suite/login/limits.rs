@@ -1,4 +1,6 @@
-//! How often anyone may try.
+//! How often a client may try to log in: per account and network, per network, and per account from everywhere.
+//!
+//! To add a test: `world.login_from(address, ...)`, and `elsewhere(n)` for networks that are not counted yet.
 
 use futures_util::{StreamExt, stream};
 use http::header::RETRY_AFTER;
@@ -10,23 +12,24 @@ use tests::world::{PASSWORD, World, posted};
 
 use super::LOGIN;
 
+/// A password that no actor has.
 pub const WRONG: &str = "another password";
-/// More would wait for each other until they time out, in a debug build beside other tests.
+/// How many logins run at once. In a debug build beside other tests, more would time out waiting for each other.
 const AT_ONCE: usize = 25;
 
-/// Somewhere that nobody was before.
+/// Returns an address of a network of its own.
 pub fn elsewhere(number: usize) -> String {
     format!("198.51.{}.{}", number / 256, number % 256)
 }
 
-/// For how many seconds a login is refused, as one too many.
+/// Returns the seconds of `Retry-After` of an answer that must be 429.
 fn refused_for(answer: &Answer) -> i64 {
     assert_eq!(answer.verdict(), (429, "Too many requests".to_owned()));
     answer.headers[RETRY_AFTER].to_str().unwrap().parse().unwrap()
 }
 
 #[tokio::test]
-async fn of_two_hundred_wrong_logins_at_once_ten_are_hashed() {
+async fn of_two_hundred_concurrent_wrong_logins_ten_are_hashed() {
     // LIM-01, LIM-03
     for email in ["ada@example.com", "unknown@example.com"] {
         let world = World::with(&[("LOGINS_PER_NETWORK", "1000"), ("FAILED_LOGINS_BEFORE_DELAY", "100")]).await;
@@ -40,7 +43,7 @@ async fn of_two_hundred_wrong_logins_at_once_ten_are_hashed() {
 }
 
 #[tokio::test]
-async fn ten_may_fail_in_a_quarter_of_an_hour_from_one_network_and_others_are_not_meant() {
+async fn ten_failed_logins_of_an_account_block_its_network_for_15_minutes_and_nobody_else() {
     // LIM-02, LIM-04
     let world = World::with(&[("FAILED_LOGINS_BEFORE_DELAY", "100")]).await;
     world.registered("ada@example.com").await;
@@ -63,7 +66,7 @@ async fn ten_may_fail_in_a_quarter_of_an_hour_from_one_network_and_others_are_no
 }
 
 #[tokio::test]
-async fn a_forwarded_address_is_not_believed() {
+async fn forwarding_headers_do_not_change_the_counted_network() {
     // LIM-04
     let world = World::with(&[("LOGINS_PER_ACCOUNT_AND_NETWORK", "1")]).await;
     let mut statuses = Vec::new();
@@ -78,7 +81,7 @@ async fn a_forwarded_address_is_not_believed() {
 }
 
 #[tokio::test]
-async fn a_network_may_try_a_hundred_in_an_hour_whomever_it_tries() {
+async fn a_network_is_limited_per_hour_across_all_accounts() {
     // LIM-02
     let world = World::with(&[("LOGINS_PER_NETWORK", "3")]).await;
     world.registered("ada@example.com").await;
@@ -92,7 +95,7 @@ async fn a_network_may_try_a_hundred_in_an_hour_whomever_it_tries() {
 }
 
 #[tokio::test]
-async fn from_all_the_world_an_account_is_tried_ever_slower_and_never_shut() {
+async fn failures_from_many_networks_delay_an_account_up_to_15_minutes_and_never_lock_it() {
     // LIM-02, LIM-03
     for email in ["ada@example.com", "unknown@example.com"] {
         let world = World::new().await;
@@ -121,7 +124,7 @@ async fn from_all_the_world_an_account_is_tried_ever_slower_and_never_shut() {
 }
 
 #[tokio::test]
-async fn who_is_refused_for_their_network_makes_nobody_else_wait() {
+async fn attempts_refused_for_their_network_do_not_delay_other_networks() {
     // LIM-01, LIM-02
     for setting in ["LOGINS_PER_NETWORK", "LOGINS_PER_ACCOUNT_AND_NETWORK"] {
         let world = World::with(&[(setting, "12")]).await;
@@ -130,13 +133,13 @@ async fn who_is_refused_for_their_network_makes_nobody_else_wait() {
             world.login("ada@example.com", WRONG).await;
             world.pass(SignedDuration::from_secs(1));
         }
-        world.pass(SignedDuration::from_secs(4)); // of what twelve failures, three more than are free, have others wait
+        world.pass(SignedDuration::from_secs(4)); // the delay after twelve failures; the first nine cause none
         assert_eq!(world.login_from("198.51.100.1", "ada@example.com", PASSWORD).await.status, 200, "{setting}");
     }
 }
 
 #[tokio::test]
-async fn whom_the_store_failed_has_not_failed() {
+async fn a_store_failure_does_not_count_as_a_failed_login() {
     // LIM-01, LOG-04
     let world = World::with(&[("LOGINS_PER_ACCOUNT_AND_NETWORK", "2"), ("FAILED_LOGINS_BEFORE_DELAY", "2")]).await;
     world.registered("ada@example.com").await;
@@ -148,8 +151,8 @@ async fn whom_the_store_failed_has_not_failed() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_behind_another_makes_nobody_wait() {
-    // LIM-02: as that of a login beside this one may be
+async fn a_clock_20_milliseconds_behind_causes_no_delay() {
+    // LIM-02: the clocks of two processes differ a little
     let world = World::new().await;
     world.registered("ada@example.com").await;
     assert_eq!(world.login("ada@example.com", WRONG).await.status, 401);
@@ -158,7 +161,7 @@ async fn a_clock_that_is_behind_another_makes_nobody_wait() {
 }
 
 #[tokio::test]
-async fn at_once_from_all_the_world_no_more_are_let_through() {
+async fn concurrent_logins_from_many_networks_are_limited_to_ten() {
     // LIM-01
     let world = World::new().await;
     let logins =
@@ -169,7 +172,7 @@ async fn at_once_from_all_the_world_no_more_are_let_through() {
 }
 
 #[tokio::test]
-async fn who_gets_in_is_not_counted_and_forgives_nobody_else() {
+async fn a_successful_login_does_not_count_and_does_not_reset_earlier_failures() {
     // LIM-01
     let world = World::new().await;
     world.registered("ada@example.com").await;
@@ -185,7 +188,7 @@ async fn who_gets_in_is_not_counted_and_forgives_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_count_and_its_taking_back_are_one_however_often_they_are_sent() {
+async fn a_count_and_its_release_apply_once_when_their_answers_are_lost() {
     // DDB-03
     let world = World::with(&[("LOGINS_PER_ACCOUNT_AND_NETWORK", "2")]).await;
     world.registered("ada@example.com").await;
@@ -201,19 +204,19 @@ async fn a_count_and_its_taking_back_are_one_however_often_they_are_sent() {
 }
 
 #[tokio::test]
-async fn a_counter_that_cannot_be_taken_back_keeps_nobody_out() {
+async fn a_count_that_cannot_be_released_does_not_fail_the_login() {
     // LIM-01
     let world = World::new().await;
     world.registered("ada@example.com").await;
     world.aws().clear_calls();
-    world.aws().fail_at(6, Fault::down(), usize::MAX); // behind three counts, the credential, the account and the session
+    world.aws().fail_at(6, Fault::down(), usize::MAX); // after three counts, the credential, the account and the session
     world.logged_in("ada@example.com").await;
     world.aws().clear_faults();
     assert!(world.logged("attempt_not_taken_back") > 0, "{:?}", world.log());
 }
 
 #[tokio::test]
-async fn a_counter_that_is_written_too_often_is_a_limit_and_one_that_fails_is_not() {
+async fn a_throttled_counter_is_429_and_a_failing_counter_is_503() {
     // LIM-06, LOG-04, HTP-05
     let world = World::new().await;
     world.registered("ada@example.com").await;
@@ -229,7 +232,7 @@ async fn a_counter_that_is_written_too_often_is_a_limit_and_one_that_fails_is_no
 }
 
 #[tokio::test]
-async fn a_refusal_is_the_same_whoever_is_meant_and_reads_no_account() {
+async fn a_429_is_the_same_for_any_account_and_reads_none() {
     // LIM-03, LOG-01
     let world = World::with(&[("LOGINS_PER_ACCOUNT_AND_NETWORK", "1")]).await;
     world.registered("ada@example.com").await;
@@ -248,7 +251,7 @@ async fn a_refusal_is_the_same_whoever_is_meant_and_reads_no_account() {
 }
 
 #[tokio::test]
-async fn no_counter_names_anyone() {
+async fn counters_contain_no_address_and_no_network() {
     // LIM-03
     let world = World::new().await;
     world.login("ada@example.com", WRONG).await;
@@ -259,8 +262,8 @@ async fn no_counter_names_anyone() {
 }
 
 #[tokio::test]
-async fn beside_each_other_a_login_makes_the_calls_that_it_may() {
-    // LIM-01: two counts are beside the credential's read, and what is taken back beside the session's write.
+async fn a_login_makes_independent_calls_in_parallel() {
+    // LIM-01: two counts run with the read of the credential, and their release with the write of the session
     let world = World::new().await;
     world.registered("ada@example.com").await;
     world.aws().clear_calls();
@@ -277,7 +280,7 @@ async fn beside_each_other_a_login_makes_the_calls_that_it_may() {
 }
 
 #[tokio::test]
-async fn every_attempt_that_is_let_through_is_hashed_once_and_told_of_without_a_name() {
+async fn every_allowed_login_is_hashed_once_and_logged_without_an_address() {
     // LOG-02, OBS-03
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;

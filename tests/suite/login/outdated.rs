@@ -1,4 +1,4 @@
-//! A hash of other parameters than today's is renewed by who logs in.
+//! A login renews a hash whose parameters are not today's.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -6,20 +6,23 @@ use tests::doubles::Fault;
 use tests::rows::CredentialRow;
 use tests::world::{Actor, PASSWORD, World};
 
-/// Of [`PASSWORD`], by the reference implementation.
+/// A hash of [`PASSWORD`] with older parameters, made by the reference implementation.
 const OUTDATED: &str =
     "$argon2id$v=19$m=12288,t=3,p=1$BwcHBwcHBwcHBwcHBwcHBw$mxUzM5vib4HL8Aju9zSM8JhVyng5emjDtWYOlfRO6OY";
-/// The calls of a login before the hash is renewed.
+/// How many calls a login makes before it renews the hash.
 const CALLS_BEFORE: usize = 8;
 
+/// Returns the credential of the only user.
 fn credential(world: &World) -> CredentialRow {
     world.credential("ada@example.com")
 }
 
+/// Returns whether the hash has today's parameters.
 fn is_of_today(credential: &CredentialRow) -> bool {
     credential.hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
 }
 
+/// Makes a world with one user whose hash is outdated.
 async fn outdated() -> (World, Actor) {
     let world = World::new().await;
     let ada = world.registered("Ada@Example.com").await;
@@ -29,7 +32,7 @@ async fn outdated() -> (World, Actor) {
 }
 
 #[tokio::test]
-async fn whoever_logs_in_has_the_hash_renewed_once() {
+async fn a_login_renews_an_outdated_hash_once() {
     // PWD-07
     let (world, _) = outdated().await;
     let before = (credential(&world), world.hashes());
@@ -41,12 +44,12 @@ async fn whoever_logs_in_has_the_hash_renewed_once() {
     let before = world.hashes();
     world.logged_in("ada@example.com").await;
     assert_eq!((world.hashes() - before, credential(&world)), (1, renewed));
-    assert_eq!(world.calls("UpdateItem"), 2 * (3 + 2) + 1, "counts, their taking back, and the one renewal");
+    assert_eq!(world.calls("UpdateItem"), 2 * (3 + 2) + 1, "three counts, two releases, and one renewal");
     assert_eq!(world.login("ada@example.com", "another password").await.status, 401);
 }
 
 #[tokio::test]
-async fn whoever_does_not_log_in_renews_nothing_and_is_hashed_once() {
+async fn a_refused_login_does_not_renew_the_hash_and_hashes_once() {
     // PWD-07, LOG-02
     let (world, ada) = outdated().await;
     assert_eq!(world.login("ada@example.com", "another password").await.status, 401);
@@ -57,7 +60,7 @@ async fn whoever_does_not_log_in_renews_nothing_and_is_hashed_once() {
 }
 
 #[tokio::test]
-async fn a_hash_that_cannot_be_renewed_is_good_until_the_next_login() {
+async fn a_login_succeeds_when_the_hash_cannot_be_renewed() {
     // PWD-07
     let (world, _) = outdated().await;
     world.aws().fail_at(CALLS_BEFORE, Fault::down(), usize::MAX);
@@ -70,7 +73,7 @@ async fn a_hash_that_cannot_be_renewed_is_good_until_the_next_login() {
 }
 
 #[tokio::test]
-async fn a_renewal_whose_answer_is_lost_is_one() {
+async fn a_renewal_whose_answer_is_lost_does_not_fail_the_login() {
     // PWD-07, DDB-03
     let (world, _) = outdated().await;
     world.aws().fail_at(CALLS_BEFORE, Fault::AppliedButLost, 1);
@@ -80,7 +83,7 @@ async fn a_renewal_whose_answer_is_lost_is_one() {
 }
 
 #[tokio::test]
-async fn of_many_logins_at_once_all_are_logged_in_and_one_renews() {
+async fn concurrent_logins_all_succeed_and_renew_the_hash_once() {
     // PWD-07
     let (world, _) = outdated().await;
     let logins = join_all((0..4).map(|_| world.logged_in("ada@example.com"))).await;
@@ -90,8 +93,8 @@ async fn of_many_logins_at_once_all_are_logged_in_and_one_renews() {
 }
 
 #[tokio::test]
-async fn a_hash_that_changed_meanwhile_is_left_alone() {
-    // PWD-07: such as that of a new password
+async fn a_renewal_does_not_overwrite_a_hash_that_has_changed() {
+    // PWD-07: another process may have stored a newer hash
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     let before = world.items("Credentials");
@@ -101,6 +104,6 @@ async fn a_hash_that_changed_meanwhile_is_left_alone() {
     assert_eq!(world.items("Credentials"), before);
     world.erase(&ada).await;
     assert!(!users.replace_hash(&email, &OUTDATED.to_owned().into(), &"a newer one".to_owned().into()).await.unwrap());
-    assert_eq!(world.items("Credentials"), [] as [Value; 0], "nor is anybody brought back");
+    assert_eq!(world.items("Credentials"), [] as [Value; 0], "no credential is created");
     world.leave_mail();
 }

@@ -1,4 +1,4 @@
-//! Batches: what fails is reported, and nothing else.
+//! Batches: the mailer reports the messages that failed, and no others.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -34,8 +34,8 @@ async fn exactly_the_failed_messages_of_a_batch_are_reported() {
 }
 
 #[tokio::test]
-async fn two_copies_of_a_message_in_a_batch_are_one() {
-    // SQS-01, SQS-03: the second copy does not take the first one's retry before its time
+async fn two_copies_of_a_message_in_a_batch_count_as_one() {
+    // SQS-01, SQS-03: the second copy does not send the retry of the first one too early
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::sending_rate_exceeded(), 1);
     world.registered_with_queued_mail("ada@example.com").await;
@@ -52,9 +52,9 @@ async fn two_copies_of_a_message_in_a_batch_are_one() {
 
 #[tokio::test]
 async fn a_panic_in_one_record_neither_loses_nor_repeats_another() {
-    // SQS-01. Nothing that a message or a row can hold makes the mailer panic, so the clock does: on the last day that there
-    // is, a lease of ten minutes can be counted and a row's last thirty days cannot. It shows that day from bob's mail on
-    // until the next record has begun.
+    // SQS-01. No content of a message or a row makes the mailer panic, so the clock does. On the last day that a
+    // timestamp can hold, a lease of ten minutes can be computed, and the 30 days of a finished row cannot. The clock
+    // shows that day from bob's mail on, until the next record has begun.
     let world = World::new().await;
     world.registered_with_queued_mail("ada@example.com").await;
     world.registered_with_queued_mail("bob@example.com").await;
@@ -82,12 +82,12 @@ async fn a_panic_in_one_record_neither_loses_nor_repeats_another() {
     world.live_through(SignedDuration::from_mins(11)).await;
     for email in ["ada@example.com", "bob@example.com", "eve@example.com"] {
         let sent = world.mails().iter().filter(|mail| mail.to == [email]).count();
-        assert_eq!(sent, 1, "{email}: bob's row could not tell that SES had it, but SES's event could");
+        assert_eq!(sent, 1, "{email}: bob's row could not be written, but SES's event settled it");
     }
 }
 
 #[tokio::test]
-async fn no_record_starts_when_too_little_time_is_left_for_it() {
+async fn no_record_starts_when_too_little_time_is_left() {
     // SQS-04
     let world = World::new().await;
     world.registered_with_queued_mail("ada@example.com").await;
@@ -101,14 +101,14 @@ async fn no_record_starts_when_too_little_time_is_left_for_it() {
 }
 
 #[tokio::test]
-async fn what_a_slow_record_leaves_no_time_for_is_reported_and_not_started() {
-    // SQS-04: a claim, the user, SES and a write may take 5 + 5 + 10 + 5 s, and the message's return 2 s more
+async fn a_record_that_a_slow_one_leaves_no_time_for_is_reported_and_not_started() {
+    // SQS-04: claim, user, SES and write may take 5 + 5 + 10 + 5 s, and returning the message 2 s more
     let world = World::new().await;
     world.registered_with_queued_mail("ada@example.com").await;
     world.registered_with_queued_mail("bob@example.com").await;
     world.aws().clear_calls();
     let messages = world.receive(10).await;
-    world.aws().fail(Service::DynamoDb, "GetItem", Fault::Hang, 1); // costs two seconds
+    world.aws().fail(Service::DynamoDb, "GetItem", Fault::Hang, 1); // the timeout takes two seconds
     let failed = world.hand_over(&messages, 37).await;
     assert_eq!(failed, [messages[1].message_id().unwrap()]);
     assert_eq!((world.calls("UpdateItem"), world.calls("SendEmail")), (2, 1));
@@ -117,7 +117,7 @@ async fn what_a_slow_record_leaves_no_time_for_is_reported_and_not_started() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_reported_and_after_ten_receives_lies_before_a_person() {
+async fn an_unreadable_message_is_a_dead_letter_after_ten_receives() {
     // OUT-09, SQS-03
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;

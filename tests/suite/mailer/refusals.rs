@@ -1,4 +1,4 @@
-//! What SES says to a mail, and what becomes of it.
+//! Answers of SES, and how the mailer handles each.
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -11,7 +11,7 @@ use tests::world::World;
 const FOREVER: usize = usize::MAX;
 
 #[tokio::test]
-async fn a_throttled_mail_waits_2_4_and_8_seconds_in_the_queue_and_then_the_sweeper_drives_it() {
+async fn a_throttled_mail_is_retried_three_times_from_the_queue_and_then_by_the_sweeper() {
     // SQS-03, OUT-05, OUT-02
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::sending_rate_exceeded(), 12);
@@ -23,14 +23,18 @@ async fn a_throttled_mail_waits_2_4_and_8_seconds_in_the_queue_and_then_the_swee
         let hidden = back.duration_since(world.now()).as_millis();
         assert!(
             (wait * 1000..=wait * 1250 + 999).contains(&hidden),
-            "{hidden} ms instead of {wait} s to a quarter more"
+            "{hidden} ms is not {wait} s and up to a quarter more"
         );
         let due = world.only_mail().due.unwrap();
-        assert!(due > back, "the sweeper would be quicker than the queue: due {due}, back {back}");
+        assert!(due > back, "the sweeper must not be quicker than the queue: due {due}, back {back}");
         world.pass_until(back);
     }
     world.deliver_mail().await;
-    assert_eq!(world.aws().sqs.counts(MAIL_QUEUE), Counts::default(), "after three retries it is acknowledged");
+    assert_eq!(
+        world.aws().sqs.counts(MAIL_QUEUE),
+        Counts::default(),
+        "after three retries the message is acknowledged"
+    );
 
     for (attempt, wait) in (4..).zip([16, 32, 64, 128, 256, 512, 900, 900, 900]) {
         assert_eq!((world.calls("SendEmail"), world.only_mail().state), (attempt, MailState::Pending));
@@ -49,7 +53,7 @@ async fn a_throttled_mail_waits_2_4_and_8_seconds_in_the_queue_and_then_the_swee
 }
 
 #[tokio::test]
-async fn what_was_throttled_together_does_not_come_back_together() {
+async fn mails_throttled_together_are_retried_at_different_times() {
     // SQS-03
     const MAILS: usize = 24;
     let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "100")]).await;
@@ -65,15 +69,16 @@ async fn what_was_throttled_together_does_not_come_back_together() {
     }
     world.pass(SignedDuration::from_secs(9));
     let counts = world.aws().sqs.counts(MAIL_QUEUE);
-    assert!(counts.visible > 0 && counts.in_flight > 0, "all of them wait equally long: {counts:?}");
+    assert!(counts.visible > 0 && counts.in_flight > 0, "all of them wait for the same time: {counts:?}");
     world.live_through(SignedDuration::from_secs(5)).await;
     assert_eq!(world.mails().len(), 1 + MAILS);
 }
 
 #[tokio::test]
-async fn whatever_ses_may_take_later_waits_and_is_sent_once() {
-    // SES-01, OUT-05: what passes is tried again at once, what takes the operator each quarter of an hour, and told
-    const PASSES: SignedDuration = SignedDuration::from_secs(10);
+async fn a_mail_that_ses_may_accept_later_is_retried_and_sent_once() {
+    // SES-01, OUT-05: a passing failure is retried within seconds. One that only an operator can fix is retried every
+    // 15 minutes, and counted in the log.
+    const PASSING: SignedDuration = SignedDuration::from_secs(10);
     const OPERATOR: SignedDuration = SignedDuration::from_mins(32);
     let cases = [
         (OPERATOR, 400, "AccountSendingPausedException", "Email sending is disabled for the account."),
@@ -87,10 +92,10 @@ async fn whatever_ses_may_take_later_waits_and_is_sent_once() {
         (OPERATOR, 400, "MailFromDomainNotVerifiedException", "The MAIL FROM domain is not verified."),
         (OPERATOR, 400, "MessageRejected", "Something that SES says next year."),
         (OPERATOR, 400, "Throttling", "Daily message quota exceeded."),
-        (PASSES, 400, "Throttling", "Maximum sending rate exceeded."),
+        (PASSING, 400, "Throttling", "Maximum sending rate exceeded."),
         (OPERATOR, 403, "AccessDenied", "User is not authorized to perform ses:SendEmail."),
         (OPERATOR, 403, "ExpiredToken", "The security token included in the request is expired."),
-        (PASSES, 503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server."),
+        (PASSING, 503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server."),
         (OPERATOR, 418, "SomethingNew", "Nobody has seen this before."),
     ];
     for (wait, status, code, message) in cases {
@@ -108,7 +113,7 @@ async fn whatever_ses_may_take_later_waits_and_is_sent_once() {
 }
 
 #[tokio::test]
-async fn mails_from_an_unverified_sender_wait_until_the_operator_verifies_it() {
+async fn mails_from_an_unverified_sender_wait_until_it_is_verified() {
     // SES-01
     let world = World::with(&[("MAIL_SENDER", "Latchkey <no-reply@unverified.example>")]).await;
     world.registered_with_queued_mail("ada@example.com").await;
@@ -116,12 +121,12 @@ async fn mails_from_an_unverified_sender_wait_until_the_operator_verifies_it() {
     assert_eq!((world.only_mail().state, world.dead_letters()), (MailState::Pending, vec![]));
     world.aws().ses.verify("unverified.example");
     world.live_through(SignedDuration::from_mins(16)).await;
-    assert_eq!(world.mails().len(), 1, "at the latest after the longest wait and a minute");
+    assert_eq!(world.mails().len(), 1, "at the latest a minute after the longest wait");
 }
 
 #[tokio::test]
-async fn a_rejected_mail_goes_before_a_person_then_its_row_fails_then_its_message_goes() {
-    // SQS-03, OUT-03, OUT-05, SES-01: in this order, so that a crash between any two loses nothing
+async fn a_rejected_mail_becomes_a_dead_letter_before_its_row_fails_and_its_message_is_deleted() {
+    // SQS-03, OUT-03, OUT-05, SES-01: in this order a crash between any two steps loses nothing
     for (code, message) in [
         ("MessageRejected", "Address blacklisted."),
         ("MessageRejected", "Message contains a virus."),
@@ -143,7 +148,7 @@ async fn a_rejected_mail_goes_before_a_person_then_its_row_fails_then_its_messag
 }
 
 #[tokio::test]
-async fn a_rejected_mail_that_the_dead_letter_queue_does_not_take_is_tried_again() {
+async fn a_rejected_mail_that_cannot_become_a_dead_letter_is_retried() {
     // SQS-03, OUT-05
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::rejected(), FOREVER);
@@ -158,7 +163,7 @@ async fn a_rejected_mail_that_the_dead_letter_queue_does_not_take_is_tried_again
 }
 
 #[tokio::test]
-async fn a_rejected_mail_whose_row_cannot_be_marked_lies_before_a_person_all_the_same() {
+async fn a_rejected_mail_whose_row_cannot_be_written_is_a_dead_letter_all_the_same() {
     // SQS-03, OUT-04
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::rejected(), 2);
@@ -174,7 +179,7 @@ async fn a_rejected_mail_whose_row_cannot_be_marked_lies_before_a_person_all_the
     assert_eq!((world.only_mail().state, world.only_mail().attempt), (MailState::Failed, 2));
     assert_eq!(world.aws().sqs.counts(MAIL_QUEUE), Counts::default());
 
-    // A person moves both copies back: of the two, one is good.
+    // An operator moves both copies back. Only one of them names the last attempt.
     for body in world.aws().sqs.bodies(DEAD_LETTER_QUEUE) {
         world.enqueue(&body).await;
     }
@@ -183,21 +188,21 @@ async fn a_rejected_mail_whose_row_cannot_be_marked_lies_before_a_person_all_the
 }
 
 #[tokio::test]
-async fn a_mail_that_was_cut_off_before_ses_had_it_is_sent_when_its_lease_ends() {
+async fn a_mail_whose_connection_was_reset_is_retried_when_its_lease_ends() {
     // OUT-05, OUT-06
     assert_unknown_until_the_lease_ends(Fault::Reset, 0).await;
 }
 
 #[tokio::test]
-async fn a_mail_over_which_ses_broke_down_is_sent_when_its_lease_ends() {
-    // SES-01, OUT-06: it may have been taken before
+async fn a_mail_that_ses_answers_with_500_is_retried_when_its_lease_ends() {
+    // SES-01, OUT-06: SES may have accepted the mail before it failed
     let message = "The request processing has failed because of an unknown error.";
     assert_unknown_until_the_lease_ends(Fault::error(500, "InternalFailure", message), 0).await;
 }
 
 #[tokio::test]
-async fn a_mail_that_ses_never_answers_for_is_sent_when_its_lease_ends() {
-    // OUT-05: the one test that waits for a timeout, of ten seconds
+async fn a_mail_that_ses_never_answers_is_retried_when_its_lease_ends() {
+    // OUT-05: the only test that waits for a timeout, of ten seconds
     assert_unknown_until_the_lease_ends(Fault::Hang, 0).await;
 }
 
@@ -207,8 +212,8 @@ async fn a_mail_whose_acceptance_was_lost_is_not_sent_again_before_its_lease_end
     assert_unknown_until_the_lease_ends(Fault::AppliedButLost, 1).await;
 }
 
-/// One call of SES meets `fault`, which leaves it with so many `mails`; then none until the lease ends, and then one, if no event
-/// tells of those.
+/// Makes one call of SES meet `fault`, which leaves SES with this many `mails`. Without an event, the mailer calls
+/// SES again when the lease ends, and not before.
 async fn assert_unknown_until_the_lease_ends(fault: Fault, mails: usize) {
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", fault, 1);

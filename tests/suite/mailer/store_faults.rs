@@ -1,4 +1,4 @@
-//! A store that fails at any step of the mailer's, or a process that dies there.
+//! Failures of DynamoDB and SQS at each step of the mailer, and deaths of its process.
 
 use jiff::SignedDuration;
 use tests::doubles::{Counts, Fault, Service};
@@ -11,7 +11,7 @@ use crate::support::SDK_TRIES;
 const LEASE: SignedDuration = SignedDuration::from_mins(10);
 
 #[tokio::test]
-async fn a_claim_whose_answer_is_lost_knows_itself_again() {
+async fn a_claim_whose_answer_is_lost_recognizes_its_own_write() {
     // DDB-03, OUT-04
     let world = World::new().await;
     world.registered_with_queued_mail("ada@example.com").await;
@@ -23,8 +23,8 @@ async fn a_claim_whose_answer_is_lost_knows_itself_again() {
 }
 
 #[tokio::test]
-async fn a_claim_none_of_whose_answers_arrive_sends_nothing_until_its_lease_ends() {
-    // DDB-03: it may be anybody's
+async fn a_claim_whose_answers_are_all_lost_sends_nothing_until_its_lease_ends() {
+    // DDB-03: the row may be claimed by another invocation
     let world = World::new().await;
     world.registered_with_queued_mail("ada@example.com").await;
     world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::AppliedButLost, SDK_TRIES);
@@ -35,7 +35,7 @@ async fn a_claim_none_of_whose_answers_arrive_sends_nothing_until_its_lease_ends
 }
 
 #[tokio::test]
-async fn a_message_whose_row_cannot_be_claimed_comes_back() {
+async fn a_message_whose_row_cannot_be_claimed_is_redelivered() {
     // SQS-01
     let world = World::new().await;
     world.registered_with_queued_mail("ada@example.com").await;
@@ -48,7 +48,7 @@ async fn a_message_whose_row_cannot_be_claimed_comes_back() {
 }
 
 #[tokio::test]
-async fn a_mail_whose_user_cannot_be_read_is_retried_like_a_refused_one() {
+async fn a_mail_whose_user_cannot_be_read_is_retried() {
     // SQS-03
     let world = World::new().await;
     world.registered_with_queued_mail("ada@example.com").await;
@@ -60,7 +60,7 @@ async fn a_mail_whose_user_cannot_be_read_is_retried_like_a_refused_one() {
 }
 
 #[tokio::test]
-async fn a_sent_mail_whose_row_cannot_be_marked_is_not_sent_again_within_its_lease() {
+async fn a_sent_mail_whose_row_cannot_be_written_is_not_sent_again_within_its_lease() {
     // OUT-04, OUT-06
     let world = World::new().await;
     world.registered_with_queued_mail("ada@example.com").await;
@@ -70,22 +70,22 @@ async fn a_sent_mail_whose_row_cannot_be_marked_is_not_sent_again_within_its_lea
     world.live_through(LEASE - SignedDuration::from_millis(1)).await;
     assert_eq!((world.calls("SendEmail"), world.mails().len()), (1, 1));
     world.live_through(SignedDuration::from_mins(10)).await;
-    assert_eq!(world.only_mail().state, MailState::Sent, "and it does not stay open");
+    assert_eq!(world.only_mail().state, MailState::Sent, "the row is settled in the end");
 }
 
 #[tokio::test]
-async fn marking_a_mail_sent_knows_itself_again() {
+async fn marking_a_mail_as_sent_recognizes_its_own_write() {
     // DDB-03
     let world = World::new().await;
     world.registered_with_queued_mail("ada@example.com").await;
     let lose = || world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::AppliedButLost, 1);
     world.meanwhile("SendEmail", lose, world.deliver_mail()).await;
     assert_eq!((world.calls("SendEmail"), world.only_mail().state), (1, MailState::Sent));
-    assert_eq!(world.aws().sqs.counts(MAIL_QUEUE), Counts::default(), "it is acknowledged at once");
+    assert_eq!(world.aws().sqs.counts(MAIL_QUEUE), Counts::default(), "the message is acknowledged at once");
 }
 
 #[tokio::test]
-async fn putting_a_mail_off_knows_itself_again() {
+async fn postponing_a_mail_recognizes_its_own_write() {
     // DDB-03
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::sending_rate_exceeded(), 1);
@@ -98,7 +98,7 @@ async fn putting_a_mail_off_knows_itself_again() {
 }
 
 #[tokio::test]
-async fn failing_a_mail_knows_itself_again() {
+async fn failing_a_mail_recognizes_its_own_write() {
     // DDB-03
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::rejected(), 1);
@@ -110,7 +110,7 @@ async fn failing_a_mail_knows_itself_again() {
 }
 
 #[tokio::test]
-async fn a_refused_mail_that_cannot_be_put_off_is_sent_when_its_lease_ends() {
+async fn a_throttled_mail_that_cannot_be_postponed_is_sent_when_its_lease_ends() {
     // SQS-03
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::sending_rate_exceeded(), 1);
@@ -124,21 +124,21 @@ async fn a_refused_mail_that_cannot_be_put_off_is_sent_when_its_lease_ends() {
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_told_when_to_come_back_does_no_harm() {
-    // SQS-03: the queue's own visibility and the sweeper remain
+async fn a_failing_change_of_visibility_loses_and_repeats_nothing() {
+    // SQS-03: the queue's own visibility timeout and the sweeper remain
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::sending_rate_exceeded(), 1);
     world.aws().fail(Service::Sqs, "ChangeMessageVisibility", Fault::denied(), 1);
     world.registered_with_queued_mail("ada@example.com").await;
     world.live_through(SignedDuration::from_mins(3)).await;
-    assert_eq!((world.calls("SendEmail"), world.mails().len()), (2, 1), "the sweeper has seen to it");
+    assert_eq!((world.calls("SendEmail"), world.mails().len()), (2, 1), "the sweeper has queued it");
     world.live_through(SignedDuration::from_mins(10)).await;
     assert_eq!((world.calls("SendEmail"), world.aws().sqs.counts(MAIL_QUEUE)), (2, Counts::default()));
 }
 
 #[tokio::test]
-async fn a_mailer_that_dies_at_any_of_its_calls_loses_no_mail() {
-    // OUT-01, OUT-04: by redelivery alone; the sweeper never runs here
+async fn a_mailer_that_dies_at_any_call_loses_no_mail() {
+    // OUT-01, OUT-04: redelivery alone sends it; the sweeper does not run here
     for (operation, mails_by_then) in [("UpdateItem", 0), ("GetItem", 0), ("SendEmail", 1)] {
         let world = World::new().await;
         world.registered_with_queued_mail("ada@example.com").await;

@@ -1,4 +1,4 @@
-//! What ends a session at its refresh, and that all ends look the same.
+//! Reasons to refuse a refresh. All refusals have the same answer.
 
 use serde_json::json;
 use shared::domain::{RefreshClaim, RefreshToken};
@@ -17,7 +17,7 @@ fn minted(world: &World, counter: u64) -> String {
     RefreshToken::mint(key_set(world).refresh_key(world.now()).unwrap(), &claim).expose().to_owned()
 }
 
-/// An answer to the byte, but for the request's id.
+/// Returns an answer without the request's id.
 fn bytes(answer: &Answer) -> Answer {
     let id = answer.headers["x-request-id"].to_str().unwrap().to_owned();
     let mut headers = answer.headers.clone();
@@ -26,7 +26,7 @@ fn bytes(answer: &Answer) -> Answer {
 }
 
 #[tokio::test]
-async fn a_session_ends_after_seven_days_of_idleness() {
+async fn a_session_expires_after_seven_idle_days() {
     // REF-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -36,11 +36,11 @@ async fn a_session_ends_after_seven_days_of_idleness() {
     let next = world.refreshed(&next).await;
     world.pass(DAY * 7);
     assert_eq!(world.refresh(&next).await.verdict(), invalid());
-    assert!(!is_ended(&world), "it is expired while it is still in the table, and is not ended");
+    assert!(!is_ended(&world), "it has expired, and no write has ended it");
 }
 
 #[tokio::test]
-async fn a_session_ends_after_thirty_days_however_busy_it_is() {
+async fn a_session_expires_after_thirty_days_however_often_it_refreshes() {
     // REF-05
     let world = World::new().await;
     let mut token = world.registered("ada@example.com").await.refresh_token;
@@ -56,7 +56,7 @@ async fn a_session_ends_after_thirty_days_however_busy_it_is() {
 }
 
 #[tokio::test]
-async fn a_reissue_does_not_keep_a_session_alive() {
+async fn a_reissue_does_not_extend_a_session() {
     // REF-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -69,7 +69,7 @@ async fn a_reissue_does_not_keep_a_session_alive() {
 }
 
 #[tokio::test]
-async fn a_disabled_users_session_ends_and_stays_ended() {
+async fn a_refresh_by_a_disabled_user_ends_the_session_for_good() {
     // REF-06
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -82,7 +82,7 @@ async fn a_disabled_users_session_ends_and_stays_ended() {
 }
 
 #[tokio::test]
-async fn a_deleted_users_session_ends() {
+async fn a_refresh_by_a_deleted_user_ends_the_session() {
     // REF-06
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -91,11 +91,11 @@ async fn a_deleted_users_session_ends() {
     assert!(is_ended(&world));
     world.delete_user_items("SESSION#");
     assert_eq!(world.refresh(&ada.refresh_token).await.verdict(), invalid());
-    assert!(world.rows("SESSION#").is_empty(), "and nothing brings it back");
+    assert!(world.rows("SESSION#").is_empty(), "the refresh does not create it again");
 }
 
 #[tokio::test]
-async fn a_raised_epoch_ends_a_session() {
+async fn a_refresh_below_the_users_epoch_ends_the_session() {
     // REF-06
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -105,8 +105,8 @@ async fn a_raised_epoch_ends_a_session() {
 }
 
 #[tokio::test]
-async fn a_counter_ahead_of_the_table_is_refused_and_accuses_nobody() {
-    // REF-03: a table restored from a backup is not a theft
+async fn a_token_newer_than_the_table_is_refused_and_is_not_reuse() {
+    // REF-03: a table restored from a backup looks like this, and is not a theft
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     let backup = world.rows("SESSION#").remove(0);
@@ -119,27 +119,27 @@ async fn a_counter_ahead_of_the_table_is_refused_and_accuses_nobody() {
         assert_eq!(world.refresh(ahead).await.verdict(), invalid());
     }
     assert!(!is_ended(&world));
-    assert_eq!(world.mail_rows().len(), 1, "the welcome alone");
+    assert_eq!(world.mail_rows().len(), 1, "only the welcome mail");
     assert_eq!(world.refreshed(&ada.refresh_token).await, second);
 }
 
 #[tokio::test]
-async fn every_refusal_is_the_same_to_the_byte() {
+async fn every_refused_refresh_has_the_same_answer() {
     // REF-07
     let mut answers = Vec::new();
 
     let garbage = World::new().await;
     let ada = garbage.registered("ada@example.com").await;
     answers.push(("garbage", garbage.refresh("garbage").await));
-    answers.push(("nothing", garbage.refresh("").await));
+    answers.push(("empty", garbage.refresh("").await));
     answers.push(("an access token", garbage.refresh(&ada.access_token).await));
-    answers.push(("ahead of the table", garbage.refresh(&minted(&garbage, 7)).await));
+    answers.push(("newer than the table", garbage.refresh(&minted(&garbage, 7)).await));
     let elsewhere = World::new().await.registered("ada@example.com").await;
-    answers.push(("another key's", garbage.refresh(&elsewhere.refresh_token).await));
+    answers.push(("of another key", garbage.refresh(&elsewhere.refresh_token).await));
     garbage.logout(&ada.refresh_token).await;
     answers.push(("logged out", garbage.refresh(&ada.refresh_token).await));
     garbage.delete_user_items("SESSION#");
-    answers.push(("of no session", garbage.refresh(&ada.refresh_token).await));
+    answers.push(("without a session", garbage.refresh(&ada.refresh_token).await));
 
     let reused = World::new().await;
     let ada = reused.registered("ada@example.com").await;
@@ -158,7 +158,7 @@ async fn every_refusal_is_the_same_to_the_byte() {
     let gone = World::new().await;
     let ada = gone.registered("ada@example.com").await;
     gone.delete_profile(&ada);
-    answers.push(("of nobody", gone.refresh(&ada.refresh_token).await));
+    answers.push(("without a user", gone.refresh(&ada.refresh_token).await));
 
     let first = bytes(&answers[0].1);
     assert_eq!(first.status, 401);
@@ -169,7 +169,7 @@ async fn every_refusal_is_the_same_to_the_byte() {
 }
 
 #[tokio::test]
-async fn a_store_out_of_order_is_503_and_the_token_is_good_afterwards() {
+async fn a_store_failure_is_503_and_the_token_stays_good() {
     // LOG-04, REF-04
     for operation in ["UpdateItem", "GetItem"] {
         for pause in [MOMENT, HOUR] {

@@ -1,4 +1,4 @@
-//! Registering while something fails.
+//! Registering while AWS fails.
 
 use http::header::RETRY_AFTER;
 use jiff::SignedDuration;
@@ -11,13 +11,14 @@ use tests::{event, functions};
 
 use super::{REGISTER, assert_one_account_is_there};
 
-/// The rows of `Accounts`, but for the counts of attempts, which come of every one.
+/// Returns the rows of `Accounts` without the counters, which every attempt writes.
 pub(super) fn uncounted(world: &World) -> Vec<Value> {
     let mut rows = world.items("Accounts");
     rows.retain(|row| !text(row, "sk").starts_with("WINDOW#"));
     rows
 }
 
+/// Asserts that nothing is left of a registration but its counters.
 pub(super) fn assert_nobody_is_there(world: &World) {
     assert_eq!(world.items("Credentials"), [] as [Value; 0]);
     assert_eq!(uncounted(world), [] as [Value; 0]);
@@ -25,7 +26,7 @@ pub(super) fn assert_nobody_is_there(world: &World) {
 }
 
 #[tokio::test]
-async fn a_store_that_is_down_leaves_nothing_behind() {
+async fn a_store_failure_is_503_and_leaves_nothing_behind() {
     // REG-01, HTP-05
     let world = World::new().await;
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::down(), 3);
@@ -37,7 +38,7 @@ async fn a_store_that_is_down_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn other_transactions_in_the_way_are_waited_for() {
+async fn a_transaction_conflict_is_retried() {
     // REG-02
     for code in ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"] {
         let world = World::new().await;
@@ -49,7 +50,7 @@ async fn other_transactions_in_the_way_are_waited_for() {
 }
 
 #[tokio::test]
-async fn a_conflict_that_lasts_is_told_as_such_and_never_as_a_taken_address() {
+async fn a_lasting_conflict_is_503_and_never_a_taken_address() {
     // REG-02, HTP-05
     let world = World::new().await;
     let conflict = Fault::cancelled(&["TransactionConflict", "None", "None", "None"]);
@@ -57,12 +58,12 @@ async fn a_conflict_that_lasts_is_told_as_such_and_never_as_a_taken_address() {
     let answer = world.register("ada@example.com").await;
     assert_eq!(answer.verdict(), (503, "Service unavailable".to_owned()));
     assert_eq!(answer.headers[RETRY_AFTER], "1");
-    assert!(world.calls("TransactWriteItems") > 3, "tried again and again");
+    assert!(world.calls("TransactWriteItems") > 3, "it is retried");
     assert_nobody_is_there(&world);
 }
 
 #[tokio::test]
-async fn only_the_credential_s_condition_means_that_the_address_is_taken() {
+async fn only_the_credentials_condition_means_that_the_address_is_taken() {
     // REG-02
     const FAILED: &str = "ConditionalCheckFailed";
     let cases = [
@@ -94,7 +95,7 @@ async fn a_commit_whose_answer_is_lost_is_a_success() {
 }
 
 #[tokio::test]
-async fn an_account_whose_answer_never_came_is_there_all_the_same() {
+async fn an_account_whose_commit_answers_are_all_lost_exists() {
     // REG-03, OUT-01
     let world = World::new().await;
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 3);
@@ -104,11 +105,11 @@ async fn an_account_whose_answer_never_came_is_there_all_the_same() {
     assert_eq!(world.register("ada@example.com").await.verdict(), (409, "User already exists".to_owned()));
     assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200);
     world.live_through(SignedDuration::from_mins(3)).await;
-    assert_eq!(world.mails().len(), 1, "the sweeper saw to it");
+    assert_eq!(world.mails().len(), 1, "the sweeper sent it");
 }
 
 #[tokio::test]
-async fn a_queue_that_fails_neither_fails_a_registration_nor_loses_its_mail() {
+async fn a_queue_failure_neither_fails_a_registration_nor_loses_its_mail() {
     // OUT-01
     for fault in [Fault::down(), Fault::Reset, Fault::AppliedButLost] {
         let world = World::new().await;
@@ -124,8 +125,8 @@ async fn a_queue_that_fails_neither_fails_a_registration_nor_loses_its_mail() {
 }
 
 #[tokio::test]
-async fn without_keys_nobody_is_registered() {
-    // KEY-04: an account without tokens would look like a failure.
+async fn a_registration_without_readable_keys_is_503_and_stores_nothing() {
+    // KEY-04: an account without tokens would look like a failure
     let world = World::new().await;
     let secret = world.aws().secrets.create("not-yet-rotated", "{}");
     let unready = world.another_process(&[("SIGNING_KEYS_SECRET", &secret)]);
@@ -141,8 +142,8 @@ async fn without_keys_nobody_is_registered() {
 }
 
 #[tokio::test]
-async fn without_a_name_for_the_issuer_nobody_is_registered() {
-    // REG-01: 500 for an account that was opened would be a lie.
+async fn a_registration_without_an_issuer_is_500_and_stores_nothing() {
+    // REG-01: a 500 must not leave an account
     let world = World::new().await;
     let mut ada = posted(REGISTER, &json!({"email": "ada@example.com", "password": PASSWORD}));
     ada.domain_name = "";
@@ -151,8 +152,8 @@ async fn without_a_name_for_the_issuer_nobody_is_registered() {
 }
 
 #[tokio::test]
-async fn a_store_that_never_answers_is_answered_for_in_time() {
-    // DDB-02, in real seconds: the one test of its kind.
+async fn a_hanging_store_is_answered_with_503_before_the_deadline() {
+    // DDB-02: the only test that waits in real seconds
     const SECONDS: u64 = 3;
     let world = World::new().await;
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::Hang, usize::MAX);

@@ -1,4 +1,4 @@
-//! Keys that are in wrong hands, and the operator who withdraws them.
+//! Keys that have leaked, and the operator who withdraws them.
 
 use std::pin::pin;
 
@@ -13,29 +13,32 @@ use tests::{event, functions};
 use super::{DAY, HOUR, MINUTE, STEPS};
 use super::{assert_good, current, kid, logged_in, published, refreshed, step};
 
-/// For how long verifiers and issuers may not know it.
+/// How long issuers and verifiers may use cached keys.
 const CACHED: SignedDuration = SignedDuration::from_mins(5);
 
+/// Invokes the rotation function as an operator does.
 async fn invoked(world: &World, payload: Value) -> Result<Value, Error> {
     functions::invoke(&world.system().app, "rotate-keys", event::invocation(payload, 30)).await
 }
 
+/// Withdraws keys. Returns the ids of the keys that are left.
 pub(super) async fn withdraw(world: &World, keys: &[&str]) -> Value {
     invoked(world, json!({"withdraw": keys})).await.unwrap()
 }
 
-/// The names of the keys of one kind in the secret, the youngest last.
+/// Returns the ids of the keys of one kind in the secret, the newest last.
 fn kept(world: &World, kind: &str) -> Vec<String> {
     let secret: Value = serde_json::from_str(&current(world)).unwrap();
     secret[kind].as_array().unwrap().iter().map(|key| key["id"].as_str().unwrap().to_owned()).collect()
 }
 
+/// Returns the status that an actor's access token gets.
 async fn me(world: &World, actor: &Actor) -> u16 {
     world.me(actor).await.status
 }
 
 #[tokio::test]
-async fn what_a_withdrawn_key_signed_is_refused_and_a_new_one_signs_at_once() {
+async fn tokens_of_a_withdrawn_key_are_refused_and_a_new_key_signs_at_once() {
     // KEY-05
     for algorithm in ["ES256", "RS256"] {
         let world = World::with(&[("SIGNING_ALGORITHM", algorithm)]).await;
@@ -51,13 +54,13 @@ async fn what_a_withdrawn_key_signed_is_refused_and_a_new_one_signs_at_once() {
         assert_eq!(published(&world).await, kept(&world, "accessKeys"));
         let ada = refreshed(&world, &ada).await;
         assert_eq!([kid(&ada.access_token)], kept(&world, "accessKeys")[..]);
-        assert_good(&world, &ada, "by the new key").await;
-        assert_good(&world, &logged_in(&world).await, "by the new key").await;
+        assert_good(&world, &ada, "signed by the new key").await;
+        assert_good(&world, &logged_in(&world).await, "signed by the new key").await;
     }
 }
 
 #[tokio::test]
-async fn a_verifier_that_has_not_heard_of_the_new_key_asks_for_it() {
+async fn a_token_of_an_unknown_key_makes_the_verifier_read_the_keys_again() {
     // TOK-04, KEY-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -69,29 +72,29 @@ async fn a_verifier_that_has_not_heard_of_the_new_key_asks_for_it() {
     let answer = world.send_to(&issuer, refresh).await;
     let new = Actor { access_token: answer.text("accessToken"), ..ada.clone() };
     assert_eq!(me(&world, &new).await, 200);
-    assert_eq!(me(&world, &ada).await, 401, "and so it has heard of the withdrawal");
+    assert_eq!(me(&world, &ada).await, 401, "and it knows about the withdrawal now");
 }
 
 #[tokio::test]
-async fn a_withdrawn_refresh_key_ends_what_it_authenticated() {
+async fn refresh_tokens_of_a_withdrawn_key_are_refused() {
     // KEY-05, KEY-06
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     let signing = kept(&world, "accessKeys");
     let leaked = kept(&world, "refreshKeys");
     withdraw(&world, &[&leaked[0]]).await;
-    assert_eq!(kept(&world, "accessKeys"), signing, "another purpose, another key");
+    assert_eq!(kept(&world, "accessKeys"), signing, "keys of another purpose stay");
     assert_eq!(kept(&world, "refreshKeys").len(), 1);
     world.pass(CACHED);
     world.aws().clear_calls();
     assert_eq!(world.refresh(&ada.refresh_token).await.verdict(), (401, "Invalid token".to_owned()));
-    assert!(world.store_calls().is_empty(), "as any forged one");
-    assert_eq!(me(&world, &ada).await, 200, "the access token has its own end");
+    assert!(world.store_calls().is_empty(), "like a forged token");
+    assert_eq!(me(&world, &ada).await, 200, "the access token stays valid");
     refreshed(&world, &logged_in(&world).await).await;
 }
 
 #[tokio::test]
-async fn all_keys_may_be_withdrawn_together() {
+async fn all_keys_can_be_withdrawn_together() {
     // KEY-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -104,33 +107,33 @@ async fn all_keys_may_be_withdrawn_together() {
     assert!(all.iter().all(|id| !left.to_string().contains(id.as_str())));
     world.pass(CACHED);
     assert_eq!((me(&world, &ada).await, world.refresh(&ada.refresh_token).await.status), (401, 401));
-    assert_good(&world, &refreshed(&world, &logged_in(&world).await).await, "with new keys").await;
+    assert_good(&world, &refreshed(&world, &logged_in(&world).await).await, "signed by new keys").await;
 }
 
 #[tokio::test]
-async fn a_new_key_is_made_only_where_none_goes_on_signing() {
-    // KEY-05: it is one that verifiers may not know yet
+async fn a_withdrawal_creates_a_key_only_when_none_would_sign() {
+    // KEY-05: verifiers do not know a new key yet
     let world = World::new().await;
     world.registered("ada@example.com").await;
     world.rotate_keys().await;
     world.pass(3 * HOUR);
     let keys = kept(&world, "accessKeys");
     withdraw(&world, &[&keys[0]]).await;
-    assert_eq!(kept(&world, "accessKeys"), keys[1..], "the retiring one: the other signs on");
+    assert_eq!(kept(&world, "accessKeys"), keys[1..], "the retiring key is withdrawn, and the other one keeps signing");
 
     world.rotate_keys().await;
     let announced = kept(&world, "accessKeys").pop().unwrap();
     withdraw(&world, &[&announced]).await;
     let keys = kept(&world, "accessKeys");
-    assert_eq!(keys.len(), 2, "the announced one: the one that signs was to retire for it");
+    assert_eq!(keys.len(), 2, "the announced key is withdrawn, and the signing key was going to retire for it");
     for _ in 0..4 {
         world.pass(HOUR);
-        assert_good(&world, &logged_in(&world).await, "without a gap").await;
+        assert_good(&world, &logged_in(&world).await, "at every hour").await;
     }
 }
 
 #[tokio::test]
-async fn a_withdrawal_may_be_done_again() {
+async fn a_withdrawal_can_be_repeated() {
     // KEY-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -142,11 +145,11 @@ async fn a_withdrawal_may_be_done_again() {
     }
     world.pass(30 * DAY);
     world.rotate_keys().await;
-    assert_eq!(published(&world).await.len(), 2, "and rotations go on");
+    assert_eq!(published(&world).await.len(), 2, "rotations still work");
 }
 
 #[tokio::test]
-async fn a_withdrawal_that_broke_off_anywhere_is_made_good_by_the_same_again() {
+async fn a_withdrawal_that_fails_at_any_call_completes_when_repeated() {
     // KEY-05, DDB-03
     let calls = [
         (Service::Secrets, "GetSecretValue", 5),
@@ -179,7 +182,7 @@ async fn a_withdrawal_that_broke_off_anywhere_is_made_good_by_the_same_again() {
     }
 }
 
-/// The first rotation may find a version that broke off, and gives it up.
+/// Rotates the keys. If a first rotation fails because it finds an interrupted version, a second one succeeds.
 async fn rotate_at_last(world: &World) {
     if world.system().rotate_keys().await.is_err() {
         world.rotate_keys().await;
@@ -187,7 +190,7 @@ async fn rotate_at_last(world: &World) {
 }
 
 #[tokio::test]
-async fn a_rotation_under_way_does_not_bring_a_withdrawn_key_back() {
+async fn a_rotation_in_progress_does_not_restore_a_withdrawn_key() {
     // KEY-05
     for done in 0..=4 {
         for relabelled in [false, true] {
@@ -200,7 +203,7 @@ async fn a_rotation_under_way_does_not_bring_a_withdrawn_key_back() {
             }
             withdraw(&world, &[&leaked]).await;
             if relabelled && (1..4).contains(&done) {
-                relabel(&world, &token).await; // as a step does that was under way at the same time
+                relabel(&world, &token).await; // as a step that runs at the same time does
             }
             for name in &STEPS[done..] {
                 let result = step(&world, name, &token).await;
@@ -209,16 +212,16 @@ async fn a_rotation_under_way_does_not_bring_a_withdrawn_key_back() {
             world.pass(CACHED);
             assert!(!published(&world).await.contains(&leaked), "{done} steps");
             assert!(!kept(&world, "accessKeys").contains(&leaked), "{done} steps");
-            assert_good(&world, &logged_in(&world).await, "by the new key").await;
+            assert_good(&world, &logged_in(&world).await, "signed by the new key").await;
             rotate_at_last(&world).await;
             world.pass(3 * HOUR);
-            assert_good(&world, &logged_in(&world).await, "and rotations go on").await;
+            assert_good(&world, &logged_in(&world).await, "rotations still work").await;
         }
     }
 }
 
 #[tokio::test]
-async fn a_withdrawal_in_the_midst_of_any_step_of_a_rotation_holds() {
+async fn a_withdrawal_during_any_step_of_a_rotation_holds() {
     // KEY-05
     for place in 0..4 {
         for calls in 1..8 {
@@ -238,7 +241,7 @@ async fn a_withdrawal_in_the_midst_of_any_step_of_a_rotation_holds() {
             let is_done = tokio::select! { biased; _ = &mut late => true, () = arrived => false };
             withdraw(&world, &[&leaked]).await;
             if !is_done {
-                drop(late.await); // it may fail: the next rotation begins anew
+                drop(late.await); // it may fail, because the next rotation starts anew
             }
             for name in &STEPS[place + 1..] {
                 drop(step(&world, name, &token).await);
@@ -254,7 +257,7 @@ async fn a_withdrawal_in_the_midst_of_any_step_of_a_rotation_holds() {
     }
 }
 
-/// Puts the label of the version that a rotation is making on this one again.
+/// Moves the label of a rotation's pending version back to this version.
 async fn relabel(world: &World, version: &str) {
     let app = &world.system().app;
     let http = aws_smithy_http_client::Builder::new().build_http();
@@ -268,7 +271,7 @@ async fn relabel(world: &World, version: &str) {
 }
 
 #[tokio::test]
-async fn a_restored_table_gets_the_keys_of_the_secret_again() {
+async fn an_empty_withdrawal_publishes_the_keys_again_after_the_table_was_restored() {
     // KEY-05
     let world = World::new().await;
     world.registered("ada@example.com").await;
@@ -276,15 +279,15 @@ async fn a_restored_table_gets_the_keys_of_the_secret_again() {
     world.rotate_keys().await;
     world.pass(3 * HOUR);
     world.tamper("PublicKeys", before, &json!({}));
-    assert_eq!(published(&world).await, kept(&world, "accessKeys")[..1], "the old one alone");
+    assert_eq!(published(&world).await, kept(&world, "accessKeys")[..1], "only the old key");
     withdraw(&world, &[]).await;
     world.pass(CACHED);
     assert_eq!(published(&world).await, kept(&world, "accessKeys")[1..]);
-    assert_good(&world, &logged_in(&world).await, "after it").await;
+    assert_good(&world, &logged_in(&world).await, "after the withdrawal").await;
 }
 
 #[tokio::test]
-async fn what_is_no_withdrawal_changes_nothing() {
+async fn a_malformed_withdrawal_is_refused_and_changes_nothing() {
     // KEY-05
     let world = World::new().await;
     let (before, id) = (current(&world), kept(&world, "accessKeys").remove(0));

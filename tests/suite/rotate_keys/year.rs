@@ -1,4 +1,5 @@
-//! A year of rotations before verifiers of every patience: broken off, of two algorithms, and with a key that leaks.
+//! A year of rotations, seen by verifiers with caches of different ages. Rotations are interrupted, the algorithm
+//! changes, and a key leaks.
 
 use std::collections::HashSet;
 
@@ -17,24 +18,26 @@ use super::withdrawals::withdraw;
 use super::{DAY, HOUR, MINUTE, STEPS, kid, logged_in, published, refreshed, step_of};
 use crate::support::{claims, key_set};
 
-/// How long caches on the way keep a key set: the one of the function, and what `max-age` allows.
+/// How long caches between function and verifier keep a key set: the function's own, and HTTP caches by `max-age`.
 const ON_THE_WAY: SignedDuration = SignedDuration::from_mins(10);
 const TICK: SignedDuration = SignedDuration::from_mins(13);
 
-/// Somebody else's verifier, which keeps the key set so long and asks for nothing before, known or unknown.
+/// A verifier of another service. It keeps the key set for this long and does not read it earlier, even for an
+/// unknown key.
 struct Verifier {
     keeps: SignedDuration,
     fetched_at: Timestamp,
     keys: JwkSet,
 }
 
-/// A cache between the verifiers and the function.
+/// An HTTP cache between the verifiers and the function.
 struct Edge {
     fetched_at: Timestamp,
     body: String,
 }
 
 impl Edge {
+    /// Reads the key set, from the cache if it is less than five minutes old.
     async fn get(&mut self, world: &World) -> JwkSet {
         if world.now() >= self.fetched_at + 5 * MINUTE {
             self.body = world.jwks().await.body;
@@ -45,6 +48,7 @@ impl Edge {
 }
 
 impl Verifier {
+    /// Reads the key set again if the cached one is too old.
     async fn look(&mut self, world: &World, edge: &mut Edge) {
         if world.now() >= self.fetched_at + self.keeps {
             self.keys = edge.get(world).await;
@@ -52,12 +56,13 @@ impl Verifier {
         }
     }
 
+    /// Returns whether this verifier accepts a token.
     fn accepts(&self, token: &str) -> bool {
         let header = jsonwebtoken::decode_header(token).unwrap();
         let Some(key) = self.keys.find(&header.kid.unwrap()) else { return false };
         let mut validation = Validation::new(header.alg);
         validation.set_audience(&["latchkey"]);
-        validation.validate_exp = false; // by the machine's clock; the test keeps living tokens alone
+        validation.validate_exp = false; // the library uses the machine's clock; the test keeps only tokens that have not expired
         jsonwebtoken::decode::<serde_json::Value>(token, &DecodingKey::from_jwk(key).unwrap(), &validation).is_ok()
     }
 }
@@ -71,7 +76,7 @@ struct Leak {
 }
 
 impl Leak {
-    /// What the thief makes of it.
+    /// Returns an access token that the thief signs with the leaked key.
     fn forged(&self, world: &World, actor: &Actor) -> String {
         let issuer = format!("https://{DOMAIN}");
         let parties = Parties { issuer: &issuer, audience: "latchkey" };
@@ -83,20 +88,20 @@ impl Leak {
     }
 }
 
-/// Everything that is there for the whole year.
+/// The state of the whole year.
 struct Year {
     world: World,
     ada: Actor,
     edge: Edge,
     verifiers: Vec<Verifier>,
-    /// Tokens and when they were issued.
+    /// Tokens that have not expired, and when they were issued.
     tokens: Vec<(String, Timestamp)>,
     signers: HashSet<String>,
     leak: Option<Leak>,
 }
 
 impl Year {
-    /// Time passes; the client refreshes; every verifier looks at every token that is still good.
+    /// Lets time pass, refreshes the client's tokens, and has every verifier judge every token.
     async fn tick(&mut self, time: SignedDuration) {
         self.world.pass(time);
         let now = self.world.now();
@@ -120,17 +125,21 @@ impl Year {
         }
     }
 
-    /// No valid token is refused, and no withdrawn key's is accepted, but for the time for which its verifier may not know.
+    /// Asserts that valid tokens are accepted and tokens of the withdrawn key refused. For `unaware_for` after the
+    /// withdrawal either is allowed.
     fn judge(&self, token: &str, accepted: bool, unaware_for: SignedDuration) {
         let now = self.world.now();
         let kid = kid(token);
         match &self.leak {
             Some(leak) if now < leak.withdrawn_at + unaware_for && [&leak.kid, &leak.replaced_by].contains(&&kid) => {}
-            Some(leak) if leak.kid == kid => assert!(!accepted, "{now}: by the withdrawn key, {unaware_for:?}"),
+            Some(leak) if leak.kid == kid => {
+                assert!(!accepted, "{now}: a token of the withdrawn key is accepted, {unaware_for:?}")
+            }
             _ => assert!(accepted, "{now}: a good token is refused, {unaware_for:?}"),
         }
     }
 
+    /// Lets time pass in ticks.
     async fn ticks(&mut self, time: SignedDuration, tick: SignedDuration) {
         let end = self.world.now() + time;
         while self.world.now() < end {
@@ -138,7 +147,7 @@ impl Year {
         }
     }
 
-    /// A rotation that breaks off after so many steps, and is begun again some time later, if need be once more.
+    /// Interrupts a rotation after this many steps, and starts it again later, at most twice.
     async fn rotate(&mut self, app: &App, steps: usize, later: SignedDuration) {
         for steps in [steps, 4, 4] {
             let now = self.world.now();
@@ -150,7 +159,7 @@ impl Year {
             let mut done = 0;
             for name in &STEPS[..steps] {
                 if step_of(app, name, &app.config.signing_keys_secret, &token).await.is_err() {
-                    break; // it lay too long; Secrets Manager begins anew
+                    break; // it was interrupted for too long; Secrets Manager starts anew
                 }
                 done += 1;
             }
@@ -159,10 +168,10 @@ impl Year {
             }
             self.ticks(later, TICK).await;
         }
-        panic!("the rotation never ends");
+        panic!("the rotation does not complete");
     }
 
-    /// The key that signs leaks. The operator's first attempt fails half way.
+    /// Withdraws the signing key, which has leaked. The operator's first attempt fails half way.
     async fn withdraw(&mut self) {
         let keys = key_set(&self.world);
         let kid = kid(&self.ada.access_token);
@@ -177,21 +186,22 @@ impl Year {
 }
 
 #[tokio::test]
-async fn in_a_year_no_valid_token_is_refused_and_no_withdrawn_key_is_accepted() {
+async fn in_a_year_of_rotations_no_valid_token_is_refused_and_no_withdrawn_key_is_accepted() {
     // KEY-03, KEY-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     let mut edge = Edge { fetched_at: Timestamp::UNIX_EPOCH, body: String::new() };
     let keys = edge.get(&world).await;
-    let patience = [5, 60, 120, 120, 120, 120, 120, 120, 120, 120];
+    let cache_minutes = [5, 60, 120, 120, 120, 120, 120, 120, 120, 120];
     let fetched_at = world.now();
-    let verifiers = patience.map(|minutes| Verifier { keeps: MINUTE * minutes, fetched_at, keys: keys.clone() }).into();
+    let verifiers =
+        cache_minutes.map(|minutes| Verifier { keeps: MINUTE * minutes, fetched_at, keys: keys.clone() }).into();
     let algorithms = ["ES256", "RS256"].map(|algorithm| world.another_process(&[("SIGNING_ALGORITHM", algorithm)]));
     let mut year = Year { world, ada, edge, verifiers, tokens: Vec::new(), signers: HashSet::new(), leak: None };
 
     for month in 1..=12_usize {
         year.world.pass(30 * DAY - 7 * HOUR);
-        year.ada = logged_in(&year.world).await; // a session ends after a week of silence
+        year.ada = logged_in(&year.world).await; // the session has expired
         for (place, verifier) in (0_i32..).zip(&mut year.verifiers) {
             verifier.keys = year.edge.get(&year.world).await;
             verifier.fetched_at = year.world.now() - MINUTE * (14 * place);
@@ -203,11 +213,12 @@ async fn in_a_year_no_valid_token_is_refused_and_no_withdrawn_key_is_accepted() 
         }
         let app = &algorithms[usize::from((5..8).contains(&month))];
         year.rotate(app, month % 5, if month % 2 == 0 { TICK } else { 91 * MINUTE }).await;
-        // The most patient looks when the caches on the way are old, and the new key signs before it looks again.
+        // The verifier with the oldest cache reads through stale HTTP caches, and the new key signs before it reads
+        // again.
         for (time, tick) in [(6, 2), (112, 13), (16, 2), (106, 13)] {
             year.ticks(MINUTE * time, MINUTE * tick).await;
         }
     }
-    assert_eq!(year.signers.len(), 14, "the first, twelve more, and one for the leaked");
-    assert!(published(&year.world).await.len() <= 2, "what has retired is gone");
+    assert_eq!(year.signers.len(), 14, "the first key, twelve new ones, and the replacement of the leaked one");
+    assert!(published(&year.world).await.len() <= 2, "retired keys are no longer published");
 }

@@ -1,4 +1,4 @@
-//! Asking again under the same `Idempotency-Key`.
+//! Repeated requests under the same `Idempotency-Key`.
 
 use std::collections::BTreeSet;
 
@@ -13,12 +13,13 @@ use tests::world::{Actor, World, authorized, request};
 use super::PATH;
 use crate::support::SDK_TRIES;
 
+/// Asks for a welcome mail under an `Idempotency-Key`.
 async fn asks_as(world: &World, actor: &Actor, key: &str) -> Answer {
     world.send(authorized(request("POST", PATH), Some(&actor.bearer())).under_key(key)).await
 }
 
 #[tokio::test]
-async fn asking_again_is_answered_again_and_sends_nothing_more() {
+async fn a_repeated_request_gets_the_same_answer_and_sends_no_second_mail() {
     // REG-06
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -29,13 +30,13 @@ async fn asking_again_is_answered_again_and_sends_nothing_more() {
     }
     world.deliver_mail().await;
     assert_eq!((world.mail_rows().len(), world.mails().len()), (2, 2));
-    assert_eq!(asks_as(&world, &ada, "a").await.status, 202, "and when it is sent");
+    assert_eq!(asks_as(&world, &ada, "a").await.status, 202, "also after the mail was sent");
     assert_eq!((world.mails().len(), world.aws().sqs.counts(MAIL_QUEUE)), (2, Counts::default()));
     assert!(world.mail_rows().iter().all(|row| row.state == MailState::Sent));
 }
 
 #[tokio::test]
-async fn another_key_and_another_user_are_other_requests() {
+async fn another_key_or_another_user_is_another_request() {
     // REG-06
     let world = World::new().await;
     let (ada, bob) = (world.registered("ada@example.com").await, world.registered("bob@example.com").await);
@@ -44,11 +45,11 @@ async fn another_key_and_another_user_are_other_requests() {
     }
     world.deliver_mail().await;
     let ids: BTreeSet<_> = world.mail_rows().into_iter().map(|row| row.sk).collect();
-    assert_eq!((ids.len(), world.mails().len()), (5, 5), "no id tells that two users chose one key");
+    assert_eq!((ids.len(), world.mails().len()), (5, 5), "the ids do not show that two users chose one key");
 }
 
 #[tokio::test]
-async fn many_at_once_under_one_key_are_one() {
+async fn twenty_concurrent_requests_under_one_key_send_one_mail() {
     // REG-06, DDB-03
     let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "1")]).await;
     let ada = world.registered("ada@example.com").await;
@@ -59,7 +60,7 @@ async fn many_at_once_under_one_key_are_one() {
 }
 
 #[tokio::test]
-async fn at_the_limit_what_was_granted_is_granted_again_and_nothing_else() {
+async fn at_the_limit_a_repeated_request_is_202_and_a_new_one_429() {
     // REG-06, LIM-06
     let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "2")]).await;
     let ada = world.registered("ada@example.com").await;
@@ -74,8 +75,8 @@ async fn at_the_limit_what_was_granted_is_granted_again_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn at_the_limit_a_mail_that_is_being_changed_is_waited_for() {
-    // REG-06, REG-02: while its row is in the way, nobody knows whether the request came before
+async fn at_the_limit_a_repeated_request_waits_for_a_conflicting_write() {
+    // REG-06, REG-02: during the conflict the condition that recognizes the repeat is not known
     let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "1")]).await;
     let ada = world.registered("ada@example.com").await;
     assert_eq!(asks_as(&world, &ada, "a").await.status, 202);
@@ -86,7 +87,7 @@ async fn at_the_limit_a_mail_that_is_being_changed_is_waited_for() {
 }
 
 #[tokio::test]
-async fn who_never_got_an_answer_asks_again_and_gets_one_mail() {
+async fn a_retry_after_a_lost_answer_sends_one_mail() {
     // REG-06, OUT-01
     for fault in [Fault::AppliedButLost, Fault::Reset] {
         let world = World::new().await;
@@ -100,7 +101,7 @@ async fn who_never_got_an_answer_asks_again_and_gets_one_mail() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_refused_by_its_name() {
+async fn an_invalid_key_is_400_and_named() {
     // REG-06, INP-06
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
