@@ -84,6 +84,6 @@ fn made(world: &World) -> String {
     for call in world.aws().calls() {
         *counts.entry(call.operation).or_insert(0) += 1;
     }
-    let told = |(operation, count): (String, i32)| if count == 1 { operation } else { format!("{count} {operation}") };
-    counts.into_iter().map(told).collect::<Vec<_>>().join(", ")
+    let text = |(operation, count): (String, i32)| if count == 1 { operation } else { format!("{count} {operation}") };
+    counts.into_iter().map(text).collect::<Vec<_>>().join(", ")
 }

@@ -58,10 +58,10 @@ async fn each_world_reads_only_its_own_log() {
         tokio::spawn(async move {
             let world = World::new().await;
             let requests = (0..=number).map(|_| world.login("ada@example.com", "not her password"));
-            let told = join_all(requests).await.iter().map(|answer| answer.text("instance")).collect::<Vec<_>>();
+            let answered = join_all(requests).await.iter().map(|answer| answer.text("instance")).collect::<Vec<_>>();
             let log = world.log();
             let logged = log.iter().map(|line| format!("urn:request:{}", line["request_id"].as_str().unwrap()));
-            assert_eq!(logged.collect::<HashSet<_>>(), told.into_iter().collect());
+            assert_eq!(logged.collect::<HashSet<_>>(), answered.into_iter().collect());
             assert!(log.len() > number);
         })
     });

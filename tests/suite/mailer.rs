@@ -48,7 +48,7 @@ async fn subject_and_service_name_come_from_the_settings() {
     let mail = &world.mails()[0];
     assert_eq!(mail.subject, "Grüezi & willkommen");
     assert_eq!(mail.text.as_deref().map(str::trim), Some("Hello, welcome to Tom & Sons!"));
-    let html = mail.html.as_deref().unwrap_or_default();
+    let html = mail.html.as_deref().expect("HTML");
     assert!(html.contains("<title>Grüezi &#38; willkommen</title>"), "{html}");
     assert!(html.contains(">Hello, welcome to Tom &#38; Sons!<"), "{html}");
 }
@@ -68,7 +68,7 @@ async fn a_name_is_plain_in_the_text_and_escaped_in_the_html() {
     let mail = greeting_of("Ada \"&\" 'Byron'").await;
     assert_eq!(mail.subject, "Welcome!");
     assert_eq!(mail.text.as_deref().map(str::trim), Some("Hello Ada \"&\" 'Byron', welcome to our platform!"));
-    let html = mail.html.as_deref().unwrap_or_default();
+    let html = mail.html.as_deref().expect("HTML");
     assert!(html.contains(">Hello Ada &#34;&#38;&#34; &#39;Byron&#39;, welcome to our platform!<"), "{html}");
 }
 
@@ -77,7 +77,7 @@ async fn a_name_that_mail_programs_turn_into_a_link_is_left_out() {
     // INP-03: an attacker who registers a stranger's address cannot mail a link to it
     let mail = greeting_of("You won! Go to evil.example/win").await;
     assert_eq!(mail.text.as_deref().map(str::trim), Some("Hello, welcome to our platform!"));
-    assert!(!mail.html.as_deref().unwrap_or_default().contains("evil"), "{mail:?}");
+    assert!(!mail.html.as_deref().expect("HTML").contains("evil"), "{mail:?}");
 }
 
 #[tokio::test]

@@ -78,8 +78,8 @@ proptest! {
         // PWD-05
         let (Ok(email), Ok(password)) = (Email::parse(&email), NewPassword::parse(&text, 1)) else { return Ok(()) };
         let context = PersonalWords::new(&email, Name::parse(&name).ok().as_ref(), "our platform");
-        let told = password.refuse_if_guessable(&context);
-        prop_assert!(told.is_ok() || told.is_err_and(|rejected| rejected.message.starts_with("Password is too easy to guess. ")));
+        let verdict = password.refuse_if_guessable(&context);
+        prop_assert!(verdict.is_ok() || verdict.is_err_and(|rejected| rejected.message.starts_with("Password is too easy to guess. ")));
     }
 
     #[test]

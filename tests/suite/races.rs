@@ -124,7 +124,7 @@ async fn a_retry_concurrent_with_the_next_refresh_is_not_reuse() {
 }
 
 #[tokio::test]
-async fn concurrent_logouts_and_refreshes_end_the_session_and_accuse_nobody() {
+async fn concurrent_logouts_and_refreshes_end_the_session_without_a_mail_about_reuse() {
     // REF-02, REF-08
     for offset in 0..4 {
         let world = World::new().await;

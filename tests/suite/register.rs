@@ -16,7 +16,7 @@ use tests::world::{Actor, PASSWORD, World, posted};
 const REGISTER: &str = "/api/auth/register";
 
 /// Asserts that the tables hold one account with one session and one mail.
-fn assert_one_account_is_there(world: &World) {
+fn assert_one_account_is_stored(world: &World) {
     let rows = [world.users().len(), world.sessions().len(), world.mail_rows().len()];
     assert_eq!((world.credentials().len(), rows), (1, [1, 1, 1]));
 }
@@ -41,7 +41,7 @@ async fn a_new_account_is_a_credential_a_profile_a_session_and_a_mail() {
     // REG-01, OUT-01
     let world = World::new().await;
     let ada = Actor::signed_in("Ada@Example.com", &world.register("Ada@Example.com").await, 201);
-    assert_one_account_is_there(&world);
+    assert_one_account_is_stored(&world);
     let partition = format!("USER#{}", ada.id());
     let (session, mail) = (world.only_session(), world.only_mail());
     assert_eq!([world.user(&ada).pk, session.pk, mail.pk], [(); 3].map(|()| partition.clone()));
@@ -107,7 +107,7 @@ async fn every_spelling_of_an_address_is_the_same_account() {
         let answer = world.register(spelling).await;
         assert_eq!(answer.verdict(), (409, "User already exists".to_owned()), "{spelling}");
     }
-    assert_one_account_is_there(&world);
+    assert_one_account_is_stored(&world);
     for other in ["ada@bucher.example", "a.da@bücher.example", "ada+1@bücher.example"] {
         world.registered(other).await;
     }

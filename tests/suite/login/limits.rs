@@ -43,7 +43,7 @@ async fn of_two_hundred_concurrent_wrong_logins_ten_are_hashed() {
 }
 
 #[tokio::test]
-async fn ten_failed_logins_of_an_account_block_its_network_for_15_minutes_and_nobody_else() {
+async fn ten_failed_logins_of_an_account_block_its_network_for_15_minutes_and_no_other() {
     // LIM-02, LIM-04
     let world = World::with(&[("FAILED_LOGINS_BEFORE_DELAY", "100")]).await;
     world.registered("ada@example.com").await;
@@ -286,7 +286,7 @@ async fn every_allowed_login_is_hashed_once_and_logged_without_an_address() {
     let ada = world.registered("ada@example.com").await;
     world.registered("broken@example.com").await;
     world.tamper_with_credential("broken@example.com", &json!({"hash": {"S": "$2b$10$broken"}}));
-    for (email, password, expected, told) in [
+    for (email, password, expected, event) in [
         ("unknown@example.com", PASSWORD, 401, "authn_login_fail"),
         ("ada@example.com", WRONG, 401, "authn_login_fail"),
         ("broken@example.com", PASSWORD, 401, "authn_login_fail"),
@@ -296,13 +296,13 @@ async fn every_allowed_login_is_hashed_once_and_logged_without_an_address() {
         assert_eq!(world.login(email, password).await.status, expected);
         let log = world.log().split_off(before);
         let of = |event: &str| -> Vec<Value> { log.iter().filter(|line| line["event"] == event).cloned().collect() };
-        let (hashed, told) = (of("password_hashed"), of(told));
-        assert_eq!((hashed.len(), told.len()), (1, 1), "{log:?}");
+        let (hashed, logged) = (of("password_hashed"), of(event));
+        assert_eq!((hashed.len(), logged.len()), (1, 1), "{log:?}");
         assert!(hashed[0]["HashMilliseconds"].as_f64().is_some_and(|time| time > 0.0));
         if expected == 200 {
-            assert_eq!(told[0]["user"], ada.id());
+            assert_eq!(logged[0]["user"], ada.id());
         } else {
-            assert_eq!(told[0]["pseudonym"].as_str().map(str::len), Some(64));
+            assert_eq!(logged[0]["pseudonym"].as_str().map(str::len), Some(64));
         }
         assert!(!json!(log).to_string().contains("example.com"), "{log:?}");
     }

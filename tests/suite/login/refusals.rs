@@ -40,8 +40,8 @@ async fn every_refused_login_has_the_same_answer_and_the_same_calls() {
     }
     world.disable(&world.registered("disabled@example.com").await).await;
     world.tamper_with_credential("broken@example.com", &json!({"hash": {"S": "$2b$10$broken"}}));
-    let nobody = json!({"userId": {"S": "01a00000-0000-7000-8000-000000000000"}});
-    world.tamper_with_credential("gone@example.com", &nobody);
+    let unknown_user = json!({"userId": {"S": "01a00000-0000-7000-8000-000000000000"}});
+    world.tamper_with_credential("gone@example.com", &unknown_user);
 
     let unknown = refused(&world, "unknown@example.com", PASSWORD).await;
     let counts = ["DynamoDb UpdateItem"; 3];

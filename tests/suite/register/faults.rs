@@ -9,7 +9,7 @@ use tests::system::MAIL_QUEUE;
 use tests::world::{PASSWORD, World, answered, posted};
 use tests::{event, functions};
 
-use super::{REGISTER, assert_one_account_is_there};
+use super::{REGISTER, assert_one_account_is_stored};
 
 /// Returns the rows of `Accounts` without the counters, which every attempt writes.
 pub(super) fn uncounted(world: &World) -> Vec<Value> {
@@ -19,7 +19,7 @@ pub(super) fn uncounted(world: &World) -> Vec<Value> {
 }
 
 /// Asserts that nothing is left of a registration but its counters.
-pub(super) fn assert_nobody_is_there(world: &World) {
+pub(super) fn assert_nothing_is_stored(world: &World) {
     assert_eq!(world.items("Credentials"), [] as [Value; 0]);
     assert_eq!(uncounted(world), [] as [Value; 0]);
     assert_eq!(world.aws().sqs.bodies(MAIL_QUEUE), [] as [String; 0]);
@@ -33,7 +33,7 @@ async fn a_store_failure_is_503_and_leaves_nothing_behind() {
     let answer = world.register("ada@example.com").await;
     assert_eq!(answer.verdict(), (503, "Service unavailable".to_owned()));
     assert_eq!(answer.headers[RETRY_AFTER], "1");
-    assert_nobody_is_there(&world);
+    assert_nothing_is_stored(&world);
     world.registered("ada@example.com").await;
 }
 
@@ -45,7 +45,7 @@ async fn a_transaction_conflict_is_retried() {
         world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::cancelled(&[code, "None", "None", code]), 3);
         world.registered("ada@example.com").await;
         assert_eq!(world.calls("TransactWriteItems"), 4, "{code}");
-        assert_one_account_is_there(&world);
+        assert_one_account_is_stored(&world);
     }
 }
 
@@ -59,7 +59,7 @@ async fn a_lasting_conflict_is_503_and_never_a_taken_address() {
     assert_eq!(answer.verdict(), (503, "Service unavailable".to_owned()));
     assert_eq!(answer.headers[RETRY_AFTER], "1");
     assert!(world.calls("TransactWriteItems") > 3, "it is retried");
-    assert_nobody_is_there(&world);
+    assert_nothing_is_stored(&world);
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn only_the_credentials_condition_means_that_the_address_is_taken() {
         world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::cancelled(&codes), 1);
         assert_eq!(world.register("ada@example.com").await.status, status, "{codes:?}");
     }
-    assert_nobody_is_there(&world);
+    assert_nothing_is_stored(&world);
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn a_commit_whose_answer_is_lost_is_a_success() {
         world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, lost);
         world.registered("ada@example.com").await;
         assert_eq!(world.calls("TransactWriteItems"), lost + 1);
-        assert_one_account_is_there(&world);
+        assert_one_account_is_stored(&world);
         assert_eq!(world.mails().len(), 1);
     }
 }
@@ -100,7 +100,7 @@ async fn an_account_whose_commit_answers_are_all_lost_exists() {
     let world = World::new().await;
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 3);
     assert_eq!(world.register("ada@example.com").await.status, 503);
-    assert_one_account_is_there(&world);
+    assert_one_account_is_stored(&world);
 
     assert_eq!(world.register("ada@example.com").await.verdict(), (409, "User already exists".to_owned()));
     assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200);
@@ -133,11 +133,11 @@ async fn a_registration_without_readable_keys_is_503_and_stores_nothing() {
     let ada = posted(REGISTER, &json!({"email": "ada@example.com", "password": PASSWORD}));
     let answer = world.send_to(&unready, ada).await;
     assert_eq!(answer.verdict(), (503, "Service unavailable".to_owned()));
-    assert_nobody_is_there(&world);
+    assert_nothing_is_stored(&world);
 
     world.aws().fail(Service::Secrets, "GetSecretValue", Fault::down(), 3);
     assert_eq!(world.register("ada@example.com").await.status, 503);
-    assert_nobody_is_there(&world);
+    assert_nothing_is_stored(&world);
     world.registered("ada@example.com").await;
 }
 
@@ -148,7 +148,7 @@ async fn a_registration_without_an_issuer_is_500_and_stores_nothing() {
     let mut ada = posted(REGISTER, &json!({"email": "ada@example.com", "password": PASSWORD}));
     ada.domain_name = "";
     assert_eq!(world.send(ada).await.verdict(), (500, "Internal server error".to_owned()));
-    assert_nobody_is_there(&world);
+    assert_nothing_is_stored(&world);
 }
 
 #[tokio::test]
@@ -165,5 +165,5 @@ async fn a_hanging_store_is_answered_with_503_before_the_deadline() {
     let answer = answered(&answer.unwrap());
     assert_eq!(answer.verdict(), (503, "Service unavailable".to_owned()));
     assert_eq!(answer.headers[RETRY_AFTER], "1");
-    assert_nobody_is_there(&world);
+    assert_nothing_is_stored(&world);
 }

@@ -12,7 +12,7 @@ use tests::system::Answer;
 use tests::world::{Actor, PASSWORD, World, posted};
 
 use super::REGISTER;
-use super::faults::assert_nobody_is_there;
+use super::faults::assert_nothing_is_stored;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -235,8 +235,8 @@ async fn a_repeat_whose_credential_belongs_to_another_user_is_422() {
     // REG-06
     let world = World::new().await;
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
-    let nobody = json!({"userId": {"S": "01a00000-0000-7000-8000-000000000000"}});
-    world.tamper_with_credential("ada@example.com", &nobody);
+    let unknown_user = json!({"userId": {"S": "01a00000-0000-7000-8000-000000000000"}});
+    world.tamper_with_credential("ada@example.com", &unknown_user);
     assert_eq!(register_under(&world, "a", &ada()).await.verdict(), reused());
     world.deliver_mail().await;
 }
@@ -277,5 +277,5 @@ async fn an_invalid_key_is_reported_beside_the_fields() {
     for key in ["", "schlüssel", &*"k".repeat(256)] {
         assert_eq!(register_under(&world, key, &ada()).await.status, 400, "{key}");
     }
-    assert_nobody_is_there(&world);
+    assert_nothing_is_stored(&world);
 }

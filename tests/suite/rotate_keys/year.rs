@@ -133,7 +133,7 @@ impl Year {
         match &self.leak {
             Some(leak) if now < leak.withdrawn_at + unaware_for && [&leak.kid, &leak.replaced_by].contains(&&kid) => {}
             Some(leak) if leak.kid == kid => {
-                assert!(!accepted, "{now}: a token of the withdrawn key is accepted, {unaware_for:?}")
+                assert!(!accepted, "{now}: a token of the withdrawn key is accepted, {unaware_for:?}");
             }
             _ => assert!(accepted, "{now}: a good token is refused, {unaware_for:?}"),
         }

@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 use tests::doubles::{Fault, Service};
 use tests::world::World;
 
-use super::super::assert_one_account_is_there;
-use super::super::faults::assert_nobody_is_there;
+use super::super::assert_one_account_is_stored;
+use super::super::faults::assert_nothing_is_stored;
 use super::{ada, register_under};
 use crate::support::SDK_TRIES;
 
@@ -30,7 +30,7 @@ async fn a_commit_that_the_sdk_repeats_is_not_a_replay() {
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 2);
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
     assert_eq!((world.calls("TransactWriteItems"), world.calls("Query")), (3, 0));
-    assert_one_account_is_there(&world);
+    assert_one_account_is_stored(&world);
     world.deliver_mail().await;
 }
 
@@ -73,7 +73,7 @@ async fn only_the_conditions_of_key_and_credential_decide() {
         world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::cancelled(&codes), 1);
         assert_eq!(register_under(&world, "a", &ada()).await.status, status, "{codes:?}");
     }
-    assert_nobody_is_there(&world);
+    assert_nothing_is_stored(&world);
 }
 
 #[tokio::test]
