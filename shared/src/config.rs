@@ -30,8 +30,10 @@ pub struct Config {
     pub mail_dead_letter_queue_url: String,
     /// `MAIL_CONFIGURATION_SET`: the SES configuration set that publishes what becomes of mails.
     pub mail_configuration_set: String,
-    /// `SIGNING_KEYS_SECRET`: name or ARN of the secret with the keys.
+    /// `SIGNING_KEYS_SECRET`: name or ARN of the secret with the keys of tokens.
     pub signing_keys_secret: String,
+    /// `ACCOUNT_KEYS_SECRET`: name or ARN of the secret with the keys of mailed codes, devices, limits and pseudonyms.
+    pub account_keys_secret: String,
     /// `SIGNING_ALGORITHM`: that of the keys still to be made.
     pub signing_algorithm: Algorithm,
     /// `ISSUER`: the `iss` of access tokens; where it is empty, `https://` and the API's domain name.
@@ -170,6 +172,7 @@ impl Config {
                 .required("MAIL_DEAD_LETTER_QUEUE_URL", "the URL of the mail queue's dead-letter queue")?,
             mail_configuration_set: env.required("MAIL_CONFIGURATION_SET", "the name of an SES configuration set")?,
             signing_keys_secret: env.required("SIGNING_KEYS_SECRET", "the ARN of the secret with the signing keys")?,
+            account_keys_secret: env.required("ACCOUNT_KEYS_SECRET", "the ARN of the secret with the account keys")?,
             signing_algorithm: env.parsed("SIGNING_ALGORITHM", "ES256 or RS256")?.unwrap_or(Algorithm::Es256),
             issuer: env.checked("ISSUER", "an https:// URL without a slash at its end, or nothing", is_issuer)?,
             audience: env.or("AUDIENCE", "latchkey"),

@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, RECOMMENDED_SALT_LEN, Version};
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
 use tokio::sync::Semaphore;
 
 use crate::clock::Stopwatch;
 use crate::domain::Password;
-use crate::error::ApiError;
 
 /// OWASP's first choice: 19 MiB, two passes, one lane. 32 bytes out.
 const PARAMS: Params = Params::DEFAULT;
@@ -32,7 +32,8 @@ const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$p5gG9zdQj7hEJ+NP7rpVgw$6BJv1y8BZp0xPD8yE3c7oXv6a8nFq2sTjK5uW0dLrMI";
 
 /// A password's hash, as the table has it: a PHC string.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "String")]
 pub struct StoredHash(SecretString);
 
 impl StoredHash {
@@ -51,6 +52,13 @@ impl StoredHash {
     }
 }
 
+/// For the table.
+impl Serialize for StoredHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
+    }
+}
+
 impl From<String> for StoredHash {
     fn from(text: String) -> Self {
         Self(text.into())
@@ -65,12 +73,6 @@ pub struct HashError(String);
 impl HashError {
     fn new(error: impl fmt::Display) -> Self {
         Self(error.to_string())
-    }
-}
-
-impl From<HashError> for ApiError {
-    fn from(error: HashError) -> Self {
-        Self::Internal(error.to_string())
     }
 }
 

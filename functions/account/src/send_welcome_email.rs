@@ -20,7 +20,7 @@ struct Body {
 /// for it.
 pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> {
     let now = app.clock.now();
-    let user = app.user(request, now).await?;
+    let user = web::authenticated_user(app, request, now).await?;
     if user.is_suppressed() {
         return Err(ApiError::EmailSuppressed);
     }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use shared::answers::rfc3339;
 use shared::app::App;
-use shared::domain::{Session, SessionId, Status};
+use shared::domain::{Session, SessionId};
 use shared::error::ApiError;
 use shared::http::{self as web, Request, Response};
 use shared::tokens::AccessClaims;
@@ -52,12 +52,9 @@ pub async fn end(app: &App, request: &Request) -> Result<Response, ApiError> {
 
 /// Returns the token's claims and its user's live sessions; 401 for a disabled user, 404 for an erased one.
 async fn live_sessions(app: &App, request: &Request, now: Timestamp) -> Result<(AccessClaims, Vec<Session>), ApiError> {
-    let claims = app.authenticate(request, now).await?;
+    let claims = web::authenticate(app, request, now).await?;
     let account = app.users.account(claims.user).await?;
-    let user = account.user.ok_or(ApiError::UserNotFound)?;
-    if user.status != Status::Active {
-        return Err(ApiError::InvalidToken("disabled user"));
-    }
+    let user = web::active(account.user)?;
     let live = account.sessions.into_iter().filter(|session| session.is_of(&user) && session.is_live(now));
     Ok((claims, live.collect()))
 }

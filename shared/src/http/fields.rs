@@ -6,7 +6,7 @@ use super::Request;
 use super::request::BodyError;
 use crate::domain::{Code, Rejected};
 use crate::error::{ApiError, Violation};
-use crate::json::{self, JsonError};
+use crate::json::{self, JsonError, Strict};
 
 /// The fields of a JSON body, taken one by one; what is wrong with them is collected and reported at once.
 ///
@@ -34,8 +34,8 @@ pub fn fields(request: &Request) -> Result<Fields, ApiError> {
         BodyError::NotBase64 => invalid_body(Code::InvalidJson, "The body is not valid base64"),
     })?;
     match json::from_slice(&body) {
-        Ok(Value::Object(object)) => Ok(Fields { object, violations: Vec::new() }),
-        Ok(other) => Err(invalid_body(Code::InvalidType, expected("object", &other))),
+        Ok(Strict(Value::Object(object))) => Ok(Fields { object, violations: Vec::new() }),
+        Ok(Strict(other)) => Err(invalid_body(Code::InvalidType, expected("object", &other))),
         Err(JsonError::Invalid) => Err(invalid_body(Code::InvalidJson, "The body is not valid JSON")),
         Err(JsonError::DuplicateKey) => Err(invalid_body(Code::DuplicateKey, "The body has the same key twice")),
     }

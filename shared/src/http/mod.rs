@@ -1,5 +1,6 @@
 //! From an API Gateway event to an answer: every function that speaks HTTP goes through [`respond`].
 
+mod authentication;
 mod fields;
 mod request;
 mod response;
@@ -19,6 +20,7 @@ use crate::clock::time_left;
 use crate::domain::{Code, Rejected};
 use crate::error::{ApiError, Violation};
 
+pub use authentication::{active, authenticate, authenticated_user, verify};
 pub use fields::{Fields, fields};
 pub use request::Request;
 pub use response::{Response, json, no_content};
