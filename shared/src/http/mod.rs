@@ -1,4 +1,4 @@
-//! From an API Gateway event to an answer: every function that speaks HTTP goes through [`respond`].
+//! Turns API Gateway events into responses. Every function with routes calls [`respond`].
 
 mod fields;
 mod request;
@@ -23,8 +23,10 @@ pub use fields::{Fields, fields};
 pub use request::Request;
 pub use response::{Response, json, no_content};
 
-/// Answers one event by `handle`. It always answers: an error, a panic and a store that hangs become a problem document,
-/// in time for API Gateway to pass it on, and are logged here and nowhere else.
+/// Calls `handle` for an event and returns its response.
+///
+/// It always returns a response, in time for API Gateway to pass it on. Errors, panics and timeouts become problem documents.
+/// Failures are logged here and nowhere else.
 pub async fn respond<H>(app: &App, event: LambdaEvent<Value>, handle: H) -> ApiGatewayV2httpResponse
 where
     H: AsyncFnOnce(&App, Request) -> Result<Response, ApiError>,
@@ -35,7 +37,7 @@ where
         Ok(request) => request.request_context.request_id.clone().unwrap_or(context.request_id),
         Err(_) => context.request_id,
     };
-    // Of the highest level, so that every line has its fields; two of them once they are known.
+    // An `error` span stays enabled at every log level, so all lines carry its fields.
     let span = tracing::error_span!("request", request_id, user = Empty, network = Empty);
     let result = match request {
         Ok(request) => {
@@ -61,7 +63,7 @@ fn unreadable() -> ApiError {
     ApiError::Invalid(vec![Violation { field: None, rejected }])
 }
 
-/// Named, where it has a name for it, by OWASP's Logging Vocabulary Cheat Sheet.
+/// Names the log events as OWASP's Logging Vocabulary Cheat Sheet does, where it has a name.
 fn log_failure(error: &ApiError, status: StatusCode) {
     let status = status.as_u16();
     match error {
