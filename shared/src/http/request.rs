@@ -215,41 +215,4 @@ fn is_json(content_type: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_goes_by_these_names() {
-        for yes in [
-            "application/json",
-            "Application/JSON; charset=UTF-8",
-            "application/json;charset=\"utf-8\"",
-            "application/ld+json",
-        ] {
-            assert!(is_json(yes), "{yes}");
-        }
-        for no in [
-            "",
-            "text/json",
-            "text/plain",
-            "application/x-www-form-urlencoded",
-            "application/json; charset=latin1",
-            "application/jsonp",
-        ] {
-            assert!(!is_json(no), "{no}");
-        }
-    }
-
-    #[test]
-    fn a_network_is_an_ipv4_address_or_an_ipv6_64() {
-        let request = |ip: &str| {
-            let mut event = ApiGatewayV2httpRequest::default();
-            event.request_context.http.source_ip = Some(ip.to_owned());
-            Request::new(event)
-        };
-        assert_eq!(request("192.0.2.7").network().as_deref(), Some("192.0.2.7"));
-        assert_eq!(request("::ffff:192.0.2.7").network().as_deref(), Some("192.0.2.7"));
-        assert_eq!(request("2001:db8:1:2:3:4:5:6").network().as_deref(), Some("2001:db8:1:2::/64"));
-        assert_eq!(request("nonsense").network(), None);
-    }
-}
+mod tests;

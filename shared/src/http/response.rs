@@ -204,3 +204,14 @@ impl<'a> From<&'a Violation> for Detail<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_debug_output_of_a_response_has_no_headers_and_no_body() {
+        let response = json(StatusCode::OK, &["canary"]).unwrap();
+        assert_eq!(format!("{response:?}"), "Response { status: 200, .. }");
+    }
+}
