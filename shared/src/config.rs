@@ -61,8 +61,9 @@ pub struct Config {
     pub failed_logins_before_delay: u32,
     /// `REFRESH_GRACE_SECONDS`: for how long a retired refresh token is still answered with its successor, 0 to 60.
     pub refresh_grace: SignedDuration,
-    /// `HASH_CONCURRENCY`: how many passwords are hashed at once, each in 19 MiB. Lambda sends one request at a time.
-    pub hash_concurrency: NonZeroUsize,
+    /// `HASH_CONCURRENCY`: how many threads hash passwords, each in 19 MiB. Without it, a password is hashed where its request runs: Lambda
+    /// sends one request at a time.
+    pub hash_concurrency: Option<NonZeroUsize>,
     /// `LOG_LEVEL`: INFO, WARN or ERROR.
     pub log_level: LogLevel,
     /// Where and as whom AWS is called.
@@ -193,7 +194,7 @@ impl Config {
                 0..=60,
                 10,
             )?),
-            hash_concurrency: env.parsed("HASH_CONCURRENCY", "a number from 1 on")?.unwrap_or(NonZeroUsize::MIN),
+            hash_concurrency: env.parsed("HASH_CONCURRENCY", "a number from 1 on")?,
             log_level: env.parsed("LOG_LEVEL", "INFO, WARN or ERROR")?.unwrap_or(LogLevel::Info),
             aws: AwsConfig {
                 region: env.required("AWS_REGION", "a region, such as eu-central-1")?,

@@ -111,7 +111,10 @@ mod tests {
     #[test]
     fn what_is_unambiguous_is_read_as_it_stands() {
         let text = r#"{"a": [1, -2, 3.5, "x", true, null, {"a": {}}], "b": "\u00e9"}"#;
-        assert_eq!(from_slice(text.as_bytes()), Ok(Strict(json!({"a": [1, -2, 3.5, "x", true, null, {"a": {}}], "b": "é"}))));
+        assert_eq!(
+            from_slice(text.as_bytes()),
+            Ok(Strict(json!({"a": [1, -2, 3.5, "x", true, null, {"a": {}}], "b": "é"})))
+        );
     }
 
     #[test]

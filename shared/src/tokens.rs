@@ -100,6 +100,7 @@ pub fn issue(
 #[must_use]
 pub fn bearer(credentials: &str) -> Option<&str> {
     let (scheme, token) = credentials.split_once(' ')?;
+    let token = token.trim_start_matches(' '); // RFC 9110, 11.4
     (scheme.eq_ignore_ascii_case("Bearer") && !token.is_empty()).then_some(token)
 }
 

@@ -65,8 +65,8 @@ impl<'a> SessionBody<'a> {
             id: session.id,
             created_at: rfc3339(session.created_at),
             last_used_at: rfc3339(session.rotated_at),
-            user_agent: session.user_agent.as_deref(),
-            network: session.network.as_deref(),
+            user_agent: session.origin.user_agent.as_deref(),
+            network: session.origin.network.as_deref(),
             current: session.id == claims.session,
         }
     }

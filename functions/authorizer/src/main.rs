@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use shared::runtime::{self, WarmUp};
 use shared::config::Config;
+use shared::runtime::{self, WarmUp};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

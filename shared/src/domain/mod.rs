@@ -7,8 +7,8 @@ mod device;
 mod email;
 mod id;
 mod idempotency_key;
-mod mac_token;
 mod limit;
+mod mac_token;
 mod mail;
 mod mail_kind;
 mod name;
@@ -30,5 +30,7 @@ pub use name::Name;
 pub use password::{NewPassword, Password, PersonalWords};
 pub use refresh_token::{RefreshClaim, RefreshToken};
 pub use rejected::{Code, Rejected};
-pub use session::{ABSOLUTE_LIFETIME, ACCESS_TOKEN_LIFETIME, Decision, IDLE_LIFETIME, MAX_LIVE_SESSIONS, Origin, Session, surplus};
+pub use session::{
+    ABSOLUTE_LIFETIME, ACCESS_TOKEN_LIFETIME, Decision, IDLE_LIFETIME, MAX_LIVE_SESSIONS, Origin, Session, surplus,
+};
 pub use user::{EmailStatus, Status, User};

@@ -1,4 +1,4 @@
-//! From an API Gateway event to an answer: every function that speaks HTTP goes through [`respond`].
+//! Turns API Gateway events into responses. Every function with routes calls [`respond`].
 
 mod authentication;
 mod fields;
@@ -25,8 +25,10 @@ pub use fields::{Fields, fields};
 pub use request::Request;
 pub use response::{Response, json, no_content};
 
-/// Answers one event by `handle`. It always answers: an error, a panic and a store that hangs become a problem document,
-/// in time for API Gateway to pass it on, and are logged here and nowhere else.
+/// Calls `handle` for an event and returns its response.
+///
+/// It always returns a response, in time for API Gateway to pass it on. Errors, panics and timeouts become problem documents.
+/// Failures are logged here and nowhere else.
 pub async fn respond<H>(app: &App, event: LambdaEvent<Value>, handle: H) -> ApiGatewayV2httpResponse
 where
     H: AsyncFnOnce(&App, Request) -> Result<Response, ApiError>,
@@ -34,15 +36,18 @@ where
     let (payload, context) = event.into_parts();
     let request = serde_json::from_value::<ApiGatewayV2httpRequest>(payload);
     let request_id = match &request {
-        Ok(request) => request.request_context.request_id.clone().unwrap_or(context.request_id),
-        Err(_) => context.request_id,
+        Ok(request) => request.request_context.request_id.clone(),
+        Err(_) => None,
     };
-    // Of the highest level, so that every line has its fields; two of them once they are known.
+    let request_id = request_id.unwrap_or_else(|| context.request_id.clone());
+    let deadline = context.deadline;
+    // An `error` span stays enabled at every log level, so all lines carry its fields.
     let span = tracing::error_span!("request", request_id, user = Empty, network = Empty);
     let result = match request {
         Ok(request) => {
-            let answer = AssertUnwindSafe(handle(app, Request::new(request))).catch_unwind().instrument(span.clone());
-            match tokio::time::timeout(time_left(context.deadline), answer).await {
+            let answer =
+                AssertUnwindSafe(handle(app, Request::new(request, context))).catch_unwind().instrument(span.clone());
+            match tokio::time::timeout(time_left(deadline), answer).await {
                 Ok(Ok(result)) => result,
                 Ok(Err(_panic)) => Err(ApiError::Internal("a panic, logged where it happened".to_owned())),
                 Err(_elapsed) => Err(ApiError::Unavailable("the time of this invocation ran out".to_owned())),
@@ -63,7 +68,7 @@ fn unreadable() -> ApiError {
     ApiError::Invalid(vec![Violation { field: None, rejected }])
 }
 
-/// Named, where it has a name for it, by OWASP's Logging Vocabulary Cheat Sheet.
+/// Names the log events as OWASP's Logging Vocabulary Cheat Sheet does, where it has a name.
 fn log_failure(error: &ApiError, status: StatusCode) {
     let status = status.as_u16();
     match error {

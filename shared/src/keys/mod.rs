@@ -98,6 +98,14 @@ pub trait Keys: Sized {
     /// # Errors
     /// [`KeyError`] if a purpose has no key, or a key is not what it says it is.
     fn read(set: &KeySet) -> Result<Self, KeyError>;
+
+    /// Reads the secret's JSON.
+    ///
+    /// # Errors
+    /// As [`Self::read`], and [`KeyError`] if the JSON is of another version.
+    fn from_json(text: &str) -> Result<Self, KeyError> {
+        Self::read(&KeySet::from_json(Self::KIND, text)?)
+    }
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ impl<K: Keys> Secret<K> {
         self.cache
             .get(now, async || {
                 let version = self.version(CURRENT, None).await?.ok_or(KeyError)?;
-                Ok(K::read(&KeySet::from_json(K::KIND, version.text.expose_secret())?)?)
+                Ok(K::from_json(version.text.expose_secret())?)
             })
             .await
     }

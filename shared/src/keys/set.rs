@@ -153,7 +153,12 @@ impl KeySet {
 
 impl StoredKey {
     /// Makes a key.
-    pub fn new(purpose: Purpose, algorithm: Algorithm, now: Timestamp, signs_from: Timestamp) -> Result<Self, KeyError> {
+    pub fn new(
+        purpose: Purpose,
+        algorithm: Algorithm,
+        now: Timestamp,
+        signs_from: Timestamp,
+    ) -> Result<Self, KeyError> {
         let (id, key, alg) = match purpose {
             Purpose::Access => {
                 let pkcs8 = generation::pkcs8(algorithm)?;

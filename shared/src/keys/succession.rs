@@ -37,12 +37,12 @@ impl KeySet {
         keys.retain(|key| key.retires_at.is_none_or(|at| now < at));
         let signs_from = now + HEAD_START;
         for purpose in self.kind.purposes() {
-            let mut present = keys.iter_mut().filter(|key| key.purpose == *purpose).peekable();
-            if present.peek().is_none() {
-                drop(present);
+            if keys.iter().all(|key| key.purpose != *purpose) {
                 keys.push(StoredKey::new(purpose.clone(), algorithm, now, now)?);
             } else if let Some(lifetime) = purpose.lifetime() {
-                present.for_each(|key| drop(key.retires_at.get_or_insert(signs_from + lifetime + SLACK)));
+                for key in keys.iter_mut().filter(|key| key.purpose == *purpose) {
+                    key.retires_at.get_or_insert(signs_from + lifetime + SLACK);
+                }
                 keys.push(StoredKey::new(purpose.clone(), algorithm, now, signs_from)?);
             }
         }
@@ -64,9 +64,8 @@ impl KeySet {
         }
         for purpose in self.kind.purposes() {
             let withdrawn = self.of(purpose).any(|key| ids.contains(&key.id));
-            let goes_on = |key: &StoredKey| {
-                key.purpose == *purpose && key.signs_from <= now && key.retires_at.is_none()
-            };
+            let goes_on =
+                |key: &StoredKey| key.purpose == *purpose && key.signs_from <= now && key.retires_at.is_none();
             if withdrawn && !keys.iter().any(goes_on) {
                 keys.push(StoredKey::new(purpose.clone(), algorithm, now, now)?);
             }
@@ -79,7 +78,8 @@ impl KeySet {
     /// The set's times hold only if the rotation ends soon after they were set. A withdrawal since then would be undone.
     #[must_use]
     pub fn may_replace(&self, current: Option<&Self>, now: Timestamp) -> bool {
-        let is_recent = self.keys.iter().map(|key| key.published_at).max().is_some_and(|at| now <= at + LONGEST_ROTATION);
+        let is_recent =
+            self.keys.iter().map(|key| key.published_at).max().is_some_and(|at| now <= at + LONGEST_ROTATION);
         is_recent && current.is_none_or(|current| self.follows(current, now))
     }
 

@@ -1,38 +1,47 @@
-use jiff::SignedDuration;
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
 
 use super::succession::{HEAD_START, SLACK};
 use super::*;
-use crate::domain::ABSOLUTE_LIFETIME;
-use crate::tokens::ACCESS_TOKEN_LIFETIME;
+use crate::config::Algorithm;
 
 fn at(days: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + days * 86_400).unwrap()
 }
 
+fn first(kind: SecretKind) -> KeySet {
+    KeySet::first(kind, Algorithm::Es256, at(0)).unwrap()
+}
+
+fn signing(set: &KeySet) -> SigningKeys {
+    SigningKeys::read(set).unwrap()
+}
+
 #[test]
 fn the_first_set_signs_at_once_and_reads_as_it_is_written() {
     for algorithm in [Algorithm::Es256, Algorithm::Rs256] {
-        let set = KeySet::first(algorithm, at(0)).unwrap();
-        let read = KeySet::from_json(set.to_json().unwrap().expose_secret()).unwrap();
-        assert_eq!(read.public(), set.public());
+        let set = KeySet::first(SecretKind::Signing, algorithm, at(0)).unwrap();
+        let read = SigningKeys::from_json(set.to_json().unwrap().expose_secret()).unwrap();
+        let public = signing(&set).public();
+        assert_eq!(read.public(), public);
 
         let key = read.access_key(at(0)).unwrap();
         let signature = key.sign(b"message").unwrap();
-        let public = set.public();
         let jwk = public.find(&key.jwk().kid, at(0)).unwrap();
         assert_eq!(jwk.alg, algorithm);
         assert!(jwk.verifies(b"message", &signature));
         assert!(!jwk.verifies(b"massage", &signature));
-        assert!(!jwk.verifies(b"message", &signature[1..]));
+        assert!(!jwk.verifies(b"message", &signature[4..]));
     }
 }
 
 #[test]
-fn a_new_key_is_known_before_it_signs_and_the_old_one_after_it_signed() {
+fn a_new_key_is_published_before_it_signs_and_the_old_one_after_it_signed() {
     // KEY-05
-    let first = KeySet::first(Algorithm::Es256, at(0)).unwrap();
-    let old = first.access_key(at(0)).unwrap().jwk().kid.clone();
-    let set = first.rotated(Algorithm::Rs256, at(30)).unwrap();
+    let set = first(SecretKind::Signing);
+    let old = signing(&set).access_key(at(0)).unwrap().jwk().kid.clone();
+    let set = signing(&set.rotated(Algorithm::Rs256, at(30)).unwrap());
     let new = set.access_key(at(31)).unwrap().jwk().kid.clone();
     assert_ne!(old, new);
 
@@ -46,20 +55,20 @@ fn a_new_key_is_known_before_it_signs_and_the_old_one_after_it_signed() {
 }
 
 #[test]
-fn what_has_retired_goes_at_the_next_rotation() {
-    let mut set = KeySet::first(Algorithm::Es256, at(0)).unwrap();
+fn retired_keys_are_dropped_at_the_next_rotation() {
+    let mut set = first(SecretKind::Signing);
     for month in 1..=12 {
         set = set.rotated(Algorithm::Es256, at(month * 30)).unwrap();
-        assert_eq!(set.access.len(), 2);
-        assert!(set.refresh.len() <= 3);
+        assert_eq!(set.of(&Purpose::Access).count(), 2);
+        assert!(set.of(&Purpose::Refresh).count() <= 3);
     }
 }
 
 #[test]
 fn a_refresh_key_is_kept_as_long_as_a_session_may_live() {
-    let first = KeySet::first(Algorithm::Es256, at(0)).unwrap();
-    let id = first.refresh_key(at(0)).unwrap().id();
-    let set = first.rotated(Algorithm::Es256, at(30)).unwrap();
+    let set = first(SecretKind::Signing);
+    let id = signing(&set).refresh_key(at(0)).unwrap().id();
+    let set = signing(&set.rotated(Algorithm::Es256, at(30)).unwrap());
     let last_token = at(30) + HEAD_START - SignedDuration::from_millis(1);
     assert_eq!(set.refresh_key(last_token).unwrap().id(), id);
     assert!(set.refresh_key_by_id(id, last_token + ABSOLUTE_LIFETIME).is_some());
@@ -67,31 +76,78 @@ fn a_refresh_key_is_kept_as_long_as_a_session_may_live() {
 }
 
 #[test]
-fn what_is_not_a_set_of_good_keys_is_refused() {
+fn the_key_of_mailed_codes_turns_and_the_others_of_its_secret_stay() {
+    // KEY-06
+    let set = first(SecretKind::Account);
+    let next = set.rotated(Algorithm::Es256, at(30)).unwrap();
+    let ids = |set: &KeySet, purpose| set.of(&purpose).map(|key| key.id.clone()).collect::<Vec<_>>();
+    for purpose in [Purpose::Device, Purpose::Limit, Purpose::Pseudonym] {
+        assert_eq!(ids(&set, purpose.clone()), ids(&next, purpose));
+    }
+    let keys = AccountKeys::read(&next).unwrap();
+    let before = keys.mail_code_key(at(30)).unwrap().id();
+    assert_eq!(before, AccountKeys::read(&set).unwrap().mail_code_key(at(0)).unwrap().id());
+    assert_ne!(before, keys.mail_code_key(at(31)).unwrap().id());
+    assert_ne!(keys.digests().digest(Subject::Pseudonym, &[b"a"]), keys.pseudonym("a"), "a key for each purpose");
+}
+
+#[test]
+fn a_purpose_without_a_key_gets_one_at_the_next_rotation_and_an_unknown_one_keeps_its_keys() {
+    // ACC-12: versions of Latchkey follow each other, and run beside each other
+    let mut set = first(SecretKind::Account);
+    set.keys.retain(|key| key.purpose != Purpose::Device);
+    let unknown = Purpose::Unknown("totp".to_owned());
+    set.keys.push(set::StoredKey::new(unknown, Algorithm::Es256, at(0), at(0)).unwrap());
+    let next = set.rotated(Algorithm::Es256, at(30)).unwrap();
+    let json: Value = serde_json::from_str(next.to_json().unwrap().expose_secret()).unwrap();
+    let purposes: Vec<_> = json["keys"].as_array().unwrap().iter().map(|key| key["purpose"].clone()).collect();
+    assert!(purposes.contains(&json!("totp")), "{purposes:?}");
+    assert!(AccountKeys::read(&next).unwrap().device_key(at(30)).is_some());
+}
+
+#[test]
+fn a_withdrawn_key_of_any_purpose_is_replaced_at_once() {
+    // KEY-05
+    for kind in [SecretKind::Signing, SecretKind::Account] {
+        let set = first(kind);
+        for name in set.names() {
+            let next = set.without(std::slice::from_ref(&name.id), Algorithm::Es256, at(1)).unwrap().unwrap();
+            assert!(next.of(&name.purpose).all(|key| key.id != name.id && key.signs_from == at(1)), "{name:?}");
+            assert_eq!(next.names().len(), set.names().len(), "{name:?}");
+        }
+        assert!(set.without(&["nothing".to_owned()], Algorithm::Es256, at(1)).unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_set_with_a_bad_key_is_refused() {
     // KEY-03
-    let json = KeySet::first(Algorithm::Es256, at(0)).unwrap().to_json().unwrap();
-    let good: serde_json::Value = serde_json::from_str(json.expose_secret()).unwrap();
-    let other = KeySet::first(Algorithm::Es256, at(0)).unwrap();
-    let changes: [(&str, serde_json::Value); 10] = [
+    let signing = first(SecretKind::Signing);
+    let other = first(SecretKind::Signing).names().remove(0).id;
+    let changes: [(&str, Value); 10] = [
         ("/version", 2.into()),
-        ("/accessKeys", serde_json::json!([])),
-        ("/refreshKeys", serde_json::json!([])),
-        ("/accessKeys/0/id", other.access_key(at(0)).unwrap().jwk().kid.clone().into()),
-        ("/accessKeys/0/alg", "RS256".into()),
-        ("/accessKeys/0/key", "AAAA".into()),
-        ("/refreshKeys/0/id", "xyz".into()),
-        ("/refreshKeys/0/key", "c2hvcnQ".into()),
-        ("/limitKey", "c2hvcnQ".into()),
-        ("/limitKey", "???".into()),
+        ("/keys", json!([])),
+        ("/keys/0/purpose", json!("refresh")),
+        ("/keys/1/purpose", json!("access")),
+        ("/keys/0/id", json!(other)),
+        ("/keys/0/alg", "RS256".into()),
+        ("/keys/0/key", "AAAA".into()),
+        ("/keys/1/id", "xyz".into()),
+        ("/keys/1/key", "c2hvcnQ".into()),
+        ("/keys/1/key", "???".into()),
     ];
-    assert!(KeySet::from_json(&good.to_string()).is_ok());
-    assert!(KeySet::from_json("{}").is_err());
+    let good: Value = serde_json::from_str(signing.to_json().unwrap().expose_secret()).unwrap();
+    let refused = |value: &Value| KeySet::from_json(SecretKind::Signing, &value.to_string()).is_err();
+    assert!(!refused(&good));
+    assert!(refused(&json!({})));
     let mut twice = good.clone();
-    twice["refreshKeys"] = serde_json::json!([good["refreshKeys"][0], good["refreshKeys"][0]]);
-    assert!(KeySet::from_json(&twice.to_string()).is_err(), "one id, twice");
+    twice["keys"] = json!([good["keys"][0], good["keys"][1], good["keys"][1]]);
+    assert!(refused(&twice), "one id, twice");
     for (pointer, value) in changes {
         let mut bad = good.clone();
         *bad.pointer_mut(pointer).unwrap() = value;
-        assert!(KeySet::from_json(&bad.to_string()).is_err(), "{pointer}");
+        assert!(refused(&bad), "{pointer}");
     }
+    let account = first(SecretKind::Account).to_json().unwrap();
+    assert!(SigningKeys::from_json(account.expose_secret()).is_err(), "the keys of the other secret");
 }

@@ -31,7 +31,12 @@ impl Limits {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn count(&self, digest: &str, limit: Limit, now: Timestamp) -> Result<Option<SignedDuration>, StoreError> {
+    pub async fn count(
+        &self,
+        digest: &str,
+        limit: Limit,
+        now: Timestamp,
+    ) -> Result<Option<SignedDuration>, StoreError> {
         let (window, holder) = (limit.window(now), Uuid::new_v4().to_string());
         let request = self.tables.client.update_item().table_name(&self.tables.accounts);
         let result = request

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{StoreError, Tables, keys, text, unavailable};
 use crate::cached::Cached;
-use crate::signing_keys::PublicKeySet;
+use crate::keys::PublicKeySet;
 
 const DOCUMENT: &str = "document";
 

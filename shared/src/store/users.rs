@@ -90,11 +90,8 @@ impl Users {
         mail: &Mail,
         idempotency: Option<&Idempotency>,
     ) -> Result<Created, CreateError> {
-        let credential = Credential {
-            user: user.id,
-            hash: Some(hash.clone()),
-            password_version: user.password_version,
-        };
+        let credential =
+            Credential { user: user.id, hash: Some(hash.clone()), password_version: user.password_version };
         let (credentials, accounts) = (&self.tables.credentials, &self.tables.accounts);
         // First, so that its condition decides before the credential's: whose request is remembered has an account, and is not
         // told that the address is taken.
