@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use super::{functions, read, root, sources};
 
@@ -130,7 +131,7 @@ fn documents() -> Vec<(String, String)> {
     for folder in ["", "docs/"] {
         for entry in fs::read_dir(root().join(folder)).expect("the documents") {
             let name = entry.expect("an entry").file_name().into_string().expect("a name");
-            if name.ends_with(".md") {
+            if Path::new(&name).extension().is_some_and(|extension| extension == "md") {
                 let path = format!("{folder}{name}");
                 let text = read(&path);
                 documents.push((path, text));

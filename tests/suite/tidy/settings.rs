@@ -59,13 +59,15 @@ fn the_document_explains_every_setting() {
 #[test]
 fn the_templates_defaults_are_the_codes() {
     // LAM-03: so that `cargo local` and a deployment do the same
-    const REQUIRED: [&str; 10] = [
+    const REQUIRED: [&str; 12] = [
         "CREDENTIALS_TABLE",
         "ACCOUNTS_TABLE",
+        "PUBLIC_KEYS_TABLE",
         "MAIL_QUEUE_URL",
         "MAIL_DEAD_LETTER_QUEUE_URL",
         "MAIL_CONFIGURATION_SET",
         "SIGNING_KEYS_SECRET",
+        "ACCOUNT_KEYS_SECRET",
         "AWS_REGION",
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
@@ -87,7 +89,7 @@ fn the_template_allows_what_the_code_takes() {
         name if name.ends_with("_TABLE") || name.ends_with("_URL") || name.starts_with("AWS_") => {
             (!name.starts_with("AWS_ENDPOINT")).then(|| "https://example.com".to_owned())
         }
-        "SIGNING_KEYS_SECRET" | "MAIL_CONFIGURATION_SET" => Some("x".to_owned()),
+        "SIGNING_KEYS_SECRET" | "ACCOUNT_KEYS_SECRET" | "MAIL_CONFIGURATION_SET" => Some("x".to_owned()),
         _ => None,
     };
     let takes = |name: &str, value: &str| {
