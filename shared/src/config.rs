@@ -1,7 +1,7 @@
 //! The settings: read from the environment here, once, and nowhere else.
 //!
 //! Every function gets the same variables. They are names, not secrets: what a function may do with a name is its role's
-//! affair. To add one: a field with its doc, a line in [`Config::read`], the template's `Globals` and the README's table.
+//! affair. To add one: a field with its doc, a line in [`Config::read`], the template's `Globals` and `docs/configuration.md`.
 
 use std::borrow::Cow;
 use std::fmt::Display;

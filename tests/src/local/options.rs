@@ -17,8 +17,8 @@ cargo local: runs Latchkey on this machine
                     or, if it ends in .json, for `sam local invoke --env-vars FILE`
   --help            this
 
-Variables: PORT (3000; 0 picks a free one), ALLOWED_ORIGINS (for CORS, separated by commas), and every setting of the
-README's table.";
+Variables: PORT (3000; 0 picks a free one), ALLOWED_ORIGINS (for CORS, separated by commas), and every setting of
+docs/configuration.md.";
 
 /// The settings that are passed on from the environment. Those of AWS are the system's own.
 const SETTINGS: [&str; 15] = [
