@@ -1,12 +1,14 @@
 use super::*;
 
-const REQUIRED: [(&str, &str); 10] = [
+const REQUIRED: [(&str, &str); 12] = [
     ("CREDENTIALS_TABLE", "credentials"),
     ("ACCOUNTS_TABLE", "accounts"),
+    ("PUBLIC_KEYS_TABLE", "public-keys"),
     ("MAIL_QUEUE_URL", "http://localhost/mail"),
     ("MAIL_DEAD_LETTER_QUEUE_URL", "http://localhost/dead"),
     ("MAIL_CONFIGURATION_SET", "mail"),
     ("SIGNING_KEYS_SECRET", "keys"),
+    ("ACCOUNT_KEYS_SECRET", "account-keys"),
     ("MAIL_SENDER", "Latchkey <no-reply@example.com>"),
     ("AWS_REGION", "us-east-1"),
     ("AWS_ACCESS_KEY_ID", "id"),
