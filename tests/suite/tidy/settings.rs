@@ -26,6 +26,15 @@ fn the_template_gives_every_setting_that_the_code_reads_and_no_other() {
 }
 
 #[test]
+fn sam_local_may_set_the_endpoint_of_aws_and_a_deployment_never_does() {
+    // LAM-03: `sam local --env-vars` passes only what the template declares
+    let without_value = declared().into_iter().filter(|(_, from)| from == "AWS::NoValue").map(|(name, _)| name);
+    assert_eq!(without_value.collect::<Vec<_>>(), ["AWS_ENDPOINT_URL"]);
+    let given = variables().into_keys().find(|name| name.starts_with("AWS_"));
+    assert_eq!(given, None, "Lambda sets the SDK's own variables");
+}
+
+#[test]
 fn no_function_has_settings_of_its_own() {
     // KEY-01: the same names for all; the roles decide who may use what they name
     for (id, function) in super::resources("AWS::Serverless::Function") {
@@ -132,8 +141,15 @@ fn read_by_config() -> BTreeSet<String> {
     names
 }
 
-/// The variables of `Globals`, each with the parameter or resource that feeds it.
+/// The variables that `Globals` gives, each with the parameter or resource that feeds it.
 fn variables() -> BTreeMap<String, String> {
+    let mut variables = declared();
+    variables.retain(|_, from| from != "AWS::NoValue");
+    variables
+}
+
+/// The variables of `Globals`, those without a value among them.
+fn declared() -> BTreeMap<String, String> {
     let variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"].as_object().expect("variables");
     variables.iter().map(|(name, from)| (name.clone(), from.as_str().unwrap_or_default().to_owned())).collect()
 }
