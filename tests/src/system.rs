@@ -24,7 +24,7 @@ use tracing::instrument::WithSubscriber;
 
 use crate::doubles::Aws;
 use crate::event::{self, HttpRequest};
-use crate::{functions, template};
+use crate::{functions, private, template};
 
 /// The mail queue's name.
 pub const MAIL_QUEUE: &str = "mail";
@@ -315,8 +315,9 @@ impl Answer {
 
 fn open_database(data: Option<&Path>) -> Result<Database, AnyError> {
     let Some(folder) = data else { return Ok(Database::memory()?) };
-    std::fs::create_dir_all(folder)?;
+    private::create_folder(folder)?;
     let file = folder.join("dynamodb.sqlite");
+    private::open_file(&file)?; // SQLite's other files take over its permissions
     Ok(Database::new(file.to_str().ok_or("the data folder's name is no UTF-8")?)?)
 }
 
