@@ -15,7 +15,7 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 use crate::app::App;
-use crate::clock::time_left;
+use crate::clock::Deadline;
 use crate::domain::{Code, Rejected};
 use crate::error::{ApiError, Violation};
 
@@ -30,6 +30,7 @@ where
     H: AsyncFnOnce(&App, Request) -> Result<Response, ApiError>,
 {
     let (payload, context) = event.into_parts();
+    let deadline = Deadline::new(&app.clock, context.deadline);
     let request = serde_json::from_value::<ApiGatewayV2httpRequest>(payload);
     let request_id = match &request {
         Ok(request) => request.request_context.request_id.clone().unwrap_or(context.request_id),
@@ -40,10 +41,10 @@ where
     let result = match request {
         Ok(request) => {
             let answer = AssertUnwindSafe(handle(app, Request::new(request))).catch_unwind().instrument(span.clone());
-            match tokio::time::timeout(time_left(context.deadline), answer).await {
+            match app.clock.within(deadline.time_left(), answer).await {
                 Ok(Ok(result)) => result,
                 Ok(Err(_panic)) => Err(ApiError::Internal("a panic, logged where it happened".to_owned())),
-                Err(_elapsed) => Err(ApiError::Unavailable("the time of this invocation ran out".to_owned())),
+                Err(_out_of_time) => Err(ApiError::Unavailable("the time of this invocation ran out".to_owned())),
             }
         }
         Err(_) => Err(unreadable()),

@@ -100,9 +100,9 @@ impl Attempt {
     /// whoever is logged in.
     pub(super) async fn take_back(&self, app: &App) {
         let taken_back = join_all(self.to_take_back.iter().map(|attempt| app.limits.release(attempt)));
-        let reason = match tokio::time::timeout(BEST_EFFORT_TIMEOUT, taken_back).await {
+        let reason = match app.clock.within(BEST_EFFORT_TIMEOUT, taken_back).await {
             Ok(results) => results.into_iter().find_map(Result::err).map(|error| error.to_string()),
-            Err(elapsed) => Some(elapsed.to_string()),
+            Err(out_of_time) => Some(out_of_time.to_string()),
         };
         if let Some(reason) = reason {
             tracing::warn!(event = "attempt_not_taken_back", reason);

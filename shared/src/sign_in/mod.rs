@@ -107,11 +107,11 @@ impl Identified {
             let hash = app.passwords.hash(password).await?;
             Ok::<_, ApiError>(app.users.replace_hash(&self.user.email, outdated, &hash).await?)
         };
-        let reason = match tokio::time::timeout(BEST_EFFORT_TIMEOUT, renew).await {
+        let reason = match app.clock.within(BEST_EFFORT_TIMEOUT, renew).await {
             Ok(Ok(true)) => return tracing::info!(event = "password_rehashed", user = %self.user.id),
             Ok(Ok(false)) => return, // another login was quicker
             Ok(Err(error)) => error.to_string(),
-            Err(elapsed) => elapsed.to_string(),
+            Err(out_of_time) => out_of_time.to_string(),
         };
         tracing::warn!(event = "password_not_rehashed", user = %self.user.id, reason);
     }
