@@ -79,20 +79,21 @@ impl Stopwatch {
 }
 
 /// When an invocation has to be done.
-#[derive(Debug)]
-pub struct Deadline<'a> {
-    clock: &'a Clock,
+#[derive(Clone, Debug)]
+pub struct Deadline {
+    clock: Clock,
     /// The time that the invocation had at its beginning.
     time: Duration,
     stopwatch: Stopwatch,
     waited: Duration,
 }
 
-impl<'a> Deadline<'a> {
+impl Deadline {
     /// Takes Lambda's deadline, in milliseconds since the Unix epoch, at the beginning of the invocation.
     #[must_use]
-    pub fn new(clock: &'a Clock, deadline: u64) -> Self {
-        Self { clock, time: time_left(deadline), stopwatch: Stopwatch::start(), waited: clock.waited() }
+    pub fn new(clock: &Clock, deadline: u64) -> Self {
+        let waited = clock.waited();
+        Self { clock: clock.clone(), time: time_left(deadline), stopwatch: Stopwatch::start(), waited }
     }
 
     /// Returns what the invocation may still use of its time: all but the second in which its answer must be on the way.

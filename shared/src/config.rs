@@ -30,8 +30,10 @@ pub struct Config {
     pub mail_dead_letter_queue_url: String,
     /// `MAIL_CONFIGURATION_SET`: the SES configuration set that publishes what becomes of mails.
     pub mail_configuration_set: String,
-    /// `SIGNING_KEYS_SECRET`: name or ARN of the secret with the keys.
+    /// `SIGNING_KEYS_SECRET`: name or ARN of the secret with the keys of tokens.
     pub signing_keys_secret: String,
+    /// `ACCOUNT_KEYS_SECRET`: name or ARN of the secret with the keys of mailed codes, devices, limits and pseudonyms.
+    pub account_keys_secret: String,
     /// `SIGNING_ALGORITHM`: that of the keys still to be made.
     pub signing_algorithm: Algorithm,
     /// `ISSUER`: the `iss` of access tokens; where it is empty, `https://` and the API's domain name.
@@ -59,8 +61,9 @@ pub struct Config {
     pub failed_logins_before_delay: u32,
     /// `REFRESH_GRACE_SECONDS`: for how long a retired refresh token is still answered with its successor, 0 to 60.
     pub refresh_grace: SignedDuration,
-    /// `HASH_CONCURRENCY`: how many passwords are hashed at once, each in 19 MiB. Lambda sends one request at a time.
-    pub hash_concurrency: NonZeroUsize,
+    /// `HASH_CONCURRENCY`: how many threads hash passwords, each in 19 MiB. Without it, a password is hashed where its request runs: Lambda
+    /// sends one request at a time.
+    pub hash_concurrency: Option<NonZeroUsize>,
     /// `LOG_LEVEL`: INFO, WARN or ERROR.
     pub log_level: LogLevel,
     /// Where and as whom AWS is called.
@@ -170,6 +173,7 @@ impl Config {
                 .required("MAIL_DEAD_LETTER_QUEUE_URL", "the URL of the mail queue's dead-letter queue")?,
             mail_configuration_set: env.required("MAIL_CONFIGURATION_SET", "the name of an SES configuration set")?,
             signing_keys_secret: env.required("SIGNING_KEYS_SECRET", "the ARN of the secret with the signing keys")?,
+            account_keys_secret: env.required("ACCOUNT_KEYS_SECRET", "the ARN of the secret with the account keys")?,
             signing_algorithm: env.parsed("SIGNING_ALGORITHM", "ES256 or RS256")?.unwrap_or(Algorithm::Es256),
             issuer: env.checked("ISSUER", "an https:// URL without a slash at its end, or nothing", is_issuer)?,
             audience: env.or("AUDIENCE", "latchkey"),
@@ -190,7 +194,7 @@ impl Config {
                 0..=60,
                 10,
             )?),
-            hash_concurrency: env.parsed("HASH_CONCURRENCY", "a number from 1 on")?.unwrap_or(NonZeroUsize::MIN),
+            hash_concurrency: env.parsed("HASH_CONCURRENCY", "a number from 1 on")?,
             log_level: env.parsed("LOG_LEVEL", "INFO, WARN or ERROR")?.unwrap_or(LogLevel::Info),
             aws: AwsConfig {
                 region: env.required("AWS_REGION", "a region, such as eu-central-1")?,

@@ -15,7 +15,7 @@ use crate::contract;
 use crate::doubles::{Aws, SentMail};
 use crate::event::HttpRequest;
 use crate::log::Log;
-use crate::system::{Answer, DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE, Options, SECRET, System};
+use crate::system::{Answer, DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE, Options, SECRETS, System};
 
 /// The password of everyone who is not asked for one.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -75,7 +75,12 @@ impl World {
     /// # Panics
     /// When it cannot be made.
     pub async fn copy(&self) -> Self {
-        let copy = Self::start(&[], LevelFilter::INFO, self.aws().secrets.value(SECRET, "AWSCURRENT")).await;
+        let copy = Self::start(
+            &[],
+            LevelFilter::INFO,
+            Some(SECRETS.map(|secret| self.aws().secrets.value(secret, "AWSCURRENT").expect("keys"))),
+        )
+        .await;
         copy.pass(self.now().duration_since(copy.now()));
         for table in ["Credentials", "Accounts", "PublicKeys"] {
             self.items(table).into_iter().for_each(|item| copy.tamper(table, item, &json!({})));
@@ -83,7 +88,7 @@ impl World {
         copy
     }
 
-    async fn start(settings: &[(&str, &str)], level: LevelFilter, secret: Option<String>) -> Self {
+    async fn start(settings: &[(&str, &str)], level: LevelFilter, secrets: Option<[String; 2]>) -> Self {
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let log = Log::default();
         let noon = Timestamp::from_second(1_800_014_400).expect("a day in 2027");
@@ -92,7 +97,7 @@ impl World {
             data: None,
             aws_port: 0,
             settings,
-            secret,
+            secrets,
             log: Some(log.dispatch(level)),
         };
         let system = System::start(options).await.expect("the system starts");

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
-use shared::store::Limit;
+use shared::domain::Limit;
 use tests::doubles::{Fault, Service};
 use tests::world::World;
 
@@ -13,7 +13,7 @@ const THREE: Limit = Limit { most: 3, every: SignedDuration::from_mins(15) };
 
 /// How many seconds until there is room; nothing if there was.
 async fn take(world: &World, digest: &str) -> Option<i64> {
-    let wait = world.system().app.limits.take(digest, THREE, world.now()).await.expect("the store counts");
+    let wait = world.system().app.limits.count(digest, THREE, world.now()).await.expect("the store counts");
     wait.map(|wait| wait.as_secs())
 }
 
@@ -62,5 +62,5 @@ async fn a_store_that_cannot_count_is_no_limit_that_was_reached() {
     // HTP-05
     let world = World::new().await;
     world.aws().fail(Service::DynamoDb, "UpdateItem", down(), 3);
-    assert!(world.system().app.limits.take("ada", THREE, world.now()).await.is_err());
+    assert!(world.system().app.limits.count("ada", THREE, world.now()).await.is_err());
 }

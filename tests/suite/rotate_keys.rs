@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use shared::app::App;
 use shared::aws::Clients;
 use shared::config::Config;
-use tests::system::SECRET;
+use tests::system::SIGNING_KEYS;
 use tests::world::{Actor, PASSWORD, World};
 use tests::{event, functions};
 
@@ -57,7 +57,7 @@ async fn call(app: &App, world: &World, function: &str, path: &str, body: Option
 }
 
 fn current(world: &World) -> String {
-    world.aws().secrets.value(SECRET, "AWSCURRENT").unwrap()
+    world.aws().secrets.value(SIGNING_KEYS, "AWSCURRENT").unwrap()
 }
 
 async fn rotate(world: &World) {
@@ -145,12 +145,12 @@ async fn each_step_may_be_taken_twice() {
     // KEY-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+    let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
     let mut pending = None;
     for name in STEPS {
         for _ in 0..2 {
             step(&world, name, &token).await.unwrap();
-            let now = world.aws().secrets.value(SECRET, "AWSPENDING");
+            let now = world.aws().secrets.value(SIGNING_KEYS, "AWSPENDING");
             assert_eq!(pending.get_or_insert(now.clone()), &now, "{name}");
         }
     }
@@ -217,7 +217,7 @@ async fn an_algorithm_follows_the_other_without_a_refusal() {
         let world = World::with(&[("SIGNING_ALGORITHM", before)]).await;
         let ada = world.registered("ada@example.com").await;
         let app = another_process(&world, &[("SIGNING_ALGORITHM", after)]);
-        let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+        let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
         for step in STEPS {
             step_of(&app, step, &app.config.signing_keys_secret, &token).await.unwrap();
         }

@@ -11,16 +11,16 @@ use jiff::SignedDuration;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::{Value, json};
-use shared::signing_keys::KeySet;
+use shared::keys::{Keys, SigningKeys};
 use tests::doubles::{Fault, Service};
-use tests::system::SECRET;
+use tests::system::SIGNING_KEYS;
 use tests::world::{Actor, DOMAIN, PASSWORD, World};
 
 use crate::refresh::store_calls;
 
 /// The keys of this world, from the secret.
-pub fn key_set(world: &World) -> KeySet {
-    KeySet::from_json(&world.aws().secrets.value(SECRET, "AWSCURRENT").unwrap()).unwrap()
+pub fn key_set(world: &World) -> SigningKeys {
+    SigningKeys::from_json(&world.aws().secrets.value(SIGNING_KEYS, "AWSCURRENT").unwrap()).unwrap()
 }
 
 /// The claims of a token, unverified.

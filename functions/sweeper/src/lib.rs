@@ -10,7 +10,7 @@ use serde_json::Value;
 use shared::app::App;
 use shared::clock::Deadline;
 use shared::domain::{Mail, MailKey, MailState, NEXT_SWEEP};
-use shared::store::{DUE_SHARDS, Key, StoreError};
+use shared::store::{DUE_SHARDS, DueItem, Key, StoreError};
 
 /// What is looked at together: as many as one call puts into the queue.
 const PAGE: i32 = 10;
@@ -68,7 +68,11 @@ struct Page {
 /// in between is due again.
 async fn sweep(app: &App, shard: &Shard, now: Timestamp) -> Result<Page, StoreError> {
     let page = app.outbox.overdue(shard.number, now, PAGE, shard.start.clone()).await?;
-    let moved = join_all(page.mails.iter().map(|(key, due)| take(app, *key, *due, now))).await;
+    let mails = page.items.iter().filter_map(|(item, due)| match item {
+        DueItem::Mail(key) => Some((*key, *due)),
+        DueItem::Unknown => None,
+    });
+    let moved = join_all(mails.map(|(key, due)| take(app, key, due, now))).await;
     let is_whole = moved.iter().all(Result::is_ok);
     let mails: Vec<_> = moved.into_iter().filter_map(Result::unwrap_or_default).collect();
     let (given_up, owed): (Vec<_>, Vec<_>) = mails.iter().partition(|mail| mail.is_given_up(now));

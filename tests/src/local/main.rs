@@ -48,7 +48,7 @@ async fn run() -> Result<(), AnyError> {
     let settings = options::settings(&url);
     let allowed_origins = options::allowed_origins()?;
     let data = arguments.data;
-    let options = Options { clock: Clock::System, data: data.clone(), aws_port: 0, settings, secret: None, log: None };
+    let options = Options { clock: Clock::System, data: data.clone(), aws_port: 0, settings, secrets: None, log: None };
     let system = Arc::new(System::start(options).await?);
     system.app.passwords.warm_up();
     shared::log::init(system.app.config.log_level, Function::default());

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use shared::domain::{Claim, Lease, Mail, MailKey, MailState, NEXT_SWEEP, Refusal};
+use shared::domain::{Claim, Lease, Mail, MailKey, MailState, NEXT_SWEEP, Origin, Refusal};
 use shared::mail_queue::MailMessage;
 use shared::store::Claimed;
 use tests::doubles::{Fault, Service};
@@ -51,7 +51,7 @@ impl Table {
         registers(&world, "ada@example.com").await;
         let item = row(&world);
         let key: MailKey = key(&item).parse().unwrap();
-        let mail = Mail { key, ..Mail::welcome(key.user, world.now()) };
+        let mail = Mail { key, ..Mail::welcome(key.user, Origin::default(), world.now()) };
         Self { world, item, mail }
     }
 

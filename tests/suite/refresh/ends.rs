@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 use shared::domain::{RefreshClaim, RefreshToken};
-use shared::signing_keys::KeySet;
+use shared::keys::{Keys, SigningKeys};
 use tests::doubles::Service;
-use tests::system::{Answer, SECRET};
+use tests::system::{Answer, SIGNING_KEYS};
 use tests::world::World;
 
 use super::{DAY, GRACE, HOUR, MOMENT, break_store, counter, invalid, is_ended, only_session, renewed};
 
 /// The token with this counter of the one session, made with the real key.
 fn minted(world: &World, counter: u64) -> String {
-    let keys = KeySet::from_json(&world.aws().secrets.value(SECRET, "AWSCURRENT").unwrap()).unwrap();
+    let keys = SigningKeys::from_json(&world.aws().secrets.value(SIGNING_KEYS, "AWSCURRENT").unwrap()).unwrap();
     let session = only_session(world);
     let id = |name: &str| session[name]["S"].as_str().unwrap().to_owned();
     let claim =

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::json;
 use tests::doubles::{Fault, Service};
-use tests::system::SECRET;
+use tests::system::SIGNING_KEYS;
 use tests::world::{PASSWORD, World};
 
 use super::{HEAD_START, HOUR, MINUTE, SECOND, STEPS};
@@ -18,7 +18,7 @@ async fn a_rotation_that_broke_off_after_any_step_is_made_good_by_the_whole_rota
         let world = World::new().await;
         let mut ada = world.registered("ada@example.com").await;
         let old = kid(&ada.access_token);
-        let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+        let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
         for name in &STEPS[..done] {
             step(&world, name, &token).await.unwrap();
         }
@@ -43,7 +43,7 @@ async fn a_rotation_that_broke_off_after_any_step_harms_nobody_however_long_it_l
     for done in 1..=3 {
         let world = World::new().await;
         let mut ada = world.registered("ada@example.com").await;
-        let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+        let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
         for name in &STEPS[..done] {
             step(&world, name, &token).await.unwrap();
         }
@@ -73,7 +73,7 @@ async fn keys_that_are_not_published_never_come_to_sign() {
     // KEY-05
     let world = World::new().await;
     let before = current(&world);
-    let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+    let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
     step(&world, "createSecret", &token).await.unwrap();
     let keys = world.items("PublicKeys").remove(0);
     world.tamper("Accounts", keys, &json!({"document": {"S": r#"{"keys":[]}"#}}));
@@ -102,7 +102,7 @@ async fn a_step_that_meets_an_outage_fails_for_lambda_to_try_it_again() {
         for fault in [Fault::Reset, Fault::AppliedButLost] {
             let world = World::new().await;
             let ada = world.registered("ada@example.com").await;
-            let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+            let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
             for name in &STEPS[..place] {
                 step(&world, name, &token).await.unwrap();
             }
@@ -173,7 +173,7 @@ async fn a_step_that_comes_hours_late_is_refused_and_changes_nothing() {
     for done in 1..=3 {
         let world = World::new().await;
         let before = current(&world);
-        let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+        let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
         for name in &STEPS[..done] {
             step(&world, name, &token).await.unwrap();
         }

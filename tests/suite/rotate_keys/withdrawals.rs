@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use lambda_runtime::Error;
 use serde_json::{Value, json};
 use tests::doubles::{Fault, Service};
-use tests::system::SECRET;
+use tests::system::SIGNING_KEYS;
 use tests::world::{Actor, World};
 use tests::{event, functions};
 
@@ -195,7 +195,7 @@ async fn a_rotation_under_way_does_not_bring_a_withdrawn_key_back() {
             let world = World::new().await;
             let ada = world.registered("ada@example.com").await;
             let leaked = kid(&ada.access_token);
-            let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+            let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
             for name in &STEPS[..done] {
                 step(&world, name, &token).await.unwrap();
             }
@@ -225,7 +225,7 @@ async fn a_withdrawal_in_the_midst_of_any_step_of_a_rotation_holds() {
         for calls in 1..8 {
             let world = World::new().await;
             let leaked = kept(&world, "accessKeys").remove(0);
-            let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+            let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
             for name in &STEPS[..place] {
                 step(&world, name, &token).await.unwrap();
             }
@@ -260,10 +260,10 @@ async fn relabel(world: &World, version: &str) {
     let app = &world.system().app;
     let http = aws_smithy_http_client::Builder::new().build_http();
     let client = shared::aws::Clients::new(&app.config.aws, &http, &app.clock).secrets_manager;
-    let described = client.describe_secret().secret_id(SECRET).send().await.unwrap();
+    let described = client.describe_secret().secret_id(SIGNING_KEYS).send().await.unwrap();
     let stages = described.version_ids_to_stages.unwrap();
     let holder = stages.iter().find(|(_, stages)| stages.iter().any(|stage| stage == "AWSPENDING"));
-    let request = client.update_secret_version_stage().secret_id(SECRET).version_stage("AWSPENDING");
+    let request = client.update_secret_version_stage().secret_id(SIGNING_KEYS).version_stage("AWSPENDING");
     let request = request.set_remove_from_version_id(holder.map(|(id, _)| id.clone())).move_to_version_id(version);
     request.send().await.unwrap();
 }

@@ -8,9 +8,9 @@ use jsonwebtoken::{DecodingKey, Validation};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use shared::app::App;
-use shared::signing_keys::KeySet;
+use shared::keys::SigningKeys;
 use shared::tokens::{self, Parties};
-use tests::system::SECRET;
+use tests::system::SIGNING_KEYS;
 use tests::world::{Actor, DOMAIN, World};
 
 use super::withdrawals::withdraw;
@@ -66,7 +66,7 @@ impl Verifier {
 struct Leak {
     withdrawn_at: Timestamp,
     kid: String,
-    keys: KeySet,
+    keys: SigningKeys,
     replaced_by: String,
 }
 
@@ -146,7 +146,7 @@ impl Year {
                 last.keys = self.edge.get(&self.world).await;
                 last.fetched_at = now - 118 * MINUTE;
             }
-            let token = self.world.aws().secrets.begin_rotation(SECRET).unwrap();
+            let token = self.world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
             let mut done = 0;
             for name in &STEPS[..steps] {
                 if step_of(app, name, &app.config.signing_keys_secret, &token).await.is_err() {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use serde_json::json;
-use shared::domain::{Mail, UserId};
-use shared::store::{DUE_SHARDS, Limit};
+use shared::domain::{Limit, Mail, Origin, UserId};
+use shared::store::DUE_SHARDS;
 use tests::doubles::{Counts, Fault, Service};
 use tests::system::MAIL_QUEUE;
 use tests::world::World;
@@ -214,7 +214,7 @@ async fn a_mail_of_every_shard_is_found() {
 /// Owes a user so many mails in such shards of the index, as an outage of SQS would leave them. Rows of the wrong shard are not
 /// written, so that a full page of one shard does not take eight of all.
 async fn owe(world: &World, user: UserId, is_wanted: impl Fn(u8) -> bool, count: usize) {
-    let mails = std::iter::repeat_with(|| Mail::welcome(user, world.now()));
+    let mails = std::iter::repeat_with(|| Mail::welcome(user, Origin::default(), world.now()));
     let wanted = mails.filter(|mail| is_wanted(mail.key.mail.as_bytes()[15] % DUE_SHARDS));
     let unlimited = Limit::hourly(u32::MAX);
     for mail in wanted.take(count) {

@@ -5,7 +5,7 @@ use std::fs;
 
 use http::HeaderMap;
 use serde_json::{Value, json};
-use tests::system::{Answer, SECRET};
+use tests::system::{Answer, SIGNING_KEYS};
 use tests::world::World;
 use tests::{contract, event, functions};
 
@@ -83,7 +83,7 @@ fn events() -> Vec<(String, Value)> {
 /// The rotation of this world's secret, of a version that Secrets Manager has begun: the file can name neither.
 fn of_this_world(world: &World, mut event: Value) -> Value {
     event["SecretId"] = json!(world.system().app.config.signing_keys_secret);
-    event["ClientRequestToken"] = json!(world.aws().secrets.begin_rotation(SECRET));
+    event["ClientRequestToken"] = json!(world.aws().secrets.begin_rotation(SIGNING_KEYS));
     event
 }
 
