@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
-use crate::doubles::Aws;
+use crate::doubles::{self, Aws};
 use crate::event::{self, HttpRequest};
 use crate::{functions, private, template};
 
@@ -162,9 +162,9 @@ impl System {
         environment.extend(settings);
         let config = Config::read(|variable| environment.get(variable).cloned())?;
 
-        let http = aws_smithy_http_client::Builder::new().build_http();
-        // The poller's own: it waits for messages longer than a function may, and a busy machine is no fault.
-        let sqs = Clients::new(&config.aws, &http).sqs.config().to_builder();
+        let http = doubles::http(&clock);
+        // The poller's own: it waits for messages longer than a function may.
+        let sqs = Clients::new(&config.aws, &http, &clock).sqs.config().to_builder();
         let sqs = aws_sdk_sqs::Client::from_conf(sqs.timeout_config(TimeoutConfig::disabled()).build());
         let app = App::new(config, clock, &http);
         let system =

@@ -16,7 +16,7 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 use crate::app::App;
-use crate::clock::time_left;
+use crate::clock::Deadline;
 use crate::domain::{Code, Rejected};
 use crate::error::{ApiError, Violation};
 
@@ -34,23 +34,24 @@ where
     H: AsyncFnOnce(&App, Request) -> Result<Response, ApiError>,
 {
     let (payload, context) = event.into_parts();
+    let deadline = Deadline::new(&app.clock, context.deadline);
     let request = serde_json::from_value::<ApiGatewayV2httpRequest>(payload);
     let request_id = match &request {
         Ok(request) => request.request_context.request_id.clone(),
         Err(_) => None,
     };
     let request_id = request_id.unwrap_or_else(|| context.request_id.clone());
-    let deadline = context.deadline;
     // An `error` span stays enabled at every log level, so all lines carry its fields.
     let span = tracing::error_span!("request", request_id, user = Empty, network = Empty);
     let result = match request {
         Ok(request) => {
-            let answer =
-                AssertUnwindSafe(handle(app, Request::new(request, context))).catch_unwind().instrument(span.clone());
-            match tokio::time::timeout(time_left(deadline), answer).await {
+            let time = deadline.time_left();
+            let request = Request::new(request, context).until(deadline);
+            let answer = AssertUnwindSafe(handle(app, request)).catch_unwind().instrument(span.clone());
+            match app.clock.within(time, answer).await {
                 Ok(Ok(result)) => result,
                 Ok(Err(_panic)) => Err(ApiError::Internal("a panic, logged where it happened".to_owned())),
-                Err(_elapsed) => Err(ApiError::Unavailable("the time of this invocation ran out".to_owned())),
+                Err(_out_of_time) => Err(ApiError::Unavailable("the time of this invocation ran out".to_owned())),
             }
         }
         Err(_) => Err(unreadable()),

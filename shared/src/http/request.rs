@@ -11,7 +11,7 @@ use http::{HeaderName, Method};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Context, RequestExt};
 
-use crate::clock::time_left;
+use crate::clock::Deadline;
 use crate::config::Config;
 use crate::domain::{IdempotencyKey, Origin};
 use crate::error::{ApiError, Violation};
@@ -54,6 +54,12 @@ impl Request {
             request.extensions_mut().insert(error);
         }
         Self(request.with_request_context(RequestContext::ApiGatewayV2(context)))
+    }
+
+    /// Returns the request with the time by which it must be answered.
+    pub(super) fn until(mut self, deadline: Deadline) -> Self {
+        self.0.extensions_mut().insert(deadline);
+        self
     }
 
     /// Returns the key of the route that API Gateway matched, such as `GET /api/auth/sessions/{id}`.
@@ -149,7 +155,7 @@ impl Request {
     /// Returns how much of the invocation's time is left, less what the answer needs.
     #[must_use]
     pub fn time_left(&self) -> Duration {
-        self.0.lambda_context_ref().map_or(Duration::ZERO, |invocation| time_left(invocation.deadline))
+        self.0.extensions().get().map_or(Duration::ZERO, Deadline::time_left)
     }
 
     /// Returns the client's `User-Agent` as one line of at most 200 characters.
