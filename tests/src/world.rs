@@ -35,7 +35,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::doubles::Aws;
 use crate::log::Log;
-use crate::system::{Answer, Options, SECRET, System};
+use crate::system::{Answer, Options, SECRETS, System};
 
 pub use requests::{answered, authorized, posted, request};
 
@@ -83,7 +83,8 @@ impl World {
 
     /// Makes another world with the same tables and keys at the same time. Its queues and its mailbox are empty.
     pub async fn copy(&self) -> Self {
-        let copy = Self::start(&[], LevelFilter::INFO, self.aws().secrets.value(SECRET, "AWSCURRENT")).await;
+        let secrets = SECRETS.map(|secret| self.aws().secrets.value(secret, "AWSCURRENT").expect("keys"));
+        let copy = Self::start(&[], LevelFilter::INFO, Some(secrets)).await;
         copy.pass_until(self.now());
         for table in ["Credentials", "Accounts", "PublicKeys"] {
             self.items(table).into_iter().for_each(|item| copy.tamper(table, item, &json!({})));
@@ -91,7 +92,7 @@ impl World {
         copy
     }
 
-    async fn start(settings: &[(&str, &str)], level: LevelFilter, secret: Option<String>) -> Self {
+    async fn start(settings: &[(&str, &str)], level: LevelFilter, secrets: Option<[String; 2]>) -> Self {
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let log = Log::default();
         let noon = Timestamp::from_second(1_800_014_400).expect("a day in 2027");
@@ -100,7 +101,7 @@ impl World {
             data: None,
             aws_port: 0,
             settings,
-            secret,
+            secrets,
             log: Some(log.dispatch(level)),
         };
         let system = System::start(options).await.expect("the system starts");

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
-use shared::store::Limit;
+use shared::domain::Limit;
 use tests::doubles::{Fault, Service};
 use tests::world::World;
 
@@ -10,7 +10,7 @@ const THREE: Limit = Limit { most: 3, every: SignedDuration::from_mins(15) };
 
 /// Counts one more. Returns how many seconds to wait if the limit is reached.
 async fn take(world: &World, digest: &str) -> Option<i64> {
-    let wait = world.system().app.limits.take(digest, THREE, world.now()).await.expect("the store counts");
+    let wait = world.system().app.limits.count(digest, THREE, world.now()).await.expect("the store counts");
     wait.map(|wait| wait.as_secs())
 }
 
@@ -60,5 +60,5 @@ async fn a_store_failure_is_an_error_and_not_a_reached_limit() {
     // HTP-05
     let world = World::new().await;
     world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::down(), 3);
-    assert!(world.system().app.limits.take("ada", THREE, world.now()).await.is_err());
+    assert!(world.system().app.limits.count("ada", THREE, world.now()).await.is_err());
 }

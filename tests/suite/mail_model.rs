@@ -34,6 +34,7 @@
 
 mod checks;
 mod mailer;
+mod mutants;
 mod possible;
 mod promises;
 mod rules;
@@ -46,7 +47,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use shared::domain::{Mail, UserId};
+use shared::domain::{Mail, Origin, UserId};
 
 use crate::explore::Explorable;
 use rules::Rules;
@@ -85,7 +86,7 @@ pub struct Model {
 impl Model {
     pub fn new(rules: Rules, scenario: Scenario) -> Self {
         let owed = START - scenario.age;
-        let row = Mail::welcome(UserId::new(owed), owed);
+        let row = Mail::welcome(UserId::new(owed), Origin::default(), owed);
         let start = State {
             now: START,
             row: Some(row),

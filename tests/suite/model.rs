@@ -39,13 +39,14 @@
 //! is `../explore.rs`.
 
 mod checks;
+mod mutants;
 mod possible;
 pub mod rules;
 pub mod scenario;
 mod server;
 pub mod state;
 
-use shared::domain::{Email, IDLE_LIFETIME, Session, User};
+use shared::domain::{Email, IDLE_LIFETIME, Origin, Session, User};
 
 use crate::explore::Explorable;
 use rules::{GRACE, Rules};
@@ -87,7 +88,7 @@ impl Model {
         let row = Session {
             rotated_at: START,
             idle_expires_at: START + IDLE_LIFETIME,
-            ..Session::new(&User::new(email, None, login), None, None, login)
+            ..Session::new(&User::new(email, None, login), Origin::default(), login)
         };
         Self { rules, scenario, row }
     }

@@ -17,7 +17,7 @@ use lambda_runtime::Error;
 use serde_json::{Value, json};
 use shared::app::App;
 use shared::aws::Clients;
-use tests::system::SECRET;
+use tests::system::{SECRETS, SIGNING_KEYS};
 use tests::world::{Actor, PASSWORD, World, posted, request};
 use tests::{event, functions};
 
@@ -45,7 +45,7 @@ async fn step(world: &World, step: &str, token: &str) -> Result<(), Error> {
 
 /// Returns the current version of the secret.
 fn current(world: &World) -> String {
-    world.aws().secrets.value(SECRET, "AWSCURRENT").unwrap()
+    world.aws().secrets.value(SIGNING_KEYS, "AWSCURRENT").unwrap()
 }
 
 /// Opens another session of the only user.
@@ -105,17 +105,22 @@ async fn nothing_published_is_secret_and_every_purpose_has_its_own_key() {
     // KEY-01
     let world = World::new().await;
     world.rotate_keys().await;
-    let secret: Value = serde_json::from_str(&current(&world)).unwrap();
     let everywhere_else = format!("{:?} {:?}", world.items("PublicKeys"), world.jwks().await);
-    let mut secrets = vec![secret["deviceKey"].clone(), secret["limitKey"].clone(), secret["pseudonymKey"].clone()];
-    for keys in ["accessKeys", "refreshKeys"] {
-        secrets.extend(secret[keys].as_array().unwrap().iter().map(|key| key["key"].clone()));
+    let mut keys = Vec::new();
+    for secret in SECRETS.map(|secret| world.aws().secrets.value(secret, "AWSCURRENT").unwrap()) {
+        let secret: Value = serde_json::from_str(&secret).unwrap();
+        let text = |key: &Value, name: &str| key[name].as_str().unwrap().to_owned();
+        keys.extend(secret["keys"].as_array().unwrap().iter().map(|key| (text(key, "purpose"), text(key, "key"))));
     }
-    assert_eq!(secrets.len(), 7);
-    assert_eq!(secrets.iter().collect::<HashSet<_>>().len(), 7, "KEY-06: each purpose has its own key");
-    for secret in &secrets {
-        let secret = secret.as_str().unwrap();
-        assert!(secret.len() >= 43 && !everywhere_else.contains(secret));
+    keys.sort();
+    let purposes: Vec<_> = keys.iter().map(|(purpose, _)| purpose.as_str()).collect();
+    assert_eq!(
+        purposes,
+        ["access", "access", "device", "limit", "mailCode", "mailCode", "pseudonym", "refresh", "refresh"]
+    );
+    assert_eq!(keys.iter().map(|(_, key)| key).collect::<HashSet<_>>().len(), 9, "KEY-06: no two keys are the same");
+    for (purpose, key) in &keys {
+        assert!(key.len() >= 43 && !everywhere_else.contains(key), "{purpose}");
     }
     assert!(!everywhere_else.contains("\"d\""));
 }
@@ -125,12 +130,12 @@ async fn every_step_of_a_rotation_can_be_repeated() {
     // KEY-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+    let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
     let mut pending = None;
     for name in STEPS {
         for _ in 0..2 {
             step(&world, name, &token).await.unwrap();
-            let now = world.aws().secrets.value(SECRET, "AWSPENDING");
+            let now = world.aws().secrets.value(SIGNING_KEYS, "AWSPENDING");
             assert_eq!(pending.get_or_insert(now.clone()), &now, "{name}");
         }
     }
@@ -197,7 +202,7 @@ async fn changing_the_algorithm_refuses_no_valid_token() {
         let world = World::with(&[("SIGNING_ALGORITHM", before)]).await;
         let ada = world.registered("ada@example.com").await;
         let app = world.another_process(&[("SIGNING_ALGORITHM", after)]);
-        let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+        let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
         for step in STEPS {
             step_of(&app, step, &app.config.signing_keys_secret, &token).await.unwrap();
         }
@@ -243,7 +248,7 @@ async fn a_binary_secret_is_never_replaced() {
     // KEY-05
     let world = World::new().await;
     let http = Builder::new().build_http();
-    let client = Clients::new(&world.system().app.config.aws, &http).secrets_manager;
+    let client = Clients::new(&world.system().app.config.aws, &http, &world.system().app.clock).secrets_manager;
     let bytes = client.create_secret().name("bytes").secret_binary(Blob::new(*b"{}")).send().await.unwrap();
     let (secret, before) = (bytes.arn.unwrap(), bytes.version_id);
     let app = world.another_process(&[("SIGNING_KEYS_SECRET", &secret)]);

@@ -156,6 +156,7 @@ async fn a_mail_sent_before_its_write_is_repeated_is_not_sent_again() {
     world.aws().clear_calls();
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 1);
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::Hang, 1);
+    let second_try_hangs = world.system().app.clock.hold();
     let mailer = async {
         while world.calls("TransactWriteItems") < 2 {
             tokio::task::yield_now().await;
@@ -164,6 +165,7 @@ async fn a_mail_sent_before_its_write_is_repeated_is_not_sent_again() {
         assert_eq!(owed.state, MailState::Pending);
         world.enqueue(&json!({"v": 1, "mail": owed.key()}).to_string()).await;
         world.deliver_mail().await;
+        drop(second_try_hangs);
         (world.calls("TransactWriteItems"), world.mails().len())
     };
     let (answer, by_then) = tokio::join!(world.send_welcome_email(&ada), mailer);

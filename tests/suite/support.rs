@@ -11,16 +11,16 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::Value;
-use shared::signing_keys::KeySet;
-use tests::system::SECRET;
+use shared::keys::{Keys, SigningKeys};
+use tests::system::SIGNING_KEYS;
 use tests::world::World;
 
 /// How often the SDK tries a call.
 pub const SDK_TRIES: usize = 3;
 
 /// Returns the keys in the secret of this world.
-pub fn key_set(world: &World) -> KeySet {
-    KeySet::from_json(&world.aws().secrets.value(SECRET, "AWSCURRENT").unwrap()).unwrap()
+pub fn key_set(world: &World) -> SigningKeys {
+    SigningKeys::from_json(&world.aws().secrets.value(SIGNING_KEYS, "AWSCURRENT").unwrap()).unwrap()
 }
 
 /// Returns the claims of a token without verifying it.

@@ -2,6 +2,7 @@ use std::fmt;
 
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
+use serde::{Deserialize, Serialize};
 
 use super::{Code, Rejected};
 
@@ -12,11 +13,26 @@ const MAX_LOCAL_PART: usize = 64; // RFC 5321, 4.5.3.1.1
 ///
 /// Quoted strings, comments, address literals and groups are refused: they are legal, unused, and the usual way to smuggle
 /// a second recipient past a check.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Email {
     typed: String,
     canonical: String,
     local_part_length: usize,
+}
+
+impl TryFrom<String> for Email {
+    type Error = Rejected;
+
+    fn try_from(text: String) -> Result<Self, Rejected> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Email> for String {
+    fn from(email: Email) -> Self {
+        email.typed
+    }
 }
 
 impl Email {

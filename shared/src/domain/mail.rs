@@ -3,10 +3,7 @@ use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{MailId, SessionId, UserId};
-
-/// How long an unsent mail is tried before it is given up.
-pub const MAIL_LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
+use super::{Email, MailId, MailKind, Origin, SessionId, UserId};
 
 /// How long a claim holds: longer than any call of SES, so that no other attempt starts while one is under way.
 const LEASE: SignedDuration = SignedDuration::from_mins(10);
@@ -57,15 +54,10 @@ pub struct Mail {
     pub created_at: Timestamp,
     /// When the sweeper shall look after it; nothing once it is finished.
     pub due: Option<Timestamp>,
-}
-
-/// What a mail says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MailKind {
-    /// The account was opened.
-    Welcome,
-    /// A refresh token was used twice and its session ended.
-    SessionReuse,
+    /// Where the request came from that the mail tells of.
+    pub origin: Origin,
+    /// The address that it goes to, if that is not the user's present one.
+    pub recipient: Option<Email>,
 }
 
 /// How far a mail has come.
@@ -128,24 +120,28 @@ impl Lease {
 impl Mail {
     /// The mail that greets a new user.
     #[must_use]
-    pub fn welcome(user: UserId, now: Timestamp) -> Self {
-        Self::new(user, MailId::new(now), MailKind::Welcome, now)
+    pub fn welcome(user: UserId, origin: Origin, now: Timestamp) -> Self {
+        let key = MailKey { user, mail: MailId::new(now) };
+        Self::new(key, MailKind::Welcome, origin, now)
     }
 
     /// The mail that tells a user of a session's reuse; the same one however often the reuse is found.
     #[must_use]
-    pub fn session_reuse(user: UserId, session: SessionId, now: Timestamp) -> Self {
-        Self::new(user, MailId::about_reuse_of(session), MailKind::SessionReuse, now)
+    pub fn session_reuse(user: UserId, session: SessionId, origin: Origin, now: Timestamp) -> Self {
+        let key = MailKey { user, mail: MailId::about_reuse_of(session) };
+        Self::new(key, MailKind::SessionReuse, origin, now)
     }
 
-    fn new(user: UserId, mail: MailId, kind: MailKind, now: Timestamp) -> Self {
+    fn new(key: MailKey, kind: MailKind, origin: Origin, now: Timestamp) -> Self {
         Self {
-            key: MailKey { user, mail },
+            key,
             kind,
             state: MailState::Pending,
             attempt: 0,
             created_at: now,
             due: Some(now + HEAD_START),
+            origin,
+            recipient: None,
         }
     }
 
@@ -181,7 +177,7 @@ impl Mail {
     /// Whether it has been owed for so long that it is given up.
     #[must_use]
     pub fn is_given_up(&self, now: Timestamp) -> bool {
-        now.duration_since(self.created_at) >= MAIL_LIFETIME
+        now.duration_since(self.created_at) >= self.kind.rules().lifetime
     }
 }
 
@@ -201,7 +197,7 @@ mod tests {
     }
 
     fn mail(state: MailState, attempt: u32) -> Mail {
-        Mail { state, attempt, ..Mail::welcome(UserId::new(now()), now()) }
+        Mail { state, attempt, ..Mail::welcome(UserId::new(now()), Origin::default(), now()) }
     }
 
     #[test]

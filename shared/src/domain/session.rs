@@ -1,7 +1,11 @@
+use jiff::fmt::serde::timestamp::millisecond::{optional as optional_millisecond, required as millisecond};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::{SessionId, User, UserId};
 
+/// How long an access token is good. It may outlive its session by as much.
+pub const ACCESS_TOKEN_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 /// A session that is not refreshed for this long has ended.
 pub const IDLE_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A session ends this long after its login, however busy it is.
@@ -14,34 +18,55 @@ const MAX_ENDED_AT_ONCE: usize = 99;
 /// One sign-in on one device, and where its refresh tokens stand.
 ///
 /// The tokens themselves are nowhere: each is made from the session's ids and a counter (see [`super::RefreshToken`]).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Session {
     /// Random.
+    #[serde(rename = "sessionId")]
     pub id: SessionId,
     /// Whose it is.
+    #[serde(rename = "userId")]
     pub user: UserId,
     /// The counter of the current token. Each rotation adds one.
     pub counter: u64,
     /// When the current token was made, and the one before it retired.
+    #[serde(with = "millisecond")]
     pub rotated_at: Timestamp,
     /// When the token before the current one was made, and the one before that retired.
+    #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
     pub previous_rotated_at: Option<Timestamp>,
     /// The counter that was current when a lost answer was last given again, after the grace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reissued: Option<u64>,
     /// The user's epoch at login.
     pub epoch: u64,
     /// The login.
+    #[serde(with = "millisecond")]
     pub created_at: Timestamp,
     /// [`IDLE_LIFETIME`] after the last rotation.
+    #[serde(with = "millisecond")]
     pub idle_expires_at: Timestamp,
     /// [`ABSOLUTE_LIFETIME`] after the login.
+    #[serde(with = "millisecond")]
     pub expires_at: Timestamp,
     /// When it was ended, by a logout, a revocation or a reuse.
+    #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Timestamp>,
-    /// What the client called itself at login, shortened.
-    pub user_agent: Option<String>,
-    /// Where the login came from: an IPv4 address or the /64 of an IPv6 address.
+    /// Where the login came from.
+    #[serde(flatten)]
+    pub origin: Origin,
+}
+
+/// Where a request came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Origin {
+    /// An IPv4 address, or the /64 of an IPv6 address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<String>,
+    /// What the client called itself, shortened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
 }
 
 /// What a presented refresh token is worth.
@@ -66,7 +91,7 @@ pub enum Decision {
 impl Session {
     /// The session that a login at `now` opens.
     #[must_use]
-    pub fn new(user: &User, user_agent: Option<String>, network: Option<String>, now: Timestamp) -> Self {
+    pub fn new(user: &User, origin: Origin, now: Timestamp) -> Self {
         Self {
             id: SessionId::new(now),
             user: user.id,
@@ -79,8 +104,7 @@ impl Session {
             idle_expires_at: now + IDLE_LIFETIME,
             expires_at: now + ABSOLUTE_LIFETIME,
             revoked_at: None,
-            user_agent,
-            network,
+            origin,
         }
     }
 
@@ -171,7 +195,7 @@ mod tests {
             counter,
             rotated_at: at(100),
             previous_rotated_at: Some(at(95)),
-            ..Session::new(&user, None, None, at(0))
+            ..Session::new(&user, Origin::default(), at(0))
         }
     }
 

@@ -1,33 +1,48 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
+use serde::{Deserialize, Serialize};
 
 use super::{Email, Name, UserId};
 
 /// An account, without its credential.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct User {
     /// Random, never the address.
+    #[serde(rename = "userId")]
     pub id: UserId,
     /// Its one mailbox.
     pub email: Email,
     /// What the user wants to be called, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
     /// When it was opened.
+    #[serde(with = "millisecond")]
     pub created_at: Timestamp,
     /// When its address or name last changed.
+    #[serde(with = "millisecond")]
     pub updated_at: Timestamp,
     /// Whether it may sign in.
     pub status: Status,
     /// Raised to end all sessions at once: a session of an earlier epoch ends at its next refresh.
     pub epoch: u64,
-    /// All that was ever learned of its address. A set, because SES tells in any order, and more than once.
+    /// How often the password was changed. The credential has it too: see `Credential::is_of`.
+    #[serde(default)]
+    pub password_version: u64,
+    /// How often the address was changed.
+    #[serde(default)]
+    pub address_version: u64,
+    /// All that was ever learned of its address. It is a set because SES tells in any order, and more than once. New accounts have
+    /// none; SES's events alone write it.
+    #[serde(default, skip_serializing)]
     pub email_history: BTreeSet<EmailStatus>,
 }
 
 /// Whether an account may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Status {
     /// It may.
     Active,
@@ -74,6 +89,8 @@ impl User {
             updated_at: now,
             status: Status::Active,
             epoch: 0,
+            password_version: 0,
+            address_version: 0,
             email_history: BTreeSet::new(),
         }
     }

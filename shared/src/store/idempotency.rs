@@ -21,8 +21,6 @@ pub struct Idempotency {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct IdempotencyRow {
-    pk: String,
-    sk: String,
     user_id: UserId,
     fingerprint: String,
     #[serde(with = "millisecond")]
@@ -35,12 +33,12 @@ impl Idempotency {
     /// The write that remembers whose account this request opens, on condition that no request is remembered under its key.
     pub(super) fn put(&self, table: &str, user: UserId, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
         let expires_at = now + LIFETIME;
-        let (pk, sk) = keys::registration(&self.key);
         let fingerprint = self.fingerprint.clone();
-        let row = IdempotencyRow { pk, sk, user_id: user, fingerprint, expires_at, ttl: expires_at.as_second() };
+        let row = IdempotencyRow { user_id: user, fingerprint, expires_at, ttl: expires_at.as_second() };
+        let item = write("idempotency key", keys::registration(&self.key), &row)?;
         let put = Put::builder()
             .table_name(table)
-            .set_item(Some(write("idempotency key", &row)?))
+            .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk) OR expiresAt <= :now")
             .expression_attribute_values(":now", milliseconds(now))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)

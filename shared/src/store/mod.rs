@@ -27,12 +27,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::aws::describe;
-use crate::error::ApiError;
 
-pub use attempts::{Attempt, Counted, Policy};
+pub use attempts::{Attempt, Counted};
 pub use idempotency::Idempotency;
-pub use keys::{DUE_SHARDS, Key};
-pub use limits::{Limit, Limits, Window};
+pub use keys::{DUE_SHARDS, DueItem, Key};
+pub use limits::Limits;
 pub use outbox::{Claimed, Outbox, OverduePage, Owed};
 pub use public_keys::{NoPublicKeys, PublicKeys};
 pub use sessions::{Refreshed, Sessions};
@@ -68,15 +67,6 @@ pub enum StoreError {
         /// Its key; of a credential nothing, for its key is an address.
         place: String,
     },
-}
-
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unavailable(reason) => Self::Unavailable(reason),
-            StoreError::Corrupt { .. } => Self::Internal(error.to_string()),
-        }
-    }
 }
 
 fn unavailable<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> StoreError {
@@ -126,12 +116,15 @@ async fn update_conditionally<T>(
     }
 }
 
-/// The item that a row is.
-fn write(kind: &'static str, row: &impl Serialize) -> Result<Item, StoreError> {
-    serde_dynamo::to_item(row).map_err(|_| StoreError::Corrupt { kind, place: "its writer".to_owned() })
+/// Returns the item of `row` under `key`.
+fn write(kind: &'static str, key: Key, row: &impl Serialize) -> Result<Item, StoreError> {
+    let corrupt = |_| StoreError::Corrupt { kind, place: "its writer".to_owned() };
+    let mut item: Item = serde_dynamo::to_item(row).map_err(corrupt)?;
+    item.extend(key);
+    Ok(item)
 }
 
-/// The row that an item is.
+/// Reads the row of an item, whose other attributes are ignored.
 fn read<T: DeserializeOwned>(kind: &'static str, item: Item) -> Result<T, StoreError> {
     let place = place(&item);
     serde_dynamo::from_item(item).map_err(|_| StoreError::Corrupt { kind, place })

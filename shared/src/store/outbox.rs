@@ -6,12 +6,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::limits::Limit;
+use super::limits::count_in_transaction;
 use super::transaction::{Transaction, put_new};
 use super::{
     Conditional, Item, StoreError, Tables, keys, milliseconds, number, read, seconds, text, update_conditionally,
 };
-use crate::domain::{Claim, Lease, Mail, MailKey, MailState};
+use crate::domain::{Claim, Lease, Limit, Mail, MailKey, MailState};
 use crate::mail_queue::MailMessage;
 
 pub use overdue::OverduePage;
@@ -68,8 +68,8 @@ impl Outbox {
     /// [`StoreError`].
     pub async fn put(&self, mail: &Mail, limit: Limit, now: Timestamp) -> Result<Owed, StoreError> {
         let (table, window) = (&self.tables.accounts, limit.window(now));
-        let counter = keys::welcome_limit(mail.key.user, window.number);
-        let items = [put_new(table, to_item(mail)?)?, limit.count(table, counter, window)?];
+        let counter = keys::limit_of_user(mail.key.user, mail.kind.rules().limited, window.number);
+        let items = [put_new(table, to_item(mail)?)?, count_in_transaction(table, counter, limit, window)?];
         match self.tables.transact(&items).await? {
             Transaction::Applied => Ok(Owed::Queued),
             // The first is the mail's: what is owed already is not refused, however much was asked for.
@@ -130,9 +130,10 @@ impl Outbox {
         let request = self
             .settle(
                 mail,
-                "SET #state = :to, messageId = :messageId, #ttl = :ttl REMOVE due, dueShard, leaseUntil, holder",
+                "SET #state = :to, messageId = :messageId, #ttl = :ttl REMOVE due, dueShard, leaseUntil, holder, #recipient",
             )
             .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_names("#recipient", "to")
             .expression_attribute_values(":to", text("sent"))
             .expression_attribute_values(":messageId", text(message_id))
             .expression_attribute_values(":ttl", seconds(now + FINISHED_LIFETIME));
@@ -157,8 +158,9 @@ impl Outbox {
     /// [`StoreError`].
     pub async fn fail(&self, mail: &Mail, now: Timestamp) -> Result<(), StoreError> {
         let request = self
-            .settle(mail, "SET #state = :to, #ttl = :ttl REMOVE due, dueShard, leaseUntil, holder")
+            .settle(mail, "SET #state = :to, #ttl = :ttl REMOVE due, dueShard, leaseUntil, holder, #recipient")
             .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_names("#recipient", "to")
             .expression_attribute_values(":to", text("failed"))
             .expression_attribute_values(":ttl", seconds(now + FINISHED_LIFETIME));
         update_conditionally(request, parse).await.map(drop)
@@ -180,11 +182,12 @@ impl Outbox {
             .update(key)
             .update_expression(
                 "SET #state = :sent, messageId = if_not_exists(messageId, :messageId), #ttl = if_not_exists(#ttl, :ttl) \
-                 REMOVE due, dueShard, leaseUntil, holder ADD events :event",
+                 REMOVE due, dueShard, leaseUntil, holder, #recipient ADD events :event",
             )
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_names("#recipient", "to")
             .expression_attribute_values(":sent", text("sent"))
             .expression_attribute_values(":messageId", text(message_id))
             .expression_attribute_values(":ttl", seconds(now + FINISHED_LIFETIME))

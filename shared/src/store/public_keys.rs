@@ -5,8 +5,7 @@ use jiff::Timestamp;
 
 use super::{StoreError, Tables, keys, text, unavailable};
 use crate::cached::Cached;
-use crate::error::ApiError;
-use crate::signing_keys::PublicKeySet;
+use crate::keys::PublicKeySet;
 
 const DOCUMENT: &str = "document";
 
@@ -26,15 +25,6 @@ pub enum NoPublicKeys {
     /// The store cannot tell.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-impl From<NoPublicKeys> for ApiError {
-    fn from(error: NoPublicKeys) -> Self {
-        match error {
-            NoPublicKeys::Unpublished => Self::Unavailable(error.to_string()),
-            NoPublicKeys::Store(error) => error.into(),
-        }
-    }
 }
 
 impl PublicKeys {

@@ -1,23 +1,17 @@
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
-use jiff::fmt::serde::timestamp::millisecond::{optional as optional_millisecond, required as millisecond};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
-use super::limits::Limit;
+use super::limits::count_in_transaction;
 use super::transaction::{Transaction, put_new};
 use super::{
     Conditional, Item, StoreError, Tables, keys, milliseconds, number, outbox, read, seconds, unavailable,
     update_conditionally, update_if, write,
 };
-use crate::domain::{Decision, IDLE_LIFETIME, Mail, RefreshClaim, Session, SessionId, UserId};
+use crate::domain::{Decision, IDLE_LIFETIME, Limit, Mail, RefreshClaim, Session, SessionId, UserId};
 
 /// How often a decision may be overtaken by another before the client is asked to come again.
 const DECISIONS: usize = 4;
-/// How many mails about reused tokens a user gets. Addresses are not verified: whoever opens an account with a stranger's must not be
-/// able to fill that mailbox by reusing tokens of its own.
-const REUSE_MAILS: Limit = Limit::daily(3);
-
 /// The sessions of all users.
 #[derive(Clone, Debug)]
 pub struct Sessions {
@@ -33,37 +27,6 @@ pub enum Refreshed {
     Reused(Session),
     /// No answer, for this reason.
     Refused(&'static str),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SessionRow {
-    pk: String,
-    sk: String,
-    session_id: SessionId,
-    user_id: UserId,
-    counter: u64,
-    #[serde(with = "millisecond")]
-    rotated_at: Timestamp,
-    #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
-    previous_rotated_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reissued: Option<u64>,
-    epoch: u64,
-    #[serde(with = "millisecond")]
-    created_at: Timestamp,
-    #[serde(with = "millisecond")]
-    idle_expires_at: Timestamp,
-    #[serde(with = "millisecond")]
-    expires_at: Timestamp,
-    #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
-    revoked_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    user_agent: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    network: Option<String>,
-    /// For DynamoDB's TTL, in seconds: garbage collection. No decision reads it.
-    ttl: i64,
 }
 
 impl Sessions {
@@ -159,13 +122,19 @@ impl Sessions {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn end_for_reuse(&self, session: &Session, mail: &Mail, now: Timestamp) -> Result<(), StoreError> {
-        let (table, window) = (&self.tables.accounts, REUSE_MAILS.window(now));
-        let counter = keys::reuse_limit(session.user, window.number);
+    pub async fn end_for_reuse(
+        &self,
+        session: &Session,
+        mail: &Mail,
+        limit: Limit,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (table, window) = (&self.tables.accounts, limit.window(now));
+        let counter = keys::limit_of_user(session.user, mail.kind.rules().limited, window.number);
         let items = [
             self.revocation(session.user, session.id, now)?,
             put_new(table, outbox::to_item(mail)?)?,
-            REUSE_MAILS.count(table, counter, window)?,
+            count_in_transaction(table, counter, limit, window)?,
         ];
         match self.tables.transact(&items).await? {
             Transaction::Applied => Ok(()),
@@ -257,42 +226,11 @@ const LIVE_AT_COUNTER: &str =
     "#counter = :counter AND attribute_not_exists(revokedAt) AND idleExpiresAt > :now AND expiresAt > :now";
 
 pub(super) fn to_item(session: &Session) -> Result<Item, StoreError> {
-    let row = SessionRow {
-        pk: keys::user_partition(session.user),
-        sk: keys::session_sort(session.id),
-        session_id: session.id,
-        user_id: session.user,
-        counter: session.counter,
-        rotated_at: session.rotated_at,
-        previous_rotated_at: session.previous_rotated_at,
-        reissued: session.reissued,
-        epoch: session.epoch,
-        created_at: session.created_at,
-        idle_expires_at: session.idle_expires_at,
-        expires_at: session.expires_at,
-        revoked_at: session.revoked_at,
-        user_agent: session.user_agent.clone(),
-        network: session.network.clone(),
-        ttl: session.expires_at.as_second(),
-    };
-    write("session", &row)
+    let mut item = write("session", keys::session(session.user, session.id), session)?;
+    item.insert("ttl".to_owned(), seconds(session.expires_at));
+    Ok(item)
 }
 
 pub(super) fn from_item(item: Item) -> Result<Session, StoreError> {
-    let row: SessionRow = read("session", item)?;
-    Ok(Session {
-        id: row.session_id,
-        user: row.user_id,
-        counter: row.counter,
-        rotated_at: row.rotated_at,
-        previous_rotated_at: row.previous_rotated_at,
-        reissued: row.reissued,
-        epoch: row.epoch,
-        created_at: row.created_at,
-        idle_expires_at: row.idle_expires_at,
-        expires_at: row.expires_at,
-        revoked_at: row.revoked_at,
-        user_agent: row.user_agent,
-        network: row.network,
-    })
+    read("session", item)
 }

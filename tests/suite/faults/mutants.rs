@@ -10,12 +10,12 @@ use futures_util::future::BoxFuture;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::{Value, json};
 use shared::app::App;
-use shared::domain::{Mail, MailKey, MailKind, MailState, User};
+use shared::domain::{Mail, MailKey, Origin, User};
 use shared::error::ApiError;
 use shared::http::{Request, Response, no_content, respond};
 use shared::mail_queue::MailMessage;
 use shared::mailer::Delivery;
-use shared::store::{Claimed, DUE_SHARDS};
+use shared::store::{Claimed, DUE_SHARDS, DueItem};
 use tests::system::StandIn;
 
 use super::cases::{self, Case, Mode};
@@ -105,7 +105,8 @@ fn fails_before_it_tells(app: &App, _: LambdaEvent<Value>) -> Answered<'_> {
     async move {
         let now = app.clock.now();
         for shard in 0..DUE_SHARDS {
-            for (key, due) in app.outbox.overdue(shard, now, 10, None).await?.mails {
+            for (item, due) in app.outbox.overdue(shard, now, 10, None).await?.items {
+                let DueItem::Mail(key) = item else { continue };
                 let Some(mail) = app.outbox.move_due(key, due, now).await? else { continue };
                 app.outbox.fail(&mail, now).await?;
                 app.mail_queue.dead_letter(key, mail.attempt, "too old").await?;
@@ -155,8 +156,7 @@ async fn deliver(app: &App, mail: &Mail) -> Option<String> {
 
 /// The mail as nobody claimed it.
 fn unclaimed(key: MailKey) -> Mail {
-    let created_at = jiff::Timestamp::UNIX_EPOCH;
-    Mail { key, kind: MailKind::Welcome, state: MailState::Pending, attempt: 0, created_at, due: None }
+    Mail { key, due: None, ..Mail::welcome(key.user, Origin::default(), jiff::Timestamp::UNIX_EPOCH) }
 }
 
 #[tokio::test(flavor = "multi_thread")]

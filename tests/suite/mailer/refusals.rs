@@ -202,7 +202,7 @@ async fn a_mail_that_ses_answers_with_500_is_retried_when_its_lease_ends() {
 
 #[tokio::test]
 async fn a_mail_that_ses_never_answers_is_retried_when_its_lease_ends() {
-    // OUT-05: the only test that waits for a timeout, of ten seconds
+    // OUT-05
     assert_unknown_until_the_lease_ends(Fault::Hang, 0).await;
 }
 

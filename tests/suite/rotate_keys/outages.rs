@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::json;
 use tests::doubles::{Fault, Service};
-use tests::system::SECRET;
+use tests::system::SIGNING_KEYS;
 use tests::world::{PASSWORD, World, posted};
 
 use super::{HEAD_START, HOUR, MINUTE, SECOND, STEPS};
@@ -17,7 +17,7 @@ async fn a_rotation_interrupted_after_any_step_succeeds_when_started_again() {
         let world = World::new().await;
         let mut ada = world.registered("ada@example.com").await;
         let old = kid(&ada.access_token);
-        let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+        let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
         for name in &STEPS[..done] {
             step(&world, name, &token).await.unwrap();
         }
@@ -42,7 +42,7 @@ async fn a_rotation_interrupted_for_hours_refuses_no_valid_token() {
     for done in 1..=3 {
         let world = World::new().await;
         let mut ada = world.registered("ada@example.com").await;
-        let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+        let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
         for name in &STEPS[..done] {
             step(&world, name, &token).await.unwrap();
         }
@@ -73,7 +73,7 @@ async fn unpublished_keys_never_sign() {
     // KEY-05
     let world = World::new().await;
     let before = current(&world);
-    let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+    let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
     step(&world, "createSecret", &token).await.unwrap();
     world.publish_instead(r#"{"keys":[]}"#);
     assert!(step(&world, "testSecret", &token).await.is_err());
@@ -101,7 +101,7 @@ async fn a_step_that_fails_in_an_outage_succeeds_when_repeated() {
         for fault in [Fault::Reset, Fault::AppliedButLost] {
             let world = World::new().await;
             let ada = world.registered("ada@example.com").await;
-            let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+            let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
             for name in &STEPS[..place] {
                 step(&world, name, &token).await.unwrap();
             }
@@ -171,7 +171,7 @@ async fn a_step_more_than_an_hour_late_is_refused_and_changes_nothing() {
     for done in 1..=3 {
         let world = World::new().await;
         let before = current(&world);
-        let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+        let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
         for name in &STEPS[..done] {
             step(&world, name, &token).await.unwrap();
         }

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use lambda_runtime::Error;
 use serde_json::{Value, json};
 use tests::doubles::{Fault, Service};
-use tests::system::SECRET;
+use tests::system::SIGNING_KEYS;
 use tests::world::{Actor, World, posted};
 use tests::{event, functions};
 
@@ -26,10 +26,15 @@ pub(super) async fn withdraw(world: &World, keys: &[&str]) -> Value {
     invoked(world, json!({"withdraw": keys})).await.unwrap()
 }
 
-/// Returns the ids of the keys of one kind in the secret, the newest last.
-fn kept(world: &World, kind: &str) -> Vec<String> {
-    let secret: Value = serde_json::from_str(&current(world)).unwrap();
-    secret[kind].as_array().unwrap().iter().map(|key| key["id"].as_str().unwrap().to_owned()).collect()
+/// Returns the ids of the keys with a purpose in what a withdrawal returned or in a secret, the newest last.
+pub(super) fn named(keys: &Value, purpose: &str) -> Vec<String> {
+    let keys = keys["keys"].as_array().unwrap().iter().filter(|key| key["purpose"] == purpose);
+    keys.map(|key| key["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Returns the ids of the signing keys with a purpose that are left in the secret, the newest last.
+fn kept(world: &World, purpose: &str) -> Vec<String> {
+    named(&serde_json::from_str(&current(world)).unwrap(), purpose)
 }
 
 /// Returns the status that an actor's access token gets.
@@ -46,14 +51,16 @@ async fn tokens_of_a_withdrawn_key_are_refused_and_a_new_key_signs_at_once() {
         let leaked = kid(&ada.access_token);
         assert_eq!(me(&world, &ada).await, 200);
         let left = withdraw(&world, &[&leaked]).await;
-        assert_eq!(left, json!({"accessKeys": kept(&world, "accessKeys"), "refreshKeys": kept(&world, "refreshKeys")}));
-        assert!(!kept(&world, "accessKeys").contains(&leaked));
+        for purpose in ["access", "refresh"] {
+            assert_eq!(named(&left, purpose), kept(&world, purpose));
+        }
+        assert!(!kept(&world, "access").contains(&leaked));
 
         world.pass(CACHED);
         assert_eq!(me(&world, &ada).await, 401);
-        assert_eq!(published(&world).await, kept(&world, "accessKeys"));
+        assert_eq!(published(&world).await, kept(&world, "access"));
         let ada = refreshed(&world, &ada).await;
-        assert_eq!([kid(&ada.access_token)], kept(&world, "accessKeys")[..]);
+        assert_eq!([kid(&ada.access_token)], kept(&world, "access")[..]);
         assert_good(&world, &ada, "signed by the new key").await;
         assert_good(&world, &logged_in(&world).await, "signed by the new key").await;
     }
@@ -80,11 +87,11 @@ async fn refresh_tokens_of_a_withdrawn_key_are_refused() {
     // KEY-05, KEY-06
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let signing = kept(&world, "accessKeys");
-    let leaked = kept(&world, "refreshKeys");
+    let signing = kept(&world, "access");
+    let leaked = kept(&world, "refresh");
     withdraw(&world, &[&leaked[0]]).await;
-    assert_eq!(kept(&world, "accessKeys"), signing, "keys of another purpose stay");
-    assert_eq!(kept(&world, "refreshKeys").len(), 1);
+    assert_eq!(kept(&world, "access"), signing, "keys of another purpose stay");
+    assert_eq!(kept(&world, "refresh").len(), 1);
     world.pass(CACHED);
     world.aws().clear_calls();
     assert_eq!(world.refresh(&ada.refresh_token).await.verdict(), (401, "Invalid token".to_owned()));
@@ -100,10 +107,10 @@ async fn all_keys_can_be_withdrawn_together() {
     let ada = world.registered("ada@example.com").await;
     world.pass(30 * DAY);
     world.rotate_keys().await;
-    let all = [kept(&world, "accessKeys"), kept(&world, "refreshKeys")].concat();
+    let all = [kept(&world, "access"), kept(&world, "refresh")].concat();
     assert_eq!(all.len(), 4);
     let left = withdraw(&world, &all.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    assert_eq!((left["accessKeys"].as_array().unwrap().len(), left["refreshKeys"].as_array().unwrap().len()), (1, 1));
+    assert_eq!((named(&left, "access").len(), named(&left, "refresh").len()), (1, 1));
     assert!(all.iter().all(|id| !left.to_string().contains(id.as_str())));
     world.pass(CACHED);
     assert_eq!((me(&world, &ada).await, world.refresh(&ada.refresh_token).await.status), (401, 401));
@@ -117,14 +124,14 @@ async fn a_withdrawal_creates_a_key_only_when_none_would_sign() {
     world.registered("ada@example.com").await;
     world.rotate_keys().await;
     world.pass(3 * HOUR);
-    let keys = kept(&world, "accessKeys");
+    let keys = kept(&world, "access");
     withdraw(&world, &[&keys[0]]).await;
-    assert_eq!(kept(&world, "accessKeys"), keys[1..], "the retiring key is withdrawn, and the other one keeps signing");
+    assert_eq!(kept(&world, "access"), keys[1..], "the retiring key is withdrawn, and the other one keeps signing");
 
     world.rotate_keys().await;
-    let announced = kept(&world, "accessKeys").pop().unwrap();
+    let announced = kept(&world, "access").pop().unwrap();
     withdraw(&world, &[&announced]).await;
-    let keys = kept(&world, "accessKeys");
+    let keys = kept(&world, "access");
     assert_eq!(keys.len(), 2, "the announced key is withdrawn, and the signing key was going to retire for it");
     for _ in 0..4 {
         world.pass(HOUR);
@@ -152,7 +159,7 @@ async fn a_withdrawal_can_be_repeated() {
 async fn a_withdrawal_that_fails_at_any_call_completes_when_repeated() {
     // KEY-05, DDB-03
     let calls = [
-        (Service::Secrets, "GetSecretValue", 5),
+        (Service::Secrets, "GetSecretValue", 6),
         (Service::DynamoDb, "PutItem", 2),
         (Service::Secrets, "PutSecretValue", 1),
         (Service::Secrets, "UpdateSecretVersionStage", 1),
@@ -173,10 +180,10 @@ async fn a_withdrawal_that_fails_at_any_call_completes_when_repeated() {
                 withdraw(&world, &[&leaked]).await;
                 world.pass(CACHED);
                 assert_eq!(me(&world, &ada).await, 401, "{operation} {spared}");
-                assert_eq!(published(&world).await, kept(&world, "accessKeys"), "{operation} {spared}");
+                assert_eq!(published(&world).await, kept(&world, "access"), "{operation} {spared}");
                 assert_good(&world, &logged_in(&world).await, operation).await;
                 rotate_at_last(&world).await;
-                assert!(!kept(&world, "accessKeys").contains(&leaked), "{operation} {spared}");
+                assert!(!kept(&world, "access").contains(&leaked), "{operation} {spared}");
             }
         }
     }
@@ -197,7 +204,7 @@ async fn a_rotation_in_progress_does_not_restore_a_withdrawn_key() {
             let world = World::new().await;
             let ada = world.registered("ada@example.com").await;
             let leaked = kid(&ada.access_token);
-            let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+            let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
             for name in &STEPS[..done] {
                 step(&world, name, &token).await.unwrap();
             }
@@ -211,7 +218,7 @@ async fn a_rotation_in_progress_does_not_restore_a_withdrawn_key() {
             }
             world.pass(CACHED);
             assert!(!published(&world).await.contains(&leaked), "{done} steps");
-            assert!(!kept(&world, "accessKeys").contains(&leaked), "{done} steps");
+            assert!(!kept(&world, "access").contains(&leaked), "{done} steps");
             assert_good(&world, &logged_in(&world).await, "signed by the new key").await;
             rotate_at_last(&world).await;
             world.pass(3 * HOUR);
@@ -226,8 +233,8 @@ async fn a_withdrawal_during_any_step_of_a_rotation_holds() {
     for place in 0..4 {
         for calls in 1..8 {
             let world = World::new().await;
-            let leaked = kept(&world, "accessKeys").remove(0);
-            let token = world.aws().secrets.begin_rotation(SECRET).unwrap();
+            let leaked = kept(&world, "access").remove(0);
+            let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
             for name in &STEPS[..place] {
                 step(&world, name, &token).await.unwrap();
             }
@@ -246,7 +253,7 @@ async fn a_withdrawal_during_any_step_of_a_rotation_holds() {
             for name in &STEPS[place + 1..] {
                 drop(step(&world, name, &token).await);
             }
-            assert!(!kept(&world, "accessKeys").contains(&leaked), "{} {calls}", STEPS[place]);
+            assert!(!kept(&world, "access").contains(&leaked), "{} {calls}", STEPS[place]);
             assert!(!published(&world).await.contains(&leaked), "{} {calls}", STEPS[place]);
             world.registered("ada@example.com").await;
             for _ in 0..3 {
@@ -261,11 +268,11 @@ async fn a_withdrawal_during_any_step_of_a_rotation_holds() {
 async fn relabel(world: &World, version: &str) {
     let app = &world.system().app;
     let http = aws_smithy_http_client::Builder::new().build_http();
-    let client = shared::aws::Clients::new(&app.config.aws, &http).secrets_manager;
-    let described = client.describe_secret().secret_id(SECRET).send().await.unwrap();
+    let client = shared::aws::Clients::new(&app.config.aws, &http, &app.clock).secrets_manager;
+    let described = client.describe_secret().secret_id(SIGNING_KEYS).send().await.unwrap();
     let stages = described.version_ids_to_stages.unwrap();
     let holder = stages.iter().find(|(_, stages)| stages.iter().any(|stage| stage == "AWSPENDING"));
-    let request = client.update_secret_version_stage().secret_id(SECRET).version_stage("AWSPENDING");
+    let request = client.update_secret_version_stage().secret_id(SIGNING_KEYS).version_stage("AWSPENDING");
     let request = request.set_remove_from_version_id(holder.map(|(id, _)| id.clone())).move_to_version_id(version);
     request.send().await.unwrap();
 }
@@ -279,10 +286,10 @@ async fn an_empty_withdrawal_publishes_the_keys_again_after_the_table_was_restor
     world.rotate_keys().await;
     world.pass(3 * HOUR);
     world.tamper("PublicKeys", before, &json!({}));
-    assert_eq!(published(&world).await, kept(&world, "accessKeys")[..1], "only the old key");
+    assert_eq!(published(&world).await, kept(&world, "access")[..1], "only the old key");
     withdraw(&world, &[]).await;
     world.pass(CACHED);
-    assert_eq!(published(&world).await, kept(&world, "accessKeys")[1..]);
+    assert_eq!(published(&world).await, kept(&world, "access")[1..]);
     assert_good(&world, &logged_in(&world).await, "after the withdrawal").await;
 }
 
@@ -290,7 +297,7 @@ async fn an_empty_withdrawal_publishes_the_keys_again_after_the_table_was_restor
 async fn a_malformed_withdrawal_is_refused_and_changes_nothing() {
     // KEY-05
     let world = World::new().await;
-    let (before, id) = (current(&world), kept(&world, "accessKeys").remove(0));
+    let (before, id) = (current(&world), kept(&world, "access").remove(0));
     for wrong in [
         json!({}),
         json!({"withdraw": id}),

@@ -9,12 +9,12 @@ use jsonwebtoken::{DecodingKey, Validation};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use shared::app::App;
-use shared::signing_keys::KeySet;
+use shared::keys::SigningKeys;
 use shared::tokens::{self, Parties};
-use tests::system::SECRET;
+use tests::system::SIGNING_KEYS;
 use tests::world::{Actor, DOMAIN, World};
 
-use super::withdrawals::withdraw;
+use super::withdrawals::{named, withdraw};
 use super::{DAY, HOUR, MINUTE, STEPS, kid, logged_in, published, refreshed, step_of};
 use crate::support::{claims, key_set};
 
@@ -71,7 +71,7 @@ impl Verifier {
 struct Leak {
     withdrawn_at: Timestamp,
     kid: String,
-    keys: KeySet,
+    keys: SigningKeys,
     replaced_by: String,
 }
 
@@ -155,7 +155,7 @@ impl Year {
                 last.keys = self.edge.get(&self.world).await;
                 last.fetched_at = now - 118 * MINUTE;
             }
-            let token = self.world.aws().secrets.begin_rotation(SECRET).unwrap();
+            let token = self.world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
             let mut done = 0;
             for name in &STEPS[..steps] {
                 if step_of(app, name, &app.config.signing_keys_secret, &token).await.is_err() {
@@ -180,7 +180,7 @@ impl Year {
         let event = tests::event::invocation(json!({"withdraw": [kid]}), 30);
         assert!(tests::functions::invoke(&self.world.system().app, "rotate-keys", event).await.is_err());
         let left = withdraw(&self.world, &[&kid]).await;
-        let replaced_by = left["accessKeys"].as_array().unwrap().last().unwrap().as_str().unwrap().to_owned();
+        let replaced_by = named(&left, "access").pop().unwrap();
         self.leak = Some(Leak { withdrawn_at: self.world.now(), kid, keys, replaced_by });
     }
 }

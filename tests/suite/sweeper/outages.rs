@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use serde_json::json;
-use shared::domain::{Mail, UserId};
-use shared::store::{DUE_SHARDS, Limit};
+use shared::domain::{Limit, Mail, Origin, UserId};
+use shared::store::DUE_SHARDS;
 use tests::doubles::{Counts, Fault, Service};
 use tests::rows::{MailRow, read};
 use tests::system::MAIL_QUEUE;
@@ -219,7 +219,7 @@ fn logged_age(world: &World) -> Option<i64> {
 /// Owes a user `count` mails in the wanted shards of the index, as after an outage of SQS. Rows of other shards are
 /// not written, so that a full page of one shard does not need a full page of each.
 async fn owe(world: &World, user: UserId, is_wanted: impl Fn(u8) -> bool, count: usize) {
-    let mails = std::iter::repeat_with(|| Mail::welcome(user, world.now()));
+    let mails = std::iter::repeat_with(|| Mail::welcome(user, Origin::default(), world.now()));
     let wanted = mails.filter(|mail| is_wanted(mail.key.mail.as_bytes()[15] % DUE_SHARDS));
     let unlimited = Limit::hourly(u32::MAX);
     for mail in wanted.take(count) {

@@ -1,11 +1,11 @@
-//! The sweeper's side of the outbox: the index over unfinished mails.
+//! The sweeper's side of the outbox: the index over items that owe work.
 
 use jiff::Timestamp;
 use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::super::keys::Key;
+use super::super::keys::{DueItem, Key};
 use super::super::{Conditional, update_conditionally};
 use super::super::{Item, StoreError, keys, milliseconds, read, text, unavailable, update_existing};
 use super::{Outbox, parse};
@@ -20,18 +20,18 @@ struct IndexRow {
     due: Timestamp,
 }
 
-/// Unfinished mails that are due, the longest due first.
+/// Items whose work is due, the longest due first.
 #[derive(Debug)]
 pub struct OverduePage {
     /// Each with its `due`.
-    pub mails: Vec<(MailKey, Timestamp)>,
+    pub items: Vec<(DueItem, Timestamp)>,
     /// Where the next page begins; nothing if this is the last.
     pub next: Option<Key>,
 }
 
 impl Outbox {
-    /// A page of the mails of one shard that are due at `now`: `limit` at the most, from `start` on. An entry of the index that
-    /// cannot be read is logged and left out.
+    /// Returns a page of what is due at `now` in one shard: `limit` items at the most, from `start` on. An entry that cannot be read is
+    /// logged and left out.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -52,12 +52,12 @@ impl Outbox {
             .send()
             .await
             .map_err(|error| unavailable("Query", &error))?;
-        let mails = output.items.unwrap_or_default().into_iter().filter_map(|entry| {
+        let items = output.items.unwrap_or_default().into_iter().filter_map(|entry| {
             index_entry(entry)
                 .inspect_err(|error| tracing::error!(event = "due_entry_unreadable", reason = %error))
                 .ok()
         });
-        Ok(OverduePage { mails: mails.collect(), next: output.last_evaluated_key })
+        Ok(OverduePage { items: items.collect(), next: output.last_evaluated_key })
     }
 
     /// Moves the row's `due` on to `to` if it still is `from`, so that of two sweeps one enqueues. The row, if this one shall.
@@ -90,10 +90,7 @@ impl Outbox {
     }
 }
 
-fn index_entry(item: Item) -> Result<(MailKey, Timestamp), StoreError> {
-    let place = super::super::place(&item);
+fn index_entry(item: Item) -> Result<(DueItem, Timestamp), StoreError> {
     let row: IndexRow = read("entry of the due index", item)?;
-    let key =
-        keys::parse_mail(&row.pk, &row.sk).ok_or(StoreError::Corrupt { kind: "entry of the due index", place })?;
-    Ok((key, row.due))
+    Ok((keys::due_item(&row.pk, &row.sk), row.due))
 }

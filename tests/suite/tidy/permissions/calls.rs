@@ -7,7 +7,7 @@ use serde_json::json;
 use tests::doubles::{Fault, Service};
 use tests::event;
 use tests::functions::invoke;
-use tests::system::SECRET;
+use tests::system::SIGNING_KEYS;
 use tests::world::{PASSWORD, World, authorized, posted, request};
 
 use super::{MATRIX, functions};
@@ -146,7 +146,7 @@ async fn act(world: &World, function: &str) -> Vec<String> {
             from
         }
         "rotate-keys" => {
-            let token = world.aws().secrets.begin_rotation(SECRET).unwrap_or_default();
+            let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap_or_default();
             for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
                 let event = event::rotation(step, &world.system().app.config.signing_keys_secret, &token);
                 assert!(invoke(&world.system().app, function, event::invocation(event, 30)).await.is_ok(), "{step}");
