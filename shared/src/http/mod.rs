@@ -25,8 +25,8 @@ pub use response::{Response, json, no_content};
 
 /// Calls `handle` for an event and returns its response.
 ///
-/// It always returns a response, in time for API Gateway to pass it on. Errors, panics and timeouts become problem documents.
-/// Failures are logged here and nowhere else.
+/// It always returns a response, in time for API Gateway to pass it on. Errors, panics and timeouts become problem
+/// documents. Failures are logged here and nowhere else.
 pub async fn respond<H>(app: &App, event: LambdaEvent<Value>, handle: H) -> ApiGatewayV2httpResponse
 where
     H: AsyncFnOnce(&App, Request) -> Result<Response, ApiError>,
@@ -41,7 +41,8 @@ where
     let span = tracing::error_span!("request", request_id, user = Empty, network = Empty);
     let result = match request {
         Ok(request) => {
-            let answer = AssertUnwindSafe(handle(app, Request::new(request))).catch_unwind().instrument(span.clone());
+            let answer = AssertUnwindSafe(async { handle(app, Request::new(request)).await });
+            let answer = answer.catch_unwind().instrument(span.clone());
             match tokio::time::timeout(time_left(context.deadline), answer).await {
                 Ok(Ok(result)) => result,
                 Ok(Err(_panic)) => Err(ApiError::Internal("a panic, logged where it happened".to_owned())),

@@ -34,9 +34,9 @@ impl fmt::Debug for Request {
 impl Request {
     /// Builds the request from an event of payload format 2.0.
     ///
-    /// `lambda_http` can convert the event itself. That conversion panics if the body is not base64, or if the host, the path or
-    /// the query do not make a URI. Setting the parts one by one cannot fail. [`Self::json_body`] reports what is wrong with
-    /// the body.
+    /// `lambda_http` can convert the event itself. That conversion panics if the body is not base64, or if the host,
+    /// the path or the query do not make a URI. Setting the parts one by one cannot fail. [`Self::json_body`] reports
+    /// what is wrong with the body.
     pub(super) fn new(event: ApiGatewayV2httpRequest) -> Self {
         let mut context = event.request_context;
         context.route_key = context.route_key.or(event.route_key);
@@ -57,8 +57,8 @@ impl Request {
 
     /// Returns the key of the route that API Gateway matched, such as `GET /api/auth/sessions/{id}`.
     ///
-    /// `cargo lambda watch` calls every function through the route `$default`. For that route, the key is made from the method
-    /// and the path. Each path parameter's name replaces its value, in the last segment that has the value.
+    /// `cargo lambda watch` calls every function through the route `$default`. For that route, the key is made from the
+    /// method and the path. Each path parameter's name replaces its value, in the last segment that has the value.
     #[must_use]
     pub fn route_key(&self) -> Cow<'_, str> {
         match self.context().and_then(|context| context.route_key.as_deref()) {
@@ -139,7 +139,8 @@ impl Request {
         }
     }
 
-    /// Returns the network that limits count this request for. All requests without a source address count as one network.
+    /// Returns the network that limits count this request for. All requests without a source address count as one
+    /// network.
     ///
     /// Later log lines of this request carry the network's pseudonym.
     #[must_use]
@@ -201,8 +202,8 @@ fn decode(text: String, is_base64_encoded: bool) -> Result<Body, BodyError> {
     if body.len() > MAX_BODY { Err(BodyError::TooLarge) } else { Ok(body) }
 }
 
-/// Accepts `application/json` and types with the suffix `+json` (RFC 6839, 3.1). JSON is always UTF-8 (RFC 8259, 8.1), so another
-/// `charset` is refused.
+/// Accepts `application/json` and types with the suffix `+json` (RFC 6839, 3.1). JSON is always UTF-8 (RFC 8259, 8.1),
+/// so another `charset` is refused.
 fn is_json(content_type: &str) -> bool {
     let mut parts = content_type.split(';').map(|part| part.trim().to_ascii_lowercase());
     let essence = parts.next().unwrap_or_default();
