@@ -1,4 +1,4 @@
-//! No text that was not signed is a token. The signer's key is thrown away, so nothing can be.
+//! Every text without a valid signature is refused. The private key is thrown away, so no text has one.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ static KEYS: LazyLock<PublicKeySet> = LazyLock::new(|| {
     let mut keys = KeySet::first(Algorithm::Es256, now()).unwrap().public();
     keys.keys.extend(KeySet::first(Algorithm::Rs256, now()).unwrap().public().keys);
     for (key, kid) in keys.keys.iter_mut().zip(["es", "rs"]) {
-        key.jwk.kid = kid.to_owned(); // a name that can be guessed
+        key.jwk.kid = kid.to_owned(); // a name that the fuzzer can guess
     }
     keys
 });

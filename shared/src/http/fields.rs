@@ -52,7 +52,6 @@ impl Fields {
     }
 
     /// Takes a string that may be absent or `null` and parses it. Returns `None` if it is refused.
-    #[expect(clippy::option_option, reason = "`?` takes the outer one, which says that the field was refused")]
     pub fn optional<T>(
         &mut self,
         field: &'static str,
