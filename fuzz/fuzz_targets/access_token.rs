@@ -14,7 +14,7 @@ static KEYS: LazyLock<PublicKeySet> = LazyLock::new(|| {
     let mut keys = KeySet::first(Algorithm::Es256, now()).unwrap().public();
     keys.keys.extend(KeySet::first(Algorithm::Rs256, now()).unwrap().public().keys);
     for (key, kid) in keys.keys.iter_mut().zip(["es", "rs"]) {
-        key.jwk.kid = kid.to_owned(); // a name that the fuzzer can guess
+        key.jwk.kid = kid.to_owned(); // a name that can be guessed
     }
     keys
 });
