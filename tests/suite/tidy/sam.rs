@@ -38,7 +38,11 @@ fn sam_build_finds_a_makefile_for_each_architecture() {
         let metadata = &function["Metadata"];
         let method = [&metadata["BuildMethod"], &metadata["ContextPath"], &metadata["WorkingDirectory"]];
         assert_eq!(method, ["makefile", "ops/build/${Architecture}", "."], "{id}: have `sam build` build it");
-        assert_eq!(metadata["SkipBuild"], json!(null), "{id}: `sam build` would say that it succeeded, and build nothing");
+        assert_eq!(
+            metadata["SkipBuild"],
+            json!(null),
+            "{id}: `sam build` would say that it succeeded, and build nothing"
+        );
     }
 }
 
@@ -49,7 +53,8 @@ fn functions_with_a_name_are_named_after_the_stack_and_the_folder_and_lambda_tak
     let mut named = Vec::new();
     for (id, function) in resources("AWS::Serverless::Function") {
         let Some(name) = function["Properties"]["FunctionName"].as_str() else { continue };
-        let suffix = name.strip_prefix("${AWS::StackName}").unwrap_or_else(|| panic!("{id}: begin with the stack's name"));
+        let suffix =
+            name.strip_prefix("${AWS::StackName}").unwrap_or_else(|| panic!("{id}: begin with the stack's name"));
         assert_eq!(suffix, format!("-{}", function_of(id)), "{id}: end with its folder");
         longest = longest.max(suffix.len());
         named.push(id);
