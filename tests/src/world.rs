@@ -3,6 +3,8 @@
 //! Each has its own tables, queues, mailbox, keys and clock, so tests run beside each other. Every answer is held against the
 //! contract. A world that ends with a mail still owed fails its test, unless [`World::leave_mail`] says that this is meant.
 
+mod keys;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderMap, HeaderValue};
@@ -15,7 +17,8 @@ use crate::contract;
 use crate::doubles::{Aws, SentMail};
 use crate::event::HttpRequest;
 use crate::log::Log;
-use crate::system::{Answer, DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE, Options, SECRETS, System};
+use crate::system::{Answer, DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE, Options, System};
+use keys::Keys;
 
 /// The password of everyone who is not asked for one.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -47,48 +50,37 @@ pub struct Actor {
 
 impl World {
     /// A world at noon of some day, with default settings.
-    ///
-    /// # Panics
-    /// When it cannot be made.
     pub async fn new() -> Self {
         Self::with(&[]).await
     }
 
     /// A world with these settings beside the default ones.
-    ///
-    /// # Panics
-    /// When it cannot be made.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::start(settings, LevelFilter::INFO, Some(keys::shared(settings).await)).await
+    }
+
+    /// A world with these settings, and with keys that no other world has.
+    pub async fn with_its_own_keys(settings: &[(&str, &str)]) -> Self {
         Self::start(settings, LevelFilter::INFO, None).await
     }
 
     /// A world whose log has everything that a debug build can say, the SDK's lines too.
-    ///
-    /// # Panics
-    /// When it cannot be made.
     pub async fn telling_all() -> Self {
-        Self::start(&[], LevelFilter::TRACE, None).await
+        Self::start(&[], LevelFilter::TRACE, Some(keys::shared(&[]).await)).await
     }
 
     /// Another world with the same tables and keys at the same time. Its queues and its mailbox are empty.
-    ///
-    /// # Panics
-    /// When it cannot be made.
     pub async fn copy(&self) -> Self {
-        let copy = Self::start(
-            &[],
-            LevelFilter::INFO,
-            Some(SECRETS.map(|secret| self.aws().secrets.value(secret, "AWSCURRENT").expect("keys"))),
-        )
-        .await;
+        let copy = Self::start(&[], LevelFilter::INFO, Some(Keys::of(self))).await;
         copy.pass(self.now().duration_since(copy.now()));
-        for table in ["Credentials", "Accounts", "PublicKeys"] {
+        for table in ["Credentials", "Accounts"] {
             self.items(table).into_iter().for_each(|item| copy.tamper(table, item, &json!({})));
         }
         copy
     }
 
-    async fn start(settings: &[(&str, &str)], level: LevelFilter, secrets: Option<[String; 2]>) -> Self {
+    /// A world with these keys, or with new ones.
+    async fn start(settings: &[(&str, &str)], level: LevelFilter, keys: Option<Keys>) -> Self {
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let log = Log::default();
         let noon = Timestamp::from_second(1_800_014_400).expect("a day in 2027");
@@ -97,12 +89,15 @@ impl World {
             data: None,
             aws_port: 0,
             settings,
-            secrets,
+            secrets: keys.as_ref().map(|keys| keys.secrets.clone()),
             log: Some(log.dispatch(level)),
         };
         let system = System::start(options).await.expect("the system starts");
         log.clear(); // of the making of its keys
-        Self { system, log, may_leave_mail: AtomicBool::new(false) }
+        let world = Self { system, log, may_leave_mail: AtomicBool::new(false) };
+        let published = keys.map(|keys| keys.published).unwrap_or_default();
+        published.into_iter().for_each(|item| world.tamper("PublicKeys", item, &json!({})));
+        world
     }
 
     /// The system itself, for what an actor cannot do.

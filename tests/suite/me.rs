@@ -76,7 +76,7 @@ async fn a_token_that_is_not_good_is_invalid() {
     for header in others {
         assert_unauthorized(&world.get(PATH, Some(header)).await, "Invalid token", header);
     }
-    let stranger = World::new().await.registered("ada@example.com").await;
+    let stranger = World::with_its_own_keys(&[]).await.registered("ada@example.com").await;
     assert_unauthorized(&world.get(PATH, Some(&stranger.bearer())).await, "Invalid token", "another Latchkey's");
 }
 

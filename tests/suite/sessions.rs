@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use shared::domain::Status;
 use tests::world::{Actor, PASSWORD, World, authorized, request};
 
 async fn signed_in_again(world: &World, ada: &Actor) -> Actor {
@@ -98,4 +99,21 @@ async fn both_want_a_good_token_and_a_user() {
         (404, "User not found".to_owned())
     );
     assert_eq!(end(&world, &ada, "x").await, (404, "User not found".to_owned()));
+}
+
+#[tokio::test]
+async fn a_disabled_user_neither_sees_nor_ends_a_session() {
+    // REF-06
+    let world = World::new().await;
+    let laptop = world.registered("ada@example.com").await;
+    signed_in_again(&world, &laptop).await;
+    let listed = sessions(&world, &laptop).await;
+    let other = listed.iter().find(|session| session["current"] == false).unwrap()["id"].as_str().unwrap();
+    let rows = world.rows("SESSION#");
+
+    world.system().app.users.set_status(laptop.id().parse().unwrap(), Status::Disabled).await.unwrap();
+    let refused = (401, "Invalid token".to_owned());
+    assert_eq!(world.get("/api/auth/sessions", Some(&laptop.bearer())).await.verdict(), refused);
+    assert_eq!(end(&world, &laptop, other).await, refused);
+    assert_eq!(world.rows("SESSION#"), rows);
 }

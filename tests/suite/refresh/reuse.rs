@@ -84,7 +84,12 @@ async fn the_user_is_told_of_the_reuse_by_one_mail() {
     let mails = world.mails();
     assert_eq!(mails.len(), 2, "the welcome and this one");
     assert_eq!(mails[1].to, ["ada@example.com"]);
-    assert!(mails[1].text.as_deref().unwrap().contains("used from two places at once"), "{:?}", mails[1].text);
+    let (text, html) = (mails[1].text.as_deref().unwrap(), mails[1].html.as_deref().unwrap());
+    assert!(text.contains("used from two places at once"), "{text}");
+    for paragraph in text.trim().split("\n\n") {
+        assert!(html.contains(&format!(">{paragraph}</p>")), "{paragraph} is not in {html}");
+    }
+    assert!(html.contains(&format!("<title>{}</title>", mails[1].subject)), "{html}");
 }
 
 #[tokio::test]
