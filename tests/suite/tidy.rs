@@ -6,6 +6,7 @@
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
 
 mod events;
+mod parameters;
 mod permissions;
 mod settings;
 mod sources;
