@@ -50,6 +50,7 @@ async fn what_is_no_event_of_api_gateway_s_is_refused_like_any_bad_request() {
         changed(&world, "/requestContext/http/method", json!(5)),
         changed(&world, "/requestContext/timeEpoch", json!("canary")),
         changed(&world, "/headers", json!("canary")),
+        changed(&world, "/headers", (0..30_000).map(|n| (format!("canary-{n}"), json!(""))).collect()),
         changed(&world, "/headers", json!({"x-canary": 5})),
         changed(&world, "/headers", json!({"not a name": "canary"})),
         changed(&world, "/headers", json!({"x-canary": "line\nbreak"})),
