@@ -96,7 +96,7 @@ async fn what_is_odd_and_yet_a_request_is_answered_as_any_other() {
 }
 
 #[tokio::test]
-async fn an_address_that_makes_no_uri_is_answered_as_any_other() {
+async fn an_event_whose_host_path_or_query_makes_no_uri_is_answered_as_any_other() {
     // INP-05, HTP-01
     let world = World::new().await;
     world.registered("ada@example.com").await;
