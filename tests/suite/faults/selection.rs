@@ -95,9 +95,9 @@ fn variable(name: &str) -> Option<String> {
 /// As if each scenario made three calls.
 fn cases() -> Vec<Case> {
     let faults = (0..3).flat_map(|position| Mode::ALL.map(|mode| vec![(position, mode)]));
-    let cases = scenarios::ALL.iter().flat_map(|scenario| {
-        faults.clone().map(|faults| Case { scenario: Arc::clone(scenario), faults })
-    });
+    let cases = scenarios::ALL
+        .iter()
+        .flat_map(|scenario| faults.clone().map(|faults| Case { scenario: Arc::clone(scenario), faults }));
     cases.collect()
 }
 

@@ -1,6 +1,6 @@
 //! What `sam` finds: its settings, the makefiles of `sam build`, and names that AWS takes.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::template::TEMPLATE;
 
 use super::{function_of, read, resources};
