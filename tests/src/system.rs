@@ -51,7 +51,8 @@ const PUBLIC_KEYS: &str = "PublicKeys";
 const HTTP_SECONDS: i64 = 10;
 const MAILER_SECONDS: i64 = 60;
 
-type AnyError = Box<dyn Error + Send + Sync>;
+/// Any error.
+pub type AnyError = Box<dyn Error + Send + Sync>;
 
 /// A function as Lambda knows it.
 pub type StandIn = for<'a> fn(&'a App, LambdaEvent<Value>) -> BoxFuture<'a, Result<Value, AnyError>>;
@@ -295,21 +296,6 @@ impl System {
             () = death => Err("the process is gone".into()),
             answer = invocation => answer,
         }
-    }
-}
-
-impl Answer {
-    fn read(event: &Value) -> Result<Self, AnyError> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in event["headers"].as_object().ok_or("an answer without headers")? {
-            let name: http::HeaderName = name.parse()?;
-            headers.insert(name, value.as_str().ok_or("a header that is no text")?.parse()?);
-        }
-        Ok(Self {
-            status: event["statusCode"].as_u64().and_then(|status| status.try_into().ok()).ok_or("no status")?,
-            headers,
-            body: event["body"].as_str().unwrap_or_default().to_owned(),
-        })
     }
 }
 

@@ -1,4 +1,6 @@
-//! What holds of the parsers whatever they are given.
+//! Properties of the parsers, over random input.
+//!
+//! To add one: a test in `proptest!` that states what holds for every input, or for every input that parses.
 
 use linkify::LinkFinder;
 use proptest::prelude::*;
@@ -8,7 +10,7 @@ use shared::domain::{
 use shared::mail_queue::MailMessage;
 use unicode_normalization::{UnicodeNormalization, is_nfc, is_nfkc};
 
-/// Anything, and what is nearly an address.
+/// Returns any text, and texts that are nearly addresses.
 fn addresses() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -46,6 +48,7 @@ fn links(text: &str) -> Vec<String> {
     spellings.iter().flat_map(|text| finder.links(text)).map(|link| link.as_str().to_owned()).collect()
 }
 
+/// Returns any key and any claim.
 fn tokens() -> impl Strategy<Value = (MacKey, RefreshClaim)> {
     let parts = (any::<[u8; 4]>(), any::<[u8; 32]>(), any::<[u8; 16]>(), any::<[u8; 16]>(), any::<u64>());
     parts.prop_map(|(id, secret, user, session, counter)| {
@@ -56,7 +59,7 @@ fn tokens() -> impl Strategy<Value = (MacKey, RefreshClaim)> {
 
 proptest! {
     #[test]
-    fn an_address_has_one_canonical_form_that_is_an_address_itself(text in addresses()) {
+    fn the_canonical_form_of_an_address_is_a_canonical_address(text in addresses()) {
         // INP-01, INP-02
         let Ok(email) = Email::parse(&text) else { return Ok(()) };
         let canonical = email.canonical();
@@ -72,7 +75,7 @@ proptest! {
     }
 
     #[test]
-    fn the_case_of_an_address_does_not_count(text in "[a-zA-Z0-9.+-]{1,20}@([a-zA-Z0-9]{1,10}\\.){1,3}[a-zA-Z]{2,8}") {
+    fn the_case_of_an_address_does_not_matter(text in "[a-zA-Z0-9.+-]{1,20}@([a-zA-Z0-9]{1,10}\\.){1,3}[a-zA-Z]{2,8}") {
         // INP-02
         let canonical = |text: &str| Email::parse(text).map(|email| email.canonical().to_owned());
         prop_assert_eq!(canonical(&text.to_uppercase()), canonical(&text.to_lowercase()));
@@ -111,7 +114,7 @@ proptest! {
     }
 
     #[test]
-    fn a_password_is_normalised_and_never_cut_off(text in any::<String>()) {
+    fn a_password_is_normalized_and_never_truncated(text in any::<String>()) {
         // PWD-03, PWD-04
         let Ok(password) = Password::parse(&text) else { return Ok(()) };
         prop_assert!(is_nfkc(password.expose()));
@@ -122,16 +125,16 @@ proptest! {
     }
 
     #[test]
-    fn how_guessable_any_password_of_anyone_is_can_be_told(text in any::<String>(), email in addresses(), name in any::<String>()) {
+    fn every_password_can_be_checked_for_being_guessable(text in any::<String>(), email in addresses(), name in any::<String>()) {
         // PWD-05
         let (Ok(email), Ok(password)) = (Email::parse(&email), NewPassword::parse(&text, 1)) else { return Ok(()) };
         let context = PersonalWords::new(&email, Name::parse(&name).ok().as_ref(), "our platform");
-        let told = password.refuse_if_guessable(&context);
-        prop_assert!(told.is_ok() || told.is_err_and(|rejected| rejected.message.starts_with("Password is too easy to guess. ")));
+        let verdict = password.refuse_if_guessable(&context);
+        prop_assert!(verdict.is_ok() || verdict.is_err_and(|rejected| rejected.message.starts_with("Password is too easy to guess. ")));
     }
 
     #[test]
-    fn who_is_called_so_cannot_take_it_for_a_password(name in "[a-z]{8,20}") {
+    fn a_users_own_name_is_refused_as_password(name in "[a-z]{8,20}") {
         // PWD-05
         let context = |name: &str| PersonalWords::new(&Email::parse("x@y.example").unwrap(), Name::parse(name).ok().as_ref(), "");
         let password = NewPassword::parse(&name, 8).unwrap();
@@ -139,14 +142,14 @@ proptest! {
     }
 
     #[test]
-    fn a_refresh_token_says_what_was_put_into_it((key, claim) in tokens()) {
+    fn a_minted_refresh_token_opens_to_its_claim((key, claim) in tokens()) {
         // REF-01
         let token = RefreshToken::mint(&key, &claim);
         prop_assert_eq!(RefreshToken::open(token.expose(), |id| (id == key.id()).then_some(&key)), Some(claim));
     }
 
     #[test]
-    fn a_refresh_token_with_another_character_anywhere_is_none((key, claim) in tokens(), place: usize, other in "[A-Za-z0-9_-]") {
+    fn a_refresh_token_with_any_character_changed_is_refused((key, claim) in tokens(), place: usize, other in "[A-Za-z0-9_-]") {
         // REF-01
         let token = RefreshToken::mint(&key, &claim);
         let place = place % token.expose().len();
@@ -157,14 +160,14 @@ proptest! {
     }
 
     #[test]
-    fn no_text_that_was_not_minted_is_a_refresh_token(text in prop_oneof![any::<String>(), "lk1\\.[A-Za-z0-9_-]{1,150}"]) {
+    fn a_text_that_was_not_minted_is_no_refresh_token(text in prop_oneof![any::<String>(), "lk1\\.[A-Za-z0-9_-]{1,150}"]) {
         // REF-01
         let key = MacKey::new([0; 4], vec![7; 32].into());
         prop_assert_eq!(RefreshToken::open(&text, |_| Some(&key)), None);
     }
 
     #[test]
-    fn a_message_is_read_or_it_is_none(text in prop_oneof![any::<String>(), "\\{\"v\":[0-9]{1,20},\"mail\":\"[0-9a-f/-]{0,80}\"\\}"]) {
+    fn a_parsed_message_has_a_key_that_parses_again(text in prop_oneof![any::<String>(), "\\{\"v\":[0-9]{1,20},\"mail\":\"[0-9a-f/-]{0,80}\"\\}"]) {
         // OUT-03, OUT-09
         if let Some(message) = MailMessage::parse(&text) {
             prop_assert_eq!(message.key.to_string().parse::<MailKey>(), Ok(message.key));

@@ -1,4 +1,4 @@
-//! Logging in while something fails.
+//! Logging in while AWS fails.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,27 +11,18 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::app::App;
 use tests::doubles::{Fault, Service};
-use tests::world::{PASSWORD, World};
+use tests::rows::text;
+use tests::world::{PASSWORD, World, answered, posted};
 use tests::{event, functions};
 
-use super::{LOGIN, live_sessions, login};
-use crate::input::{answered, posted};
-use crate::register::down;
-
-fn throttled() -> Fault {
-    Fault::Error {
-        status: 400,
-        code: "ProvisionedThroughputExceededException".to_owned(),
-        message: "The level of configured provisioned throughput for the table was exceeded.".to_owned(),
-    }
-}
+use super::LOGIN;
 
 #[tokio::test]
-async fn a_store_that_fails_is_no_verdict_about_the_password() {
+async fn a_store_failure_is_503_whether_or_not_the_password_is_right() {
     // LOG-04, HTP-05
     let world = World::with(&[("LOGINS_PER_ACCOUNT_AND_NETWORK", "100"), ("FAILED_LOGINS_BEFORE_DELAY", "100")]).await;
     world.registered("ada@example.com").await;
-    for fault in [down(), throttled(), Fault::Reset] {
+    for fault in [Fault::down(), Fault::throughput_exceeded(), Fault::Reset] {
         for operation in ["GetItem", "Query", "PutItem"] {
             world.aws().fail(Service::DynamoDb, operation, fault.clone(), 3);
             let answer = world.login("ada@example.com", PASSWORD).await;
@@ -45,64 +36,64 @@ async fn a_store_that_fails_is_no_verdict_about_the_password() {
             }
         }
     }
-    assert_eq!(world.rows("SESSION#").len(), 1, "no session but the registration's");
+    assert_eq!(world.sessions().len(), 1, "only the session of the registration");
     assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_hiccup_of_the_store_is_not_noticed() {
+async fn a_login_succeeds_when_a_call_to_the_store_fails_twice() {
     // LOG-04
     let world = World::new().await;
     world.registered("ada@example.com").await;
     for operation in ["GetItem", "Query", "PutItem"] {
-        world.aws().fail(Service::DynamoDb, operation, down(), 2);
+        world.aws().fail(Service::DynamoDb, operation, Fault::down(), 2);
         assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200, "{operation}");
     }
 }
 
 #[tokio::test]
-async fn without_keys_nobody_is_logged_in() {
+async fn a_login_without_readable_keys_is_503() {
     // KEY-04, LOG-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    world.pass(SignedDuration::from_mins(66)); // no key set is good for longer without asking
-    world.aws().fail(Service::Secrets, "GetSecretValue", down(), 3);
+    world.pass(SignedDuration::from_mins(66)); // no cached key set is used for longer
+    world.aws().fail(Service::Secrets, "GetSecretValue", Fault::down(), 3);
     let answer = world.login("ada@example.com", PASSWORD).await;
     assert_eq!(answer.verdict(), (503, "Service unavailable".to_owned()));
-    assert_eq!(world.rows("SESSION#").len(), 1);
-    assert_eq!(login(&world, "ada@example.com").await.user, ada.user);
+    assert_eq!(world.sessions().len(), 1);
+    assert_eq!(world.logged_in("ada@example.com").await.user, ada.user);
 }
 
 #[tokio::test]
-async fn a_session_whose_writing_is_sent_twice_is_one_session() {
+async fn a_session_whose_write_is_sent_twice_is_one_session() {
     // DDB-03
     let world = World::new().await;
     world.registered("ada@example.com").await;
     for sessions in 2..=10 {
         world.aws().fail(Service::DynamoDb, "PutItem", Fault::AppliedButLost, 1);
-        login(&world, "ada@example.com").await;
-        assert_eq!(world.rows("SESSION#").len(), sessions);
+        world.logged_in("ada@example.com").await;
+        assert_eq!(world.sessions().len(), sessions);
     }
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 1);
-    login(&world, "ada@example.com").await;
-    assert_eq!((world.rows("SESSION#").len(), live_sessions(&world)), (11, 10));
+    world.logged_in("ada@example.com").await;
+    assert_eq!((world.sessions().len(), world.live_sessions().len()), (11, 10));
 }
 
 #[tokio::test]
-async fn at_the_cap_either_the_new_session_is_there_and_the_oldest_ended_or_neither() {
+async fn at_ten_sessions_opening_one_and_ending_the_oldest_is_atomic() {
     // LOG-05
     let world = World::new().await;
     world.registered("ada@example.com").await;
     for _ in 0..9 {
-        login(&world, "ada@example.com").await;
+        world.logged_in("ada@example.com").await;
     }
-    world.aws().fail(Service::DynamoDb, "TransactWriteItems", down(), 3);
+    world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::down(), 3);
     assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 503);
-    assert_eq!((world.rows("SESSION#").len(), live_sessions(&world)), (10, 10));
+    assert_eq!((world.sessions().len(), world.live_sessions().len()), (10, 10));
 }
 
 #[tokio::test]
-async fn an_item_that_cannot_be_read_is_our_fault_and_shows_nothing() {
+async fn an_unreadable_item_is_500_and_reveals_nothing() {
     // HTP-01
     let corruptions = [
         ("Credentials", "", json!({"hash": {"N": "5"}})),
@@ -115,7 +106,7 @@ async fn an_item_that_cannot_be_read_is_our_fault_and_shows_nothing() {
     for (table, sort_key, corruption) in corruptions {
         let world = World::new().await;
         let ada = world.registered("ada@example.com").await;
-        let item = if table == "Accounts" { world.rows(sort_key).remove(0) } else { world.items(table).remove(0) };
+        let item = world.items(table).into_iter().find(|item| text(item, "sk").starts_with(sort_key)).unwrap();
         world.tamper(table, item, &corruption);
 
         let answer = world.login("ada@example.com", PASSWORD).await;
@@ -129,7 +120,7 @@ async fn an_item_that_cannot_be_read_is_our_fault_and_shows_nothing() {
     }
 }
 
-/// A way to AWS that keeps what is sent.
+/// A connection to AWS that records what is sent.
 #[derive(Clone, Debug)]
 struct Wiretap {
     way: SharedHttpConnector,
@@ -145,6 +136,7 @@ impl HttpConnector for Wiretap {
     }
 }
 
+/// Returns an HTTP client for the SDK that records every request in `sent`.
 fn tapped(sent: &Arc<Mutex<Vec<(String, Value)>>>) -> SharedHttpClient {
     use aws_smithy_runtime_api::client::http::HttpClient;
     let (way, sent) = (aws_smithy_http_client::Builder::new().build_http(), Arc::clone(sent));
@@ -155,7 +147,7 @@ fn tapped(sent: &Arc<Mutex<Vec<(String, Value)>>>) -> SharedHttpClient {
 }
 
 #[tokio::test]
-async fn what_decides_about_a_login_is_read_consistently() {
+async fn a_login_reads_credential_and_account_consistently() {
     // LOG-04
     let world = World::new().await;
     world.registered("ada@example.com").await;

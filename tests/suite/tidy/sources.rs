@@ -3,11 +3,9 @@
 use super::{functions, production, read, sources};
 
 /// Files that may have more than 300 lines, and why.
-const LONG_FILES: [(&str, &str); 4] = [
+const LONG_FILES: [(&str, &str); 2] = [
     ("shared/src/config.rs", "every setting with its document and its check, in the one place that reads them"),
     ("shared/src/signing_keys/mod.rs", "a set of keys from the secret's text to each of its uses"),
-    ("shared/src/store/sessions.rs", "every write to a session beside the others that it must not contradict"),
-    ("tests/src/world.rs", "what a test can do, in one list"),
 ];
 const LONG: usize = 300;
 const TOO_LONG: usize = 400;
@@ -108,6 +106,25 @@ fn files_are_short_or_have_a_reason() {
     }
     for (path, _) in LONG_FILES {
         assert!(read(path).lines().count() > LONG, "{path} is short again: take it off LONG_FILES");
+    }
+}
+
+#[test]
+fn no_topic_of_the_tests_imports_from_another() {
+    // style: `explore` is the engine of the models, and `traces` replays the refresh model's walks on the real thing
+    let allowed = |topic: &str, other: &str| {
+        topic == other || ["support", "explore"].contains(&other) || (topic, other) == ("traces", "model")
+    };
+    for (path, text) in sources("tests/suite") {
+        let topic = path["tests/suite/".len()..].split(['/', '.']).next().unwrap();
+        for (at, found) in text.match_indices("crate::").filter(|(at, _)| !text[..*at].ends_with('"')) {
+            let other = text[at + found.len()..].split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+            assert!(
+                allowed(topic, other),
+                "{path} imports from {other}: make the helper a method of World in tests/src/world, or move it to \
+                 tests/suite/support.rs"
+            );
+        }
     }
 }
 
