@@ -301,9 +301,7 @@ impl System {
 
 fn open_database(data: Option<&Path>) -> Result<Database, AnyError> {
     let Some(folder) = data else { return Ok(Database::memory()?) };
-    private::create_folder(folder)?;
-    let file = folder.join("dynamodb.sqlite");
-    private::open_file(&file)?; // SQLite's other files take over its permissions
+    let file = private::file_in(folder, "dynamodb.sqlite")?; // SQLite's other files take over its permissions
     Ok(Database::new(file.to_str().ok_or("the data folder's name is no UTF-8")?)?)
 }
 

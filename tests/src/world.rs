@@ -25,6 +25,8 @@ mod processes;
 mod requests;
 mod tables;
 
+mod keys;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
@@ -35,7 +37,8 @@ use tracing::level_filters::LevelFilter;
 
 use crate::doubles::Aws;
 use crate::log::Log;
-use crate::system::{Answer, Options, SECRETS, System};
+use crate::system::{Answer, Options, System};
+use keys::Keys;
 
 pub use requests::{answered, authorized, posted, request};
 
@@ -73,26 +76,31 @@ impl World {
 
     /// Makes a world with these settings in place of the defaults.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::start(settings, LevelFilter::INFO, Some(keys::shared(settings).await)).await
+    }
+
+    /// A world with these settings, and with keys that no other world has.
+    pub async fn with_its_own_keys(settings: &[(&str, &str)]) -> Self {
         Self::start(settings, LevelFilter::INFO, None).await
     }
 
     /// Makes a world that logs all that a debug build can log, the SDK's lines included.
     pub async fn telling_all() -> Self {
-        Self::start(&[], LevelFilter::TRACE, None).await
+        Self::start(&[], LevelFilter::TRACE, Some(keys::shared(&[]).await)).await
     }
 
     /// Makes another world with the same tables and keys at the same time. Its queues and its mailbox are empty.
     pub async fn copy(&self) -> Self {
-        let secrets = SECRETS.map(|secret| self.aws().secrets.value(secret, "AWSCURRENT").expect("keys"));
-        let copy = Self::start(&[], LevelFilter::INFO, Some(secrets)).await;
+        let copy = Self::start(&[], LevelFilter::INFO, Some(Keys::of(self))).await;
         copy.pass_until(self.now());
-        for table in ["Credentials", "Accounts", "PublicKeys"] {
+        for table in ["Credentials", "Accounts"] {
             self.items(table).into_iter().for_each(|item| copy.tamper(table, item, &json!({})));
         }
         copy
     }
 
-    async fn start(settings: &[(&str, &str)], level: LevelFilter, secrets: Option<[String; 2]>) -> Self {
+    /// A world with these keys, or with new ones.
+    async fn start(settings: &[(&str, &str)], level: LevelFilter, keys: Option<Keys>) -> Self {
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let log = Log::default();
         let noon = Timestamp::from_second(1_800_014_400).expect("a day in 2027");
@@ -101,12 +109,15 @@ impl World {
             data: None,
             aws_port: 0,
             settings,
-            secrets,
+            secrets: keys.as_ref().map(|keys| keys.secrets.clone()),
             log: Some(log.dispatch(level)),
         };
         let system = System::start(options).await.expect("the system starts");
         log.clear(); // the first rotation has logged
-        Self { system, log, may_leave_mail: AtomicBool::new(false) }
+        let world = Self { system, log, may_leave_mail: AtomicBool::new(false) };
+        let published = keys.map(|keys| keys.published).unwrap_or_default();
+        published.into_iter().for_each(|item| world.tamper("PublicKeys", item, &json!({})));
+        world
     }
 
     /// Returns the system itself, for what an actor cannot do.

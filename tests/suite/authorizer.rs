@@ -50,7 +50,8 @@ async fn anything_but_a_good_token_is_refused() {
         "Bearer ".to_owned(),
         ada.access_token.clone(),
         format!("Basic {}", ada.access_token),
-        format!("Bearer  {}", ada.access_token),
+        format!("Bearer\t{}", ada.access_token),
+        format!("Bearer \t{}", ada.access_token),
         format!("{0},{0}", ada.bearer()),
         format!("Bearer {head}."),
         format!("Bearer {head}.{}", tail.chars().rev().collect::<String>()),
@@ -59,7 +60,11 @@ async fn anything_but_a_good_token_is_refused() {
     ] {
         assert!(!world.is_authorized(&wrong).await, "{wrong}");
     }
-    assert!(world.is_authorized(&ada.bearer().replacen("Bearer", "bearer", 1)).await);
+    for scheme in ["bearer ", "BEARER ", "Bearer  ", "Bearer     "] {
+        // FLT-07
+        let authorization = format!("{scheme}{}", ada.access_token);
+        assert!(world.is_authorized(&authorization).await, "{scheme:?}");
+    }
 }
 
 #[tokio::test]

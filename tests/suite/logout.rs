@@ -264,7 +264,7 @@ async fn fields_of_a_wrong_type_are_400_and_end_nothing() {
     // INP-05, INP-06
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    for everywhere in [json!("true"), json!(1), json!(null), json!([true]), json!({})] {
+    for everywhere in [json!("true"), json!(1), json!([true]), json!({})] {
         let body = json!({"refreshToken": ada.refresh_token, "everywhere": everywhere});
         let answer = world.post("/api/auth/logout", &body).await;
         assert_eq!(answer.verdict(), (400, "Validation failed".to_owned()), "{everywhere}");

@@ -48,6 +48,8 @@ async fn a_request_without_a_bearer_token_is_401_no_token_provided() {
         "Basic YWRhOnBhc3N3b3Jk",
         &format!("Token {token}"),
         &format!("Bearer,{token}"),
+        &format!("Bearer\t{token}"),
+        "Bearer   ",
         token,
     ];
     assert_unauthorized(&world.get(PATH, None).await, "No token provided", "no header");
@@ -64,14 +66,14 @@ async fn a_bad_bearer_token_is_401_invalid_token() {
     let others = [
         "Bearer garbage",
         "Bearer a.b.c",
-        &format!("Bearer  {token}"),
+        &format!("Bearer \t{token}"),
         &format!("Bearer {token} {token}"),
         &format!("Bearer {token}, Bearer {token}"),
     ];
     for header in others {
         assert_unauthorized(&world.get(PATH, Some(header)).await, "Invalid token", header);
     }
-    let stranger = World::new().await.registered("ada@example.com").await;
+    let stranger = World::with_its_own_keys(&[]).await.registered("ada@example.com").await;
     assert_unauthorized(&world.me(&stranger).await, "Invalid token", "a token of another Latchkey");
 }
 
@@ -82,6 +84,17 @@ async fn the_bearer_scheme_is_case_insensitive() {
     for scheme in ["bearer", "Bearer", "BEARER"] {
         let header = format!("{scheme} {}", ada.access_token);
         assert_eq!(world.get(PATH, Some(&header)).await.status, 200, "{scheme}");
+    }
+}
+
+#[tokio::test]
+async fn the_token_may_follow_more_than_one_space() {
+    // FLT-07
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    for spaces in [" ", "  ", "     "] {
+        let header = format!("Bearer{spaces}{}", ada.access_token);
+        assert_eq!(world.get(PATH, Some(&header)).await.status, 200, "{} spaces", spaces.len());
     }
 }
 

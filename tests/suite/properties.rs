@@ -2,12 +2,13 @@
 //!
 //! To add one: a test in `proptest!` that states what holds for every input, or for every input that parses.
 
+use linkify::LinkFinder;
 use proptest::prelude::*;
 use shared::domain::{
     Email, MacKey, MailKey, Name, NewPassword, Password, PersonalWords, RefreshClaim, RefreshToken, SessionId, UserId,
 };
 use shared::mail_queue::MailMessage;
-use unicode_normalization::{is_nfc, is_nfkc};
+use unicode_normalization::{UnicodeNormalization, is_nfc, is_nfkc};
 
 /// Returns any text, and texts that are nearly addresses.
 fn addresses() -> impl Strategy<Value = String> {
@@ -17,6 +18,34 @@ fn addresses() -> impl Strategy<Value = String> {
         "[ -~]{1,20}@[ -~]{1,20}",
         "\\PC{1,10}@\\PC{1,10}\\.[a-z]{2,3}",
     ]
+}
+
+/// Characters that show nothing, as a class of a regular expression.
+const INVISIBLE: &str =
+    "[\u{ad}\u{200b}\u{200c}\u{200d}\u{2060}\u{feff}\u{2800}\u{3164}\u{115f}\u{1160}\u{fe0f}\u{34f}\u{e0041}\u{200e}]";
+
+/// Anything, and parts of names, of links and of their disguises in any order.
+fn names() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        4 => "[a-zA-Z0-9]{1,4}",
+        2 => "[a-z]{2,6}",
+        3 => "[ .:/\\\\#+()'_~?=&%,-]",
+        1 => "[.\u{2024}\u{3002}\u{fe52}\u{ff0e}\u{ff61}\u{6d4}：／＠∕⁄＃]",
+        1 => INVISIBLE,
+        1 => "[a-z\u{ff41}-\u{ff5a}٠-٩０-９①-⑨éàñβжאم李日한क्രാন്‍]{1,3}",
+        1 => prop_oneof!["com", "www", "https?", "tel", "sms", "mailto", "ftp", "co\\.uk", "xn--p1ai", "рф"],
+    ];
+    prop_oneof![any::<String>(), prop::collection::vec(part, 1..12).prop_map(|parts| parts.concat())]
+}
+
+/// Returns the links that another library sees in a text, as it is and as programs may read it.
+fn links(text: &str) -> Vec<String> {
+    let mut finder = LinkFinder::new();
+    finder.url_must_have_scheme(false);
+    let invisible = INVISIBLE.trim_matches(['[', ']']);
+    let visible = text.nfkc().filter(|c| !invisible.contains(*c));
+    let spellings = [text.to_owned(), text.nfkc().collect(), visible.collect()];
+    spellings.iter().flat_map(|text| finder.links(text)).map(|link| link.as_str().to_owned()).collect()
 }
 
 /// Returns any key and any claim.
@@ -53,13 +82,35 @@ proptest! {
     }
 
     #[test]
-    fn a_name_is_one_line_in_nfc_without_markup(text in any::<String>()) {
-        // INP-03
+    fn a_name_is_one_harmless_line_in_one_form(text in names()) {
+        // INP-03, FLT-04
         let Ok(name) = Name::parse(&text) else { return Ok(()) };
         prop_assert!(is_nfc(name.as_str()) && (1..=64).contains(&name.as_str().chars().count()));
+        prop_assert_eq!(name.as_str().trim(), name.as_str());
         let forbidden = |c: char| c.is_control() || "<>@\u{2028}\u{2029}\u{202e}\u{2066}".contains(c);
         prop_assert_eq!(name.as_str().find(forbidden), None);
         prop_assert_eq!(Name::parse(name.as_str()), Ok(name));
+    }
+
+    #[test]
+    fn no_name_that_a_mail_shows_has_a_clickable_part(text in names()) {
+        // FLT-02
+        let Ok(name) = Name::parse(&text) else { return Ok(()) };
+        if !name.could_be_link() {
+            prop_assert_eq!(links(name.as_str()), Vec::<String>::new());
+            let digits: Vec<_> = name.as_str().nfkc().map(|c| c.is_numeric()).collect();
+            prop_assert!(!digits.windows(7).any(|seven| seven.iter().all(|is_digit| *is_digit)));
+        }
+    }
+
+    #[test]
+    fn an_ordinary_name_is_accepted_and_shown(
+        text in "(Dr\\. )?[A-ZÉÖ][a-zéöñ]{1,12}(-[A-Z][a-z]{1,8})?( [A-Z]\\.){0,3}( (O'|Mc|van |al-)?[A-Z][a-zß]{1,12}){0,2}(,? (Jr|Sr)\\.| [IVX]{1,4}| [1-9][0-9]?)?",
+    ) {
+        // INP-03, FLT-02
+        prop_assume!(text.chars().count() <= 64);
+        let name = Name::parse(&text);
+        prop_assert!(name.as_ref().is_ok_and(|name| !name.could_be_link() && name.as_str() == text), "{:?}", name);
     }
 
     #[test]

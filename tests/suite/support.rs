@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{DecodingKey, Validation};
-use serde_json::Value;
+use biscuit::jwk::JWKSet;
+use biscuit::{ClaimsSet, Empty, JWT, TemporalOptions, Validation, ValidationOptions};
+use serde_json::{Map, Value};
 use shared::keys::{Keys, SigningKeys};
 use tests::system::SIGNING_KEYS;
 use tests::world::World;
@@ -39,21 +39,31 @@ fn part(token: &str, place: usize) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
-/// Verifies a token with the library `jsonwebtoken` and the published keys, as a service does that knows only the
-/// discovery document. Returns the claims.
+/// Verifies a token with the library `biscuit` and the published keys, as a service does that knows only the discovery
+/// document. Returns the claims.
 pub async fn independently_verified(world: &World, token: &str) -> Result<Value, String> {
     let discovery = world.get("/.well-known/openid-configuration", None).await.json();
     let published = world.get("/.well-known/jwks.json", None).await;
-    let keys: JwkSet = serde_json::from_str(&published.body).map_err(|error| error.to_string())?;
-    let header = jsonwebtoken::decode_header(token).map_err(|error| error.to_string())?;
-    let key = header.kid.as_deref().and_then(|kid| keys.find(kid)).ok_or("no such key")?;
-    let mut validation = Validation::new(header.alg);
-    validation.set_issuer(&[discovery["issuer"].as_str().unwrap_or_default()]);
-    validation.set_audience(&["latchkey"]);
-    validation.validate_exp = false; // the library uses the machine's clock, not the world's
-    let key = DecodingKey::from_jwk(key).map_err(|error| error.to_string())?;
-    let decoded = jsonwebtoken::decode::<Value>(token, &key, &validation).map_err(|error| error.to_string())?;
-    Ok(decoded.claims)
+    let keys = serde_json::from_str(&published.body).map_err(|error| error.to_string())?;
+    let claims = signed_claims(&keys, token)?;
+    let validation = ValidationOptions {
+        temporal_options: TemporalOptions {
+            now: Some(*biscuit::Timestamp::from(world.now().as_second())),
+            ..TemporalOptions::default()
+        },
+        issuer: Validation::Validate(discovery["issuer"].as_str().unwrap_or_default().to_owned()),
+        audience: Validation::Validate("latchkey".to_owned()),
+        ..ValidationOptions::default()
+    };
+    claims.registered.validate(validation).map_err(|error| error.to_string())?;
+    serde_json::to_value(claims).map_err(|error| error.to_string())
+}
+
+/// Returns the claims of a token that one of `keys` signed, by the library `biscuit`.
+pub fn signed_claims(keys: &JWKSet<Empty>, token: &str) -> Result<ClaimsSet<Map<String, Value>>, String> {
+    let token = JWT::<Map<String, Value>, Empty>::new_encoded(token);
+    let token = token.decode_with_jwks(keys, None).map_err(|error| error.to_string())?;
+    token.payload().cloned().map_err(|error| error.to_string())
 }
 
 /// Returns a text in the encodings in which it could appear in a log.

@@ -7,6 +7,7 @@
 
 mod docs;
 mod events;
+mod parameters;
 mod permissions;
 mod sam;
 mod settings;

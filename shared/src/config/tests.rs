@@ -144,7 +144,7 @@ fn what_an_operator_may_set_is_taken_as_it_is() {
         };
         assert_eq!(read, value, "{variable}");
     }
-    assert_eq!(read(&[("HASH_CONCURRENCY", "256")]).unwrap().hash_concurrency.get(), 256);
+    assert_eq!(read(&[("HASH_CONCURRENCY", "256")]).unwrap().hash_concurrency.unwrap().get(), 256);
     let sender = read(&[("MAIL_SENDER", "Acme, Inc. <no-reply@example.com>")]).unwrap().mail_sender;
     assert_eq!(
         (sender.address(), sender.header().as_str()),

@@ -37,7 +37,7 @@ Environment variables:
   ALLOWED_ORIGINS     The origins whose pages may call the API from a browser, such as
                       https://app.example.com, separated by commas; or *.
 
-The settings of the functions are variables too, as docs/configuration.md lists them:
+The settings of the functions are variables too; docs/configuration.md lists them:
 `MIN_PASSWORD_LENGTH=12 cargo local`.";
 
 /// The settings that the template leaves to the code.

@@ -1,4 +1,4 @@
-//! Every write to every row, in the table: what comes of it, and the row it leaves, are the model's.
+//! Does every write to every row in the table. The outcome and the row must be the model's.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

@@ -84,9 +84,12 @@ async fn the_user_gets_one_mail_about_a_reuse() {
     let mails = world.mails();
     assert_eq!(mails.len(), 2, "the welcome mail and this one");
     assert_eq!(mails[1].to, ["ada@example.com"]);
-    for body in [&mails[1].text, &mails[1].html] {
-        assert!(body.as_deref().unwrap().contains("used from two places at once"), "{body:?}");
+    let (text, html) = (mails[1].text.as_deref().unwrap(), mails[1].html.as_deref().unwrap());
+    assert!(text.contains("used from two places at once"), "{text}");
+    for paragraph in text.trim().split("\n\n") {
+        assert!(html.contains(&format!(">{paragraph}</p>")), "{paragraph} is not in {html}");
     }
+    assert!(html.contains(&format!("<title>{}</title>", mails[1].subject)), "{html}");
 }
 
 #[tokio::test]

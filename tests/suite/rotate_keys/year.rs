@@ -3,9 +3,9 @@
 
 use std::collections::HashSet;
 
+use biscuit::Empty;
+use biscuit::jwk::JWKSet;
 use jiff::{SignedDuration, Timestamp};
-use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{DecodingKey, Validation};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use shared::app::App;
@@ -14,9 +14,9 @@ use shared::tokens::{self, Parties};
 use tests::system::SIGNING_KEYS;
 use tests::world::{Actor, DOMAIN, World};
 
-use super::withdrawals::{named, withdraw};
+use super::withdrawals::{ids, withdraw};
 use super::{DAY, HOUR, MINUTE, STEPS, kid, logged_in, published, refreshed, step_of};
-use crate::support::{claims, key_set};
+use crate::support::{claims, key_set, signed_claims};
 
 /// How long caches between function and verifier keep a key set: the function's own, and HTTP caches by `max-age`.
 const ON_THE_WAY: SignedDuration = SignedDuration::from_mins(10);
@@ -27,7 +27,7 @@ const TICK: SignedDuration = SignedDuration::from_mins(13);
 struct Verifier {
     keeps: SignedDuration,
     fetched_at: Timestamp,
-    keys: JwkSet,
+    keys: JWKSet<Empty>,
 }
 
 /// An HTTP cache between the verifiers and the function.
@@ -38,7 +38,7 @@ struct Edge {
 
 impl Edge {
     /// Reads the key set, from the cache if it is less than five minutes old.
-    async fn get(&mut self, world: &World) -> JwkSet {
+    async fn get(&mut self, world: &World) -> JWKSet<Empty> {
         if world.now() >= self.fetched_at + 5 * MINUTE {
             self.body = world.jwks().await.body;
             self.fetched_at = world.now();
@@ -58,12 +58,7 @@ impl Verifier {
 
     /// Returns whether this verifier accepts a token.
     fn accepts(&self, token: &str) -> bool {
-        let header = jsonwebtoken::decode_header(token).unwrap();
-        let Some(key) = self.keys.find(&header.kid.unwrap()) else { return false };
-        let mut validation = Validation::new(header.alg);
-        validation.set_audience(&["latchkey"]);
-        validation.validate_exp = false; // the library uses the machine's clock; the test keeps only tokens that have not expired
-        jsonwebtoken::decode::<serde_json::Value>(token, &DecodingKey::from_jwk(key).unwrap(), &validation).is_ok()
+        signed_claims(&self.keys, token).is_ok()
     }
 }
 
@@ -180,7 +175,7 @@ impl Year {
         let event = tests::event::invocation(json!({"withdraw": [kid]}), 30);
         assert!(tests::functions::invoke(&self.world.system().app, "rotate-keys", event).await.is_err());
         let left = withdraw(&self.world, &[&kid]).await;
-        let replaced_by = named(&left, "access").pop().unwrap();
+        let replaced_by = ids(&left, "access").pop().unwrap();
         self.leak = Some(Leak { withdrawn_at: self.world.now(), kid, keys, replaced_by });
     }
 }

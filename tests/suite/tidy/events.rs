@@ -44,8 +44,7 @@ async fn every_function_answers_its_event_as_documented() {
             assert_eq!(answer, json!({"isAuthorized": false}), "tests/events/{name}.json has no token of this world");
         }
         if function == "rotate-keys" {
-            let names = |of: &str| answer[of].as_array().map_or(0, Vec::len);
-            assert_eq!((names("accessKeys"), names("refreshKeys")), (1, 1), "tests/events/{name}.json names the keys");
+            assert_eq!(answer["keys"].as_array().map(Vec::len), Some(6), "tests/events/{name}.json lists the keys");
         }
         if !event["Records"].is_null() {
             assert_eq!(answer["batchItemFailures"], json!([]), "tests/events/{name}.json is out of date");
