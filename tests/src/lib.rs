@@ -9,6 +9,7 @@
 #![expect(clippy::missing_panics_doc, clippy::missing_errors_doc, reason = "a world that breaks fails its test")]
 
 pub mod contract;
+mod database;
 pub mod doubles;
 pub mod event;
 pub mod functions;

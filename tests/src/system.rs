@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
@@ -24,7 +24,7 @@ use tracing::instrument::WithSubscriber;
 
 use crate::doubles::{self, Aws};
 use crate::event::{self, HttpRequest};
-use crate::{functions, private, template};
+use crate::{database, functions, template};
 
 /// The mail queue's name.
 pub const MAIL_QUEUE: &str = "mail";
@@ -116,10 +116,10 @@ impl System {
     /// What cannot be started, in words for whoever started it.
     pub async fn start(options: Options) -> Result<Self, AnyError> {
         let Options { clock, data, aws_port, settings, secrets, log } = options;
-        let database = open_database(data.as_deref())?;
-        create_table(&database, CREDENTIALS)?;
-        create_table(&database, ACCOUNTS)?;
-        create_table(&database, PUBLIC_KEYS)?;
+        let database = database::open(data.as_deref())?;
+        database::create_table(&database, CREDENTIALS)?;
+        database::create_table(&database, ACCOUNTS)?;
+        database::create_table(&database, PUBLIC_KEYS)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let dynamodb = format!("http://{}", listener.local_addr()?);
         let (stop, stopped) = oneshot::channel::<()>();
@@ -297,19 +297,4 @@ impl System {
             answer = invocation => answer,
         }
     }
-}
-
-fn open_database(data: Option<&Path>) -> Result<Database, AnyError> {
-    let Some(folder) = data else { return Ok(Database::memory()?) };
-    let file = private::file_in(folder, "dynamodb.sqlite")?; // SQLite's other files take over its permissions
-    Ok(Database::new(file.to_str().ok_or("the data folder's name is no UTF-8")?)?)
-}
-
-fn create_table(database: &Database, logical_id: &str) -> Result<(), AnyError> {
-    let listed = database.list_tables(serde_json::from_value(serde_json::json!({}))?)?;
-    if listed.table_names.iter().any(|name| name == logical_id) {
-        return Ok(());
-    }
-    database.create_table(serde_json::from_value(template::create_table(logical_id, logical_id))?)?;
-    Ok(())
 }

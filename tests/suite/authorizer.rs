@@ -42,7 +42,8 @@ async fn anything_but_a_good_token_is_refused() {
     // TOK-05, TOK-07
     let world = world().await;
     let ada = world.registered("ada@example.com").await;
-    let stranger = self::world().await.registered("ada@example.com").await;
+    let stranger = World::with_its_own_keys(&[("ISSUER", "https://id.latchkey.example")]).await;
+    let stranger = stranger.registered("ada@example.com").await;
     let (head, tail) = ada.access_token.rsplit_once('.').unwrap();
     for wrong in [
         String::new(),

@@ -2,7 +2,8 @@
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
-use shared::domain::Limit;
+use shared::domain::{Limit, Policy};
+use shared::store::{Attempt, Counted};
 use tests::doubles::{Fault, Service};
 use tests::world::World;
 
@@ -61,4 +62,26 @@ async fn a_store_failure_is_an_error_and_not_a_reached_limit() {
     let world = World::new().await;
     world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::down(), 3);
     assert!(world.system().app.limits.count("ada", THREE, world.now()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_refusal_that_only_waits_for_attempts_in_flight_is_short() {
+    // FLT-09
+    let world = World::new().await;
+    let limits = &world.system().app.limits;
+    let begin = async || {
+        let attempt = Attempt::new("ada", Policy::FixedWindow(THREE), world.now());
+        (limits.begin(&attempt, world.now()).await.expect("the store counts"), attempt)
+    };
+    let refused_for = |seconds| Counted::Refused { retry_after: SignedDuration::from_secs(seconds) };
+    let (_, first) = begin().await;
+    for _ in 0..2 {
+        assert_eq!(begin().await.0, Counted::Allowed);
+    }
+    assert_eq!(begin().await.0, refused_for(1), "all three may be in flight");
+    world.pass(SignedDuration::from_secs(11));
+    assert_eq!(begin().await.0, refused_for(889), "they have failed");
+    limits.release(&first).await.expect("the store counts");
+    assert_eq!(begin().await.0, Counted::Allowed);
+    assert_eq!(begin().await.0, refused_for(1), "one of the three may be in flight");
 }

@@ -93,7 +93,7 @@ async fn a_mail_is_tagged_with_its_row_and_attempt() {
     let tag = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let (user, mail) = key.split_once('/').unwrap();
     assert_eq!(user, ada.id());
-    assert_eq!(tags, [tag("attempt", "2"), tag("mail", mail), tag("user", user)]);
+    assert_eq!(tags, [tag("address", "0"), tag("attempt", "2"), tag("mail", mail), tag("user", user)]);
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ mod log;
 mod properties;
 mod races;
 mod tokens;
+mod unknown_items;
 
 mod explore;
 mod mail_model;

@@ -72,7 +72,7 @@ async fn register_ignores_unknown_fields() {
         [json!({
             "pk": {"S": format!("USER#{}", eve.id())}, "sk": {"S": "PROFILE"}, "userId": {"S": eve.id()},
             "email": {"S": "eve@example.com"}, "createdAt": now, "updatedAt": now, "status": {"S": "active"},
-            "epoch": {"N": "0"},
+            "epoch": {"N": "0"}, "passwordVersion": {"N": "0"}, "addressVersion": {"N": "0"},
         })]
     );
     assert_ne!(eve.id(), "00000000-0000-7000-8000-000000000000");

@@ -14,7 +14,7 @@ mod settings;
 mod sources;
 mod stack;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -131,10 +131,13 @@ fn production(folder: &str) -> Vec<(String, String)> {
     files
 }
 
-/// Logical id and resource of every resource of a type.
+/// Returns logical id and resource of every resource of a type, by id.
 fn resources(kind: &str) -> impl Iterator<Item = (&'static str, &'static Value)> {
-    let all = TEMPLATE["Resources"].as_object().expect("resources").iter();
-    all.filter(move |(_, resource)| resource["Type"] == kind).map(|(id, resource)| (id.as_str(), resource))
+    let all: BTreeMap<_, _> = TEMPLATE["Resources"].as_object().expect("resources").iter().collect();
+    let of_kind = move |(id, resource): (&'static String, &'static Value)| {
+        (resource["Type"] == *kind).then_some((id.as_str(), resource))
+    };
+    all.into_iter().filter_map(of_kind).collect::<Vec<_>>().into_iter()
 }
 
 /// The folder of a function: `SendWelcomeEmailFunction` is `send-welcome-email`.

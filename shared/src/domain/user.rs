@@ -52,9 +52,9 @@ pub enum Status {
 
 /// What is known of an address, by what became of mails to it. The later in this list, the worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(from = "String")]
 pub enum EmailStatus {
-    /// Nothing yet.
+    /// Nothing yet, or something that only a newer version of Latchkey knows.
     Unknown,
     /// The mailbox took a mail.
     Delivered,
@@ -62,6 +62,13 @@ pub enum EmailStatus {
     Bounced,
     /// Its reader called a mail spam.
     Complained,
+}
+
+impl From<String> for EmailStatus {
+    fn from(text: String) -> Self {
+        let known = [Self::Delivered, Self::Bounced, Self::Complained];
+        known.into_iter().find(|status| status.as_str() == text).unwrap_or(Self::Unknown)
+    }
 }
 
 impl EmailStatus {

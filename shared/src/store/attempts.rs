@@ -126,7 +126,6 @@ fn retry_after(counter: &Item, attempt: &Attempt, now: Timestamp) -> SignedDurat
     let ended = count(held.iter().filter(|holder| has_ended(holder, now)).count());
     match attempt.policy {
         Policy::FixedWindow(limit) if ended < limit.most => IN_FLIGHT_RETRY_AFTER,
-        Policy::Backoff(after) if ended < after => IN_FLIGHT_RETRY_AFTER,
         Policy::FixedWindow(_) => attempt.window.ends_at.duration_since(now),
         Policy::Backoff(after) => {
             let last_at = counter.get("lastAt").and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok());

@@ -168,3 +168,89 @@ async fn a_login_reads_credential_and_account_consistently() {
     let read = |operation: &str, table: &str| (format!("DynamoDB_20120810.{operation}"), json!(table), json!(true));
     assert_eq!(reads, [read("GetItem", "Credentials"), read("Query", "Accounts")]);
 }
+
+/// Returns how many attempts count as failed.
+fn failures(world: &World) -> usize {
+    world.rows("WINDOW#").iter().filter_map(|counter| counter["held"]["SS"].as_array()).map(Vec::len).sum()
+}
+
+#[tokio::test]
+async fn a_login_that_no_password_was_judged_for_does_not_count_as_failed() {
+    // FLT-01
+    let refusal = || Fault::error(400, "ValidationException", "");
+    let calls = [("GetItem", 0), ("UpdateItem", 0), ("UpdateItem", 1), ("UpdateItem", 2), ("Query", 0)];
+    for email in ["ada@example.com", "unknown@example.com"] {
+        for (operation, spared) in calls {
+            let world = World::new().await;
+            world.registered("ada@example.com").await;
+            world.aws().fail_after(spared, Service::DynamoDb, operation, refusal());
+            assert_eq!(world.login(email, PASSWORD).await.status, 503, "{email}: {operation} {spared}");
+            assert_eq!(failures(&world), 0, "{email}: {operation} {spared}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_meets_an_unreadable_row_does_not_count_as_failed() {
+    // FLT-01
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    world.tamper_with_profile(&ada, &json!({"status": {"S": "half-disabled"}}));
+    assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 500);
+    world.tamper_with_credential("ada@example.com", &json!({"userId": {"S": "not-an-id"}}));
+    assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 500);
+    assert_eq!(failures(&world), 0);
+}
+
+#[tokio::test]
+async fn a_login_that_runs_out_of_time_does_not_count_as_failed() {
+    // FLT-01, DDB-02
+    for operation in ["GetItem", "UpdateItem", "Query"] {
+        let world = World::new().await;
+        world.registered("ada@example.com").await;
+        world.aws().fail(Service::DynamoDb, operation, Fault::Hang, 1);
+        let request = posted("/api/auth/login", &json!({"email": "ada@example.com", "password": PASSWORD}));
+        // The time for the answer and the time to take the attempt back leave one second.
+        let event = event::invocation(event::http(&request, world.now()), 4);
+        let answer = answered(&functions::invoke(&world.system().app, "login", event).await.unwrap());
+        assert_eq!(answer.verdict(), (503, "Service unavailable".to_owned()), "{operation}");
+        assert_eq!(failures(&world), 0, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_is_refused_while_credential_and_profile_are_not_of_one_time() {
+    // ACC-03
+    for changed in [json!({"passwordVersion": {"N": "1"}}), json!({"email": {"S": "ada@new.example"}})] {
+        let world = World::new().await;
+        let ada = world.registered("ada@example.com").await;
+        world.tamper_with_profile(&ada, &changed);
+        world.aws().clear_calls();
+        assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 503, "{changed}");
+        assert_eq!((world.calls("GetItem"), world.calls("Query")), (2, 2), "it reads again, once");
+        assert_eq!((world.live_sessions().len(), failures(&world)), (1, 0), "no session, and no failure");
+    }
+}
+
+#[tokio::test]
+async fn an_old_password_opens_no_session_while_it_is_being_changed() {
+    // ACC-03: the password changes between the reads of the credential and of the profile
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    let bob = json!({"email": "bob@example.com", "password": "another fine phrase"});
+    assert_eq!(world.post("/api/auth/register", &bob).await.status, 201);
+    world.deliver_mail().await;
+    let new_hash = world.credential("bob@example.com").hash;
+    let change = || {
+        let version = json!({"N": "1"});
+        world.tamper_with_credential(
+            "ada@example.com",
+            &json!({"hash": {"S": new_hash}, "passwordVersion": version.clone()}),
+        );
+        world.tamper_with_profile(&ada, &json!({"passwordVersion": version}));
+    };
+    let login = world.login("ada@example.com", PASSWORD);
+    let answer = world.meanwhile("GetItem", change, login).await;
+    assert_eq!(answer.verdict(), (401, "Invalid credentials".to_owned()));
+    assert_eq!(world.login("ada@example.com", "another fine phrase").await.status, 200);
+}

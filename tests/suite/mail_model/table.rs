@@ -44,6 +44,11 @@ struct Table {
     mail: Mail,
 }
 
+/// Returns where the request of a mail came from.
+fn origin(item: &Value) -> Origin {
+    Origin { network: Some(text(item, "network").to_owned()), user_agent: Some(text(item, "userAgent").to_owned()) }
+}
+
 impl Table {
     async fn new() -> Self {
         let world = World::new().await;
@@ -51,7 +56,7 @@ impl Table {
         world.registered_with_queued_mail("ada@example.com").await;
         let item = world.rows("MAIL#").remove(0);
         let key: MailKey = world.only_mail().key().parse().unwrap();
-        let mail = Mail { key, ..Mail::welcome(key.user, Origin::default(), world.now()) };
+        let mail = Mail { key, ..Mail::welcome(key.user, origin(&item), world.now()) };
         Self { world, item, mail }
     }
 
