@@ -21,6 +21,7 @@ mod sessions;
 mod sweeper;
 
 mod conflicts;
+mod contract;
 mod costs;
 mod erasure;
 mod input;
