@@ -70,8 +70,8 @@ fn complaint_about_headers(name: &str, response: &Value, answer: &Answer) -> Opt
         let validator = &VALIDATORS[&format!("{name} {header}")];
         let text = String::from_utf8_lossy(value.as_bytes());
         let number = text.parse().ok().map(|number: i64| json!(number)).filter(|number| validator.is_valid(number));
-        let error = validator.validate(&number.unwrap_or_else(|| json!(text))).err()?;
-        Some(format!("{header}: {error}"))
+        let value = number.unwrap_or_else(|| json!(text));
+        validator.validate(&value).err().map(|error| format!("{header}: {error}"))
     })
 }
 
