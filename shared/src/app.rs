@@ -44,7 +44,7 @@ impl App {
     /// Returns an app with these settings, at this time, over this HTTP client. Nothing is connected yet.
     #[must_use]
     pub fn new(config: Config, clock: Clock, http: &SharedHttpClient) -> Self {
-        let clients = Clients::new(&config.aws, http);
+        let clients = Clients::new(&config.aws, http, &clock);
         let tables = Tables {
             client: clients.dynamodb,
             credentials: config.credentials_table.clone(),

@@ -22,9 +22,9 @@ use tokio::sync::oneshot;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
-use crate::doubles::Aws;
+use crate::doubles::{self, Aws};
 use crate::event::{self, HttpRequest};
-use crate::{functions, template};
+use crate::{functions, private, template};
 
 /// The mail queue's name.
 pub const MAIL_QUEUE: &str = "mail";
@@ -162,9 +162,9 @@ impl System {
         environment.extend(settings);
         let config = Config::read(|variable| environment.get(variable).cloned())?;
 
-        let http = aws_smithy_http_client::Builder::new().build_http();
-        // The poller's own: it waits for messages longer than a function may, and a busy machine is no fault.
-        let sqs = Clients::new(&config.aws, &http).sqs.config().to_builder();
+        let http = doubles::http(&clock);
+        // The poller's own: it waits for messages longer than a function may.
+        let sqs = Clients::new(&config.aws, &http, &clock).sqs.config().to_builder();
         let sqs = aws_sdk_sqs::Client::from_conf(sqs.timeout_config(TimeoutConfig::disabled()).build());
         let app = App::new(config, clock, &http);
         let system =
@@ -315,8 +315,9 @@ impl Answer {
 
 fn open_database(data: Option<&Path>) -> Result<Database, AnyError> {
     let Some(folder) = data else { return Ok(Database::memory()?) };
-    std::fs::create_dir_all(folder)?;
+    private::create_folder(folder)?;
     let file = folder.join("dynamodb.sqlite");
+    private::open_file(&file)?; // SQLite's other files take over its permissions
     Ok(Database::new(file.to_str().ok_or("the data folder's name is no UTF-8")?)?)
 }
 

@@ -61,6 +61,21 @@ pub fn batch_size(function: &str) -> i32 {
     size.and_then(|size| i32::try_from(size).ok()).unwrap_or(10)
 }
 
+/// The variables of every function that a parameter of the template feeds: what an operator can set.
+#[must_use]
+pub fn settings() -> Vec<&'static str> {
+    let variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"].as_object();
+    let is_parameter = |from: &Value| from.as_str().is_some_and(|from| TEMPLATE["Parameters"].get(from).is_some());
+    variables.into_iter().flatten().filter(|(_, from)| is_parameter(from)).map(|(name, _)| name.as_str()).collect()
+}
+
+/// What API Gateway answers other origins with, where any are allowed: `CorsConfiguration`, without the origins themselves.
+#[must_use]
+pub fn cors() -> &'static Value {
+    let choices = TEMPLATE["Resources"]["Api"]["Properties"]["CorsConfiguration"].as_array();
+    choices.into_iter().flatten().find(|choice| choice.is_object()).unwrap_or(&Value::Null)
+}
+
 /// Method, path and folder of every route of the template.
 #[must_use]
 pub fn routes() -> Vec<(String, String, String)> {

@@ -221,15 +221,19 @@ async fn a_value_of_another_type_is_named_by_its_type_and_never_shown() {
     let fields = [
         (REGISTER, "email", "string"),
         (REGISTER, "password", "string"),
-        (REGISTER, "name", "string"),
         (LOGIN, "email", "string"),
         (LOGIN, "password", "string"),
         (REFRESH, "refreshToken", "string"),
         (LOGOUT, "refreshToken", "string"),
-        (LOGOUT, "everywhere", "boolean"),
+    ]
+    .map(|(path, field, wanted)| (path, field, wanted, ""));
+    let optional = [
+        (REGISTER, "name", "string", "null"),
+        (LOGIN, "deviceToken", "string", "null"),
+        (LOGOUT, "everywhere", "boolean", "null"),
     ];
-    for (path, field, wanted) in fields {
-        for (value, received) in values.iter().filter(|(_, received)| *received != wanted) {
+    for (path, field, wanted, also_accepted) in fields.into_iter().chain(optional) {
+        for (value, received) in values.iter().filter(|(_, received)| ![wanted, also_accepted].contains(received)) {
             let mut body = json!({"email": "ada@example.com", "password": PASSWORD, "refreshToken": "x"});
             body[field] = value.clone();
             let answer = world.post(path, &body).await;
@@ -240,4 +244,32 @@ async fn a_value_of_another_type_is_named_by_its_type_and_never_shown() {
             assert!(!shown.contains("canary") && !shown.contains("4711"), "{shown}");
         }
     }
+}
+
+#[tokio::test]
+async fn null_for_an_optional_field_is_the_same_as_absent() {
+    // FLT-07
+    let world = World::new().await;
+    let register = async |name: Option<Value>| {
+        let mut body = json!({"email": "ada@example.com", "password": PASSWORD});
+        if let Some(name) = name {
+            body["name"] = name;
+        }
+        let mut request = posted(REGISTER, &body);
+        request.headers.insert("idempotency-key", "one".parse().unwrap());
+        world.send(request).await
+    };
+    let ada = Actor::signed_in("", &register(Some(Value::Null)).await, 201);
+    assert_eq!(ada.user["name"], Value::Null);
+    let replay = Actor::signed_in("", &register(None).await, 201);
+    assert_eq!(replay.user, ada.user, "the same request under its key");
+    assert_eq!(register(Some(json!("Ada"))).await.status, 422, "another request");
+    world.deliver_mail().await;
+
+    let login = json!({"email": "ada@example.com", "password": PASSWORD, "deviceToken": null});
+    let other = Actor::signed_in("", &world.post(LOGIN, &login).await, 200);
+    let logout = json!({"refreshToken": other.refresh_token, "everywhere": null});
+    assert_eq!(world.post(LOGOUT, &logout).await.status, 204);
+    assert_eq!(world.refresh(&other.refresh_token).await.status, 401);
+    assert_eq!(world.refresh(&ada.refresh_token).await.status, 200, "only the one session ended");
 }

@@ -34,6 +34,7 @@
 
 mod checks;
 mod mailer;
+mod mutants;
 mod possible;
 mod promises;
 mod rules;

@@ -51,6 +51,8 @@ async fn whoever_sends_no_bearer_token_is_asked_for_one() {
         "Basic YWRhOnBhc3N3b3Jk",
         &format!("Token {token}"),
         &format!("Bearer,{token}"),
+        &format!("Bearer\t{token}"),
+        "Bearer   ",
         token,
     ];
     assert_unauthorized(&world.get(PATH, None).await, "No token provided", "no header");
@@ -67,7 +69,7 @@ async fn a_token_that_is_not_good_is_invalid() {
     let others = [
         "Bearer garbage",
         "Bearer a.b.c",
-        &format!("Bearer  {token}"),
+        &format!("Bearer \t{token}"),
         &format!("Bearer {token} {token}"),
         &format!("Bearer {token}, Bearer {token}"),
     ];
@@ -85,6 +87,17 @@ async fn the_scheme_is_taken_in_any_case() {
     for scheme in ["bearer", "Bearer", "BEARER"] {
         let header = format!("{scheme} {}", ada.access_token);
         assert_eq!(world.get(PATH, Some(&header)).await.status, 200, "{scheme}");
+    }
+}
+
+#[tokio::test]
+async fn the_token_may_follow_more_than_one_space() {
+    // FLT-07
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    for spaces in [" ", "  ", "     "] {
+        let header = format!("Bearer{spaces}{}", ada.access_token);
+        assert_eq!(world.get(PATH, Some(&header)).await.status, 200, "{} spaces", spaces.len());
     }
 }
 

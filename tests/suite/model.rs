@@ -39,6 +39,7 @@
 //! is `../explore.rs`.
 
 mod checks;
+mod mutants;
 mod possible;
 pub mod rules;
 pub mod scenario;

@@ -263,7 +263,7 @@ async fn a_secret_of_bytes_is_never_replaced() {
     // KEY-05
     let world = World::new().await;
     let http = Builder::new().build_http();
-    let client = Clients::new(&world.system().app.config.aws, &http).secrets_manager;
+    let client = Clients::new(&world.system().app.config.aws, &http, &world.system().app.clock).secrets_manager;
     let bytes = client.create_secret().name("bytes").secret_binary(Blob::new(*b"{}")).send().await.unwrap();
     let (secret, before) = (bytes.arn.unwrap(), bytes.version_id);
     let app = another_process(&world, &[("SIGNING_KEYS_SECRET", &secret)]);

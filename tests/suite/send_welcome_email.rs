@@ -160,12 +160,14 @@ async fn a_row_that_the_mailer_finishes_before_the_write_is_tried_again_is_not_d
     world.aws().clear_calls();
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 1);
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::Hang, 1);
+    let second_try_hangs = world.system().app.clock.hold();
     let mailer = async {
         while calls(&world, "TransactWriteItems") < 2 {
             tokio::task::yield_now().await;
         }
         enqueue(&world, &json!({"v": 1, "mail": key(&pending(&world))}).to_string()).await;
         world.deliver_mail().await;
+        drop(second_try_hangs);
         (calls(&world, "TransactWriteItems"), world.mails().len())
     };
     let (answer, by_then) = tokio::join!(asks(&world, &ada), mailer);

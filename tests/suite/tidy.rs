@@ -5,8 +5,10 @@
 #![expect(clippy::expect_used, reason = "a test that cannot read the sources has nothing to go on with")]
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
 
+mod docs;
 mod events;
 mod permissions;
+mod sam;
 mod settings;
 mod sources;
 mod stack;
@@ -61,8 +63,6 @@ fn every_function_is_one_folder_and_one_resource() {
         assert_eq!(resource["Properties"]["CodeUri"], code, "{id}: cargo lambda puts the binary there");
         let name = id.strip_suffix("Function").unwrap();
         assert_eq!(resource["Properties"]["Role"], format!("{name}Role.Arn"), "{id}: IAM-01, a role of its own");
-        let log_group = &resource["Properties"]["LoggingConfig"]["LogGroup"];
-        assert_eq!(*log_group, format!("{name}LogGroup"), "{id}: a log group of its own");
     }
 }
 

@@ -16,7 +16,7 @@ use tests::system::Answer;
 use tests::world::{World, request};
 
 use crate::explore::Explorable;
-use crate::model::rules::Rules;
+use crate::model::rules::REAL;
 use crate::model::scenario::{ALONE, BACK, PAST, Premise, SIX_DAYS, Scenario, WITHIN};
 use crate::model::state::{Action, Holder, Left, START, State, Step};
 use crate::model::{Model, Promise};
@@ -99,7 +99,7 @@ impl Replay {
         world.leave_mail();
         let ada = world.registered("ada@example.com").await;
         let (profile, row) = (world.rows("PROFILE").remove(0), world.rows("SESSION#").remove(0));
-        let model = Model::new(Rules::Real, UNBOUND);
+        let model = Model::new(REAL, UNBOUND);
         let state = model.start();
         let start = Moment { state, row: row.clone(), tokens: vec![ada.refresh_token], trace: Vec::new() };
         (Self { world, model, profile, first_row: row }, start)

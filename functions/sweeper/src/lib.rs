@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use shared::app::App;
-use shared::clock::time_left;
+use shared::clock::Deadline;
 use shared::domain::{Mail, MailKey, MailState, NEXT_SWEEP};
 use shared::store::{DUE_SHARDS, DueItem, Key, StoreError};
 
@@ -26,10 +26,11 @@ struct Shard {
 /// Sweeps all shards, a page of each in turn. One that fails is logged and does not keep the others from theirs; but then the sweep
 /// does not tell the age of the oldest mail, which it does not know, and its silence is an alarm.
 pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<(), Error> {
+    let deadline = Deadline::new(&app.clock, event.context.deadline);
     let now = app.clock.now();
     let mut shards: Vec<_> = (0..DUE_SHARDS).map(|number| Shard { number, start: None }).collect();
     let (mut swept, mut oldest) = (0, Some(SignedDuration::ZERO));
-    while !shards.is_empty() && time_left(event.context.deadline) >= RESERVE {
+    while !shards.is_empty() && deadline.time_left() >= RESERVE {
         for shard in std::mem::take(&mut shards) {
             match sweep(app, &shard, now).await {
                 Ok(page) => {

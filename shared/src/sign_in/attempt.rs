@@ -99,9 +99,9 @@ impl Attempt {
     /// If that fails, it stays counted: the limit is too strict by one, which is no reason to refuse the request.
     pub(super) async fn take_back(&self, call: &Call<'_>) {
         let released = join_all(self.begun.iter().map(|attempt| call.app.limits.release(attempt)));
-        let reason = match tokio::time::timeout(BEST_EFFORT_TIMEOUT, released).await {
+        let reason = match call.app.clock.within(BEST_EFFORT_TIMEOUT, released).await {
             Ok(results) => results.into_iter().find_map(Result::err).map(|error| error.to_string()),
-            Err(elapsed) => Some(elapsed.to_string()),
+            Err(out_of_time) => Some(out_of_time.to_string()),
         };
         if let Some(reason) = reason {
             tracing::warn!(event = "attempt_not_taken_back", reason);

@@ -46,9 +46,9 @@ pub async fn identify(call: &Call<'_>, login: &Login) -> Result<Identified, ApiE
     let mut attempt = Attempt::new(call, login);
     // Time is kept for taking the attempt back: nothing runs after the answer.
     let time = call.request.time_left().saturating_sub(BEST_EFFORT_TIMEOUT);
-    let found = match tokio::time::timeout(time, find(call, login, &mut attempt)).await {
+    let found = match call.app.clock.within(time, find(call, login, &mut attempt)).await {
         Ok(found) => found,
-        Err(_elapsed) => Err(ApiError::Unavailable("the time of this login ran out".to_owned())),
+        Err(_out_of_time) => Err(ApiError::Unavailable("the time of this login ran out".to_owned())),
     };
     let Found { credential, account, device, matches } = match found {
         Ok(found) => found,
@@ -143,11 +143,11 @@ impl Identified {
             let hash = call.app.passwords.hash(password).await?;
             Ok::<_, ApiError>(call.app.users.replace_hash(&self.user.email, outdated, &hash).await?)
         };
-        let reason = match tokio::time::timeout(BEST_EFFORT_TIMEOUT, renew).await {
+        let reason = match app.clock.within(BEST_EFFORT_TIMEOUT, renew).await {
             Ok(Ok(true)) => return tracing::info!(event = "password_rehashed", user = %self.user.id),
             Ok(Ok(false)) => return, // another login was quicker
             Ok(Err(error)) => error.to_string(),
-            Err(elapsed) => elapsed.to_string(),
+            Err(out_of_time) => out_of_time.to_string(),
         };
         tracing::warn!(event = "password_not_rehashed", user = %self.user.id, reason);
     }

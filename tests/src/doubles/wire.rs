@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::connector::HANGS;
 use super::faults::{Call, Service};
 
 /// What the server sends back.
@@ -95,6 +96,21 @@ pub(super) fn reply_as_it_stands(call: &Call, status: u16, body: String) -> Repl
 pub(super) fn no_such_service() -> Reply {
     let mut reply = Response::new(Full::from("no AWS call that the doubles know\n"));
     *reply.status_mut() = StatusCode::NOT_FOUND;
+    reply
+}
+
+/// The answer to a request that calls this machine by a name that is not its own.
+pub(super) fn unknown_host() -> Reply {
+    let mut reply =
+        Response::new(Full::from("the doubles answer only to this machine's own names, such as localhost\n"));
+    *reply.status_mut() = StatusCode::MISDIRECTED_REQUEST;
+    reply
+}
+
+/// The answer to a sender that hangs by itself.
+pub(super) fn hanging() -> Reply {
+    let mut reply = Response::new(Full::default());
+    set_header(&mut reply, HANGS, "");
     reply
 }
 

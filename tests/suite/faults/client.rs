@@ -14,7 +14,6 @@ use tests::system::Answer;
 use tests::world::{World, request};
 
 use super::invariants::Violation;
-use super::now;
 
 /// API Gateway waits for 30 s, and Lambda for ten.
 const IN_TIME: Duration = Duration::from_secs(10);
@@ -133,10 +132,12 @@ impl Client {
         if [Wish::RegisterWithKey, Wish::SendMailWithKey].contains(&wish) {
             request.headers.insert("idempotency-key", self.email.parse().expect("a header"));
         }
-        let asked_at = now();
+        let clock = &world.system().app.clock;
+        let waited = clock.waited();
         let answer = world.system().call(&request).await;
-        if asked_at.elapsed() > IN_TIME {
-            self.complain("I8", format!("{wish:?} took {:?}", asked_at.elapsed()));
+        let waited = clock.waited() - waited;
+        if waited > IN_TIME {
+            self.complain("I8", format!("{wish:?} took {waited:?}"));
         }
         // A process that is gone is a 5xx of API Gateway's.
         let Ok(answer) = answer else {

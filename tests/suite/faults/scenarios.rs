@@ -239,10 +239,7 @@ deeds! {
     owed_to_nobody = |stage| {
         owed(stage).await;
         for (table, item) in [("Accounts", stage.world.rows("PROFILE")), ("Credentials", stage.world.items("Credentials"))] {
-            let mut key = json!({"pk": item[0]["pk"]});
-            if table == "Accounts" {
-                key["sk"] = item[0]["sk"].clone();
-            }
+            let key = json!({"pk": item[0]["pk"], "sk": item[0]["sk"]});
             let request = serde_json::from_value(json!({"TableName": table, "Key": key})).expect("a deletion");
             stage.world.system().database.delete_item(request).expect("the item can be deleted");
         }

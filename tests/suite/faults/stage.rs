@@ -84,7 +84,7 @@ impl Stage {
     /// Puts what is left of the process away: what it knew, and its connections.
     pub fn restart(&mut self) {
         let system = self.world.system_mut();
-        let http = aws_smithy_http_client::Builder::new().build_http();
+        let http = tests::doubles::http(&system.app.clock);
         system.app = App::new(system.app.config.clone(), system.app.clock.clone(), &http);
     }
 
@@ -107,8 +107,8 @@ impl Stage {
 
     /// One invocation, whatever comes of it; of a rotation, as many as go well. Whether it did its work.
     pub async fn act(&mut self, act: Act) -> bool {
-        let asked_at = super::now();
         let system = self.world.system();
+        let waited = system.app.clock.waited();
         let is_done = match act {
             Act::Ask(wish, expected) => self.clients[0].asks(&self.world, wish, expected).await.is_some(),
             Act::Authorize => {
@@ -126,8 +126,9 @@ impl Stage {
             Act::Rotate => system.rotate_keys().await.is_ok(),
         };
         let steps = if matches!(act, Act::Rotate) { 4 } else { 1 };
-        if asked_at.elapsed() > IN_TIME * steps {
-            self.complain("I8", format!("{act:?} took {:?}", asked_at.elapsed()));
+        let waited = self.world.system().app.clock.waited() - waited;
+        if waited > IN_TIME * steps {
+            self.complain("I8", format!("{act:?} took {waited:?}"));
         }
         if self.loses_events {
             self.world.aws().sqs.purge(MAIL_EVENTS_QUEUE);

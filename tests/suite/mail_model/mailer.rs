@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use shared::domain::{Claim, Mail, MailState, Refusal, Retry};
 
-use super::rules::{Mutant, failed, sent};
+use super::rules::{failed, sent};
 use super::state::{Answer, HIDDEN, Mailer, MailerStep, Message, State};
 use super::{Model, Promise};
 
@@ -17,12 +17,12 @@ impl Model {
             return None;
         };
         let (from, retried) = (row.state, row.attempt);
-        match self.rules.claim(row, message.retry, now) {
+        match (self.rules.claim)(row, message.retry, now) {
             Claim::Wait(lease) => state.replace(message, Some(Message { visible_at: lease.until, ..message })),
             Claim::Drop => state.replace(message, None),
             Claim::Take(mail) => {
                 state.replace(message, Some(hidden));
-                if !self.rules.are(Mutant::SendsFirst) {
+                if self.rules.claims_first {
                     state.row = Some(mail.clone());
                 }
                 let mailer = Mailer { mail, message: hidden, claimed_at: now, step: MailerStep::Send };
@@ -52,14 +52,13 @@ impl Model {
 
     /// The mailer asks for the user and calls SES.
     pub(super) fn send(&self, state: &mut State, answer: Answer) -> Option<Promise> {
-        if !state.user_exists && !self.rules.are(Mutant::AsksForNobody) {
+        if !state.user_exists && self.rules.asks_for_the_user {
             return goes_on(state, MailerStep::Fail);
         }
         match answer {
             Answer::Accepted => Self::accept(state).or(goes_on(state, MailerStep::Sent)),
             Answer::Refused(refusal) => goes_on(state, MailerStep::Postpone(refusal)),
-            Answer::Rejected if self.rules.are(Mutant::FailsFirst) => goes_on(state, MailerStep::Fail),
-            Answer::Rejected => goes_on(state, MailerStep::Copy),
+            Answer::Rejected => goes_on(state, self.rules.when_rejected),
             Answer::LostAccepted => Self::accept(state).or(self.unanswered(state)),
             Answer::LostRefused => self.unanswered(state),
         }
@@ -81,8 +80,8 @@ impl Model {
     }
 
     fn unanswered(&self, state: &mut State) -> Option<Promise> {
-        if self.rules.are(Mutant::UnknownIsRefused) {
-            return goes_on(state, MailerStep::Postpone(Refusal::Passing));
+        if let Some(step) = self.rules.when_unanswered {
+            return goes_on(state, step);
         }
         unsettled(state);
         None
@@ -111,7 +110,7 @@ impl Model {
     }
 
     fn postpone(&self, state: &mut State, mail: &Mail, message: Message, refusal: Refusal) -> Option<Promise> {
-        let (next, retry) = self.rules.postponed(mail, refusal, state.now);
+        let (next, retry) = (self.rules.postponed)(mail, refusal, state.now);
         let due = next.due;
         let settles = self.rules.settle(&mut state.row, mail, next);
         let Retry::Message(delay) = retry else {
@@ -130,7 +129,7 @@ impl Model {
             mailer.step = MailerStep::Postpone(Refusal::Passing);
             return;
         }
-        if self.rules.are(Mutant::AcknowledgesErrors) {
+        if self.rules.acknowledges_errors {
             let message = mailer.message;
             state.replace(message, None);
             state.mailer = None;

@@ -8,7 +8,7 @@ use shared::store::Claimed;
 use tests::doubles::{Fault, Service};
 use tests::world::World;
 
-use super::rules::{Rules, failed, sent};
+use super::rules::{REAL, failed, sent};
 use crate::mailer::{calls, erase, key, number, registers, row, text, time};
 
 const ATTEMPTS: u32 = 4;
@@ -159,15 +159,15 @@ impl Table {
         let now = self.world.now();
         match write {
             Write::Claim(retry) => return Outcome::Claimed(claimed(row, *retry, now)),
-            Write::Sent(known) => drop(Rules::Real.settle(row, known, sent(known))),
+            Write::Sent(known) => drop(REAL.settle(row, known, sent(known))),
             Write::Postpone(known, why) => {
-                let (next, _) = Rules::Real.postponed(known, *why, now);
-                Rules::Real.settle(row, known, next);
+                let (next, _) = (REAL.postponed)(known, *why, now);
+                REAL.settle(row, known, next);
             }
-            Write::Fail(known) => drop(Rules::Real.settle(row, known, failed(known))),
-            Write::MoveDue(from) => return Outcome::Moved(Rules::Real.move_due(row, *from, now + NEXT_SWEEP)),
+            Write::Fail(known) => drop(REAL.settle(row, known, failed(known))),
+            Write::MoveDue(from) => return Outcome::Moved(REAL.move_due(row, *from, now + NEXT_SWEEP)),
             Write::Told => {
-                Rules::Real.tell(row, &self.mail, 1);
+                REAL.tell(row, &self.mail, 1);
                 return Outcome::Existed(row.is_some());
             }
             Write::SetAside => row.iter_mut().for_each(|row| row.due = None),
@@ -178,7 +178,7 @@ impl Table {
 
 fn claimed(row: &mut Option<Mail>, retry: Option<u32>, now: Timestamp) -> Claimed {
     let Some(found) = row.clone() else { return Claimed::Finished };
-    match Rules::Real.claim(&found, retry, now) {
+    match (REAL.claim)(&found, retry, now) {
         Claim::Take(mail) => {
             *row = Some(mail.clone());
             Claimed::Taken { mail, maybe_already_sent: matches!(found.state, MailState::Sending(_)) }

@@ -118,7 +118,7 @@ pub async fn hand_over(world: &World, messages: &[Message], seconds: i64) -> Vec
 
 fn sqs(world: &World) -> aws_sdk_sqs::Client {
     let http = aws_smithy_http_client::Builder::new().build_http();
-    Clients::new(&world.system().app.config.aws, &http).sqs
+    Clients::new(&world.system().app.config.aws, &http, &world.system().app.clock).sqs
 }
 
 /// Lets `work` go on, and does `act` once, when `operation` was called and whoever called it does not yet know the answer.

@@ -199,7 +199,7 @@ async fn a_mail_over_which_ses_broke_down_is_sent_when_its_lease_ends() {
 
 #[tokio::test]
 async fn a_mail_that_ses_never_answers_for_is_sent_when_its_lease_ends() {
-    // OUT-05: the one test that waits for a timeout, of ten seconds
+    // OUT-05
     assert_unknown_until_the_lease_ends(Fault::Hang, 0).await;
 }
 

@@ -30,12 +30,12 @@ impl Model {
         let applies = Self::applies(state, &request);
         match request.step {
             Step::Rotate if applies => {
-                self.rules.rotate(&mut state.row, arrived);
+                (self.rules.rotate)(&mut state.row, arrived);
                 state.history.retired.push(arrived);
                 self.answer(state, request)
             }
             Step::Reissue(_) if applies => {
-                self.rules.reissue(&mut state.row, arrived);
+                (self.rules.reissue)(&mut state.row, arrived);
                 self.answer(state, request)
             }
             Step::Rotate | Step::Reissue(_) => self.judge(state, request),
@@ -52,9 +52,9 @@ impl Model {
     fn judge(&self, state: &mut State, request: Request) -> Option<Promise> {
         let Request { token, arrived, .. } = request;
         let go_on = |state: &mut State, step| state.replace(request, Some(Request { step, ..request }));
-        match self.rules.decide(&state.row, token, arrived) {
+        match (self.rules.decide)(&state.row, token, arrived) {
             Decision::Repeat => {
-                self.rules.repeat(&mut state.row, token, arrived);
+                (self.rules.repeat)(&mut state.row, token, arrived);
                 return self.answer(state, request);
             }
             Decision::Reissue if state.row.reissued == Some(state.row.counter) => return self.answer(state, request),
@@ -100,7 +100,7 @@ impl Model {
     }
 
     pub(super) fn end(&self, state: &mut State, now: Timestamp) {
-        self.rules.end(&mut state.row, now);
+        (self.rules.end)(&mut state.row, now);
         state.history.has_ended = true;
     }
 
