@@ -1,7 +1,7 @@
 //! Judges answers by `openapi.yaml`: an answer that the contract does not describe fails its test.
 //!
-//! The published contract lets responses gain members, so that clients are ready for them. Here every object is closed, so that no
-//! answer has a member that the contract does not describe.
+//! The published contract lets responses gain members, so that clients are ready for them. Here every object is closed,
+//! so that no answer has a member that the contract does not describe.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -153,8 +153,8 @@ fn validator(schema: &Value, components: &Value) -> Validator {
 
 /// Forbids members that `schema` does not describe, in the value and in all values that it holds.
 ///
-/// `unevaluatedProperties` knows the members that `$ref`, `allOf` and `oneOf` describe. It belongs where a value's description begins,
-/// so no component has it: another schema may extend the component by `allOf`.
+/// `unevaluatedProperties` knows the members that `$ref`, `allOf` and `oneOf` describe. It belongs where a value's
+/// description begins, so no component has it: another schema may extend the component by `allOf`.
 fn close(schema: &mut Value) {
     close_members(schema);
     if let Some(schema) = schema.as_object_mut() {

@@ -1,4 +1,4 @@
-//! HTP-04: the contract's own examples are answers that it describes, and the judge complains about every departure from them.
+//! HTP-04: the contract describes its own examples, and the judge complains about every departure from them.
 
 use std::collections::BTreeSet;
 
