@@ -26,6 +26,7 @@ mod sessions;
 mod sweeper;
 
 mod conflicts;
+mod contract;
 mod costs;
 mod erasure;
 mod input;
