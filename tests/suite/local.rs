@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 /// How long a test waits for something that must come.
-const LONG: Duration = Duration::from_secs(120);
+const LONG: Duration = Duration::from_mins(2);
 
 /// The command, on a port of its own; it ends with the test.
 struct Local {

@@ -13,7 +13,7 @@ mod options;
 mod server;
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -31,6 +31,7 @@ use crate::system::{Options, System};
 
 pub use connections::{Patience, serve};
 pub use cors::Origins;
+pub use docker::gateway;
 pub use env_file::assignment;
 pub use options::{Arguments, settings};
 
@@ -56,10 +57,10 @@ pub async fn run(words: impl Iterator<Item = String>) -> Result<(), AnyError> {
     let _lock = arguments.data.as_deref().map(lock).transpose()?;
 
     let system = start(&url, &arguments).await?;
-    let containers = match arguments.for_docker {
-        true => Some(docker::listen(&system.aws, arguments.docker_address).await?),
-        false => None,
-    };
+    let mut containers = None;
+    if arguments.for_docker {
+        containers = Some(docker::listen(&system.aws, arguments.docker_address).await?);
+    }
     for file in &arguments.env_files {
         match &containers {
             Some(containers) if env_file::is_for_containers(file) => {
@@ -109,8 +110,11 @@ async fn listen(port: u16) -> Result<Vec<TcpListener>, AnyError> {
 fn lock(data: &Path) -> Result<File, AnyError> {
     let locked = private::create_folder(data).and_then(|()| private::open_file(&data.join("lock")));
     let file = locked.map_err(|error| format!("{} cannot be used ({error})", data.display()))?;
-    file.try_lock().map_err(|error| format!("{} is in use by another cargo local ({error})", data.display()))?;
-    Ok(file)
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(format!("{} is in use by another cargo local", data.display()).into()),
+        Err(TryLockError::Error(error)) => Err(format!("{} cannot be locked ({error})", data.display()).into()),
+    }
 }
 
 async fn start(url: &str, arguments: &Arguments) -> Result<Arc<System>, AnyError> {

@@ -28,7 +28,9 @@ Usage: cargo local [OPTIONS]
                       as well. Every program that reaches that address can then read
                       and change the data. Start the containers with
                       `--add-host host.docker.internal:host-gateway`.
-  --docker-address IP Names another address of this machine for --for-docker.
+  --docker-address IP
+                      Does the same at an address of this machine that you name, where
+                      containers reach it by another one than the gateway.
   --help              Prints this text.
 
 Environment variables:

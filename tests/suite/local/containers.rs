@@ -59,3 +59,18 @@ fn an_address_that_is_not_this_machines_is_named() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.starts_with("latchkey: the AWS doubles cannot listen on 192.0.2.1: "), "{error}");
 }
+
+#[test]
+fn the_gateway_is_the_one_that_docker_names_or_the_first_address_of_its_network() {
+    // FLT-06
+    for (network, expected) in [
+        ("172.17.0.1 172.17.0.0/16 ", Some("172.17.0.1")),
+        (" 172.17.0.0/16 ", Some("172.17.0.1")),
+        ("10.1.0.7 10.1.0.0/24 ", Some("10.1.0.7")),
+        ("fd00::1 fd00::/64 172.18.0.1 172.18.0.0/16 ", Some("172.18.0.1")),
+        (" fd00::/64  172.18.0.0/16 ", Some("172.18.0.1")),
+        (" ", None),
+    ] {
+        assert_eq!(tests::local::gateway(network), expected.map(|address| address.parse().unwrap()), "{network}");
+    }
+}

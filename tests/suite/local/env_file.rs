@@ -36,7 +36,7 @@ fn by_cargo_lambda(text: &str, name: &str) -> String {
             is_value = true;
         } else if let Some(word) = found.name("word") {
             if is_value {
-                assigned.last_mut().unwrap().1 = word.as_str().to_owned();
+                word.as_str().clone_into(&mut assigned.last_mut().unwrap().1);
             } else {
                 assigned.push((word.as_str().to_owned(), String::new()));
             }

@@ -104,7 +104,7 @@ fn help_tells_of_every_option() {
     let output = command(&["--help"], &[]).output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     for option in ["--data", "--env-file", "--for-docker", "--docker-address", "--help", "PORT", "ALLOWED_ORIGINS"] {
-        assert!(help.contains(&format!("  {option} ")), "{option}: {help}");
+        assert!(help.lines().any(|line| line.trim().starts_with(option)), "{option}: {help}");
     }
     assert!(output.status.success() && help.lines().all(|line| line.len() <= 90), "{help}");
 }
