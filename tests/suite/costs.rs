@@ -60,7 +60,7 @@ fn ask<'a>(what: &str, ada: &Actor, session: &'a str) -> HttpRequest<'a> {
 
 #[tokio::test]
 async fn every_route_makes_the_calls_and_consumes_the_capacity_in_the_table() {
-    // LIM-01; design, 3
+    // LIM-01, and the table of calls in ARCHITECTURE.md
     for Cost(what, status, calls, read, write) in COSTS {
         let world = World::new().await;
         world.leave_mail();

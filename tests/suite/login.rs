@@ -87,7 +87,7 @@ async fn ended_sessions_do_not_count_towards_the_ten() {
 
 #[tokio::test]
 async fn a_login_ends_all_sessions_beyond_ten() {
-    // LOG-05: concurrent logins may have left more than ten
+    // LOG-05, FLT-08: concurrent logins may have left more than ten
     let world = World::new().await;
     world.registered("ada@example.com").await;
     let row = world.rows("SESSION#").remove(0);

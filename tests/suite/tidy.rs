@@ -37,7 +37,7 @@ fn the_contract_the_template_and_the_tests_have_the_same_routes() {
 
 #[test]
 fn every_function_is_one_folder_and_one_resource() {
-    // design, 1
+    // ARCHITECTURE.md, "Code map"
     for function in functions() {
         for file in ["Cargo.toml", "src/lib.rs", "src/main.rs"] {
             assert!(
@@ -69,7 +69,7 @@ fn every_function_is_one_folder_and_one_resource() {
 
 #[test]
 fn cargo_lambda_serves_the_routes_too() {
-    // design, 7
+    // ARCHITECTURE.md, "Code map"
     let manifest = read("Cargo.toml");
     let Some((_, watch)) = manifest.split_once("[workspace.metadata.lambda.watch.router]") else { return };
     for (method, path, function) in ROUTES {

@@ -157,6 +157,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_limit_of_a_fixed_clock_is_reached_when_it_is_next() {
+        // FLT-10
         let clock = Clock::fixed(Timestamp::UNIX_EPOCH);
         let mut short = Box::pin(clock.within(2 * SECOND, pending::<()>()));
         let mut long = Box::pin(clock.within(5 * SECOND, pending::<()>()));

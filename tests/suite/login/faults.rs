@@ -57,7 +57,7 @@ async fn a_login_without_readable_keys_is_503() {
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.pass(SignedDuration::from_mins(66)); // no cached key set is used for longer
-    world.aws().fail(Service::Secrets, "GetSecretValue", Fault::down(), 3);
+    world.aws().fail(Service::Secrets, "GetSecretValue", Fault::down(), 6); // of two secrets
     let answer = world.login("ada@example.com", PASSWORD).await;
     assert_eq!(answer.verdict(), (503, "Service unavailable".to_owned()));
     assert_eq!(world.sessions().len(), 1);

@@ -137,7 +137,7 @@ async fn a_registration_without_readable_keys_is_503_and_stores_nothing() {
     assert_eq!(answer.verdict(), (503, "Service unavailable".to_owned()));
     assert_nothing_is_stored(&world);
 
-    world.aws().fail(Service::Secrets, "GetSecretValue", Fault::down(), 3);
+    world.aws().fail(Service::Secrets, "GetSecretValue", Fault::down(), 6); // of two secrets
     assert_eq!(world.register("ada@example.com").await.status, 503);
     assert_nothing_is_stored(&world);
     world.registered("ada@example.com").await;

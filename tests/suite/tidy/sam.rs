@@ -10,7 +10,7 @@ const LONGEST_FUNCTION_NAME: usize = 64;
 
 #[test]
 fn every_command_of_sam_reads_the_template_itself() {
-    // design, 6: `sam build` leaves a copy, and an edit of the template must not be missing from a deployment
+    // `sam build` leaves a copy, and an edit of the template must not be missing from a deployment
     let config = read("samconfig.toml");
     let mut sections = config.split("\n[").skip(1);
     let global = sections.find(|section| section.starts_with("default.global.parameters]")).expect("global parameters");
@@ -20,7 +20,7 @@ fn every_command_of_sam_reads_the_template_itself() {
 
 #[test]
 fn sam_build_finds_a_makefile_for_each_architecture() {
-    // design, 6
+    // ARCHITECTURE.md, "Code map"
     let architectures = TEMPLATE["Parameters"]["Architecture"]["AllowedValues"].as_array().expect("architectures");
     assert_eq!(*architectures, [json!("arm64"), json!("x86_64")]);
     let rules = read("ops/build/functions.mk");
@@ -49,7 +49,7 @@ fn sam_build_finds_a_makefile_for_each_architecture() {
 
 #[test]
 fn functions_with_a_name_are_named_after_the_stack_and_the_folder_and_lambda_takes_the_name() {
-    // design, 1: operators' commands find them by it
+    // Operators' commands find them by it.
     let mut longest = 0;
     let mut named = Vec::new();
     for (id, function) in resources("AWS::Serverless::Function") {

@@ -11,7 +11,7 @@ use super::{production, read, resources};
 fn tables_survive_mistakes() {
     // DDB-01
     let ids: Vec<_> = resources("AWS::DynamoDB::Table").map(|(id, _)| id).collect();
-    assert_eq!(ids, ["Accounts", "Credentials", "PublicKeys"], "design, 3: three tables");
+    assert_eq!(ids, ["Accounts", "Credentials", "PublicKeys"], "three tables");
     for (id, table) in resources("AWS::DynamoDB::Table") {
         let properties = &table["Properties"];
         assert_eq!([&table["DeletionPolicy"], &table["UpdateReplacePolicy"]], ["Retain", "Retain"], "{id}: retain it");
