@@ -116,7 +116,9 @@ impl World {
         log.clear(); // the first rotation has logged
         let world = Self { system, log, may_leave_mail: AtomicBool::new(false) };
         let published = keys.map(|keys| keys.published).unwrap_or_default();
-        published.into_iter().for_each(|item| world.tamper("PublicKeys", item, &json!({})));
+        for item in published {
+            world.tamper("PublicKeys", item, &json!({}));
+        }
         world
     }
 

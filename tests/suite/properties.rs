@@ -98,7 +98,7 @@ proptest! {
         let Ok(name) = Name::parse(&text) else { return Ok(()) };
         if !name.could_be_link() {
             prop_assert_eq!(links(name.as_str()), Vec::<String>::new());
-            let digits: Vec<_> = name.as_str().nfkc().map(|c| c.is_numeric()).collect();
+            let digits: Vec<_> = name.as_str().nfkc().map(char::is_numeric).collect();
             prop_assert!(!digits.windows(7).any(|seven| seven.iter().all(|is_digit| *is_digit)));
         }
     }

@@ -89,12 +89,14 @@ impl Clock {
     /// # Errors
     /// [`OutOfTime`] when the limit is reached first. The work is dropped.
     pub async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Result<T, OutOfTime> {
+        // Boxed: held by value it would be in the future three times, once for each way below and once before.
+        let mut work = Box::pin(work);
         let Self::Fixed(fixed) = self else {
             return tokio::time::timeout(limit, work).await.map_err(|_| OutOfTime(limit));
         };
         tokio::select! {
             biased;
-            output = work => Ok(output),
+            output = &mut work => Ok(output),
             () = fixed.limits.reached(limit) => Err(OutOfTime(limit)),
         }
     }
