@@ -95,14 +95,3 @@ async fn every_documented_status_can_be_provoked() {
         }
     }
 }
-
-#[tokio::test]
-async fn the_documented_operations_are_the_routes() {
-    // HTP-04
-    let mut documented: Vec<_> = contract::operations().map(|(method, path, _)| (method, path)).collect();
-    let served = tests::functions::ROUTES.iter();
-    let mut served: Vec<_> = served.map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
-    documented.sort();
-    served.sort();
-    assert_eq!(documented, served);
-}
