@@ -13,6 +13,7 @@ mod mail;
 mod mail_kind;
 mod name;
 mod password;
+mod personal_words;
 mod refresh_token;
 mod rejected;
 mod session;
@@ -27,7 +28,8 @@ pub use mac_token::MacKey;
 pub use mail::{Claim, Lease, Mail, MailKey, MailState, NEXT_SWEEP, Refusal, Retry};
 pub use mail_kind::{MAIL_LIFETIME, MailKind, MailRules, WhenSuppressed};
 pub use name::Name;
-pub use password::{NewPassword, Password, PersonalWords};
+pub use password::{NewPassword, Password};
+pub use personal_words::PersonalWords;
 pub use refresh_token::{RefreshClaim, RefreshToken};
 pub use rejected::{Code, Rejected};
 pub use session::{

@@ -87,8 +87,8 @@ fn has_domain(word: &str) -> bool {
     word.match_indices(is_full_stop).any(|(at, full_stop)| {
         let (before, after) = word.split_at(at);
         let label = after.chars().skip(1).take_while(|c| c.is_alphanumeric() || is_combining_mark(*c));
-        let follows_another = full_stop == "." && before.ends_with('.');
-        !before.is_empty() && !follows_another && label.count() >= 2
+        let is_ellipsis = full_stop == "." && before.ends_with('.');
+        !before.is_empty() && !is_ellipsis && label.count() >= 2
     })
 }
 
