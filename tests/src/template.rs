@@ -61,7 +61,7 @@ pub fn batch_size(function: &str) -> i32 {
     size.and_then(|size| i32::try_from(size).ok()).unwrap_or(10)
 }
 
-/// The variables of every function that a parameter of the template feeds: what an operator can set.
+/// Lists the variables that a parameter of the template feeds: what an operator can set.
 #[must_use]
 pub fn settings() -> Vec<&'static str> {
     let variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"].as_object();
@@ -69,7 +69,7 @@ pub fn settings() -> Vec<&'static str> {
     variables.into_iter().flatten().filter(|(_, from)| is_parameter(from)).map(|(name, _)| name.as_str()).collect()
 }
 
-/// What API Gateway answers other origins with, where any are allowed: `CorsConfiguration`, without the origins themselves.
+/// Returns the template's `CorsConfiguration` for the case that it allows origins.
 #[must_use]
 pub fn cors() -> &'static Value {
     let choices = TEMPLATE["Resources"]["Api"]["Properties"]["CorsConfiguration"].as_array();

@@ -54,7 +54,7 @@ impl Origins {
     }
 }
 
-/// An origin (RFC 6454, 6.2): a browser sends it in lower case, without a default port, a path or a slash at the end.
+/// Reads an origin (RFC 6454, 6.2). A browser sends it in lower case, without a default port, a path or a slash at the end.
 fn origin(text: &str) -> Option<HeaderValue> {
     let (scheme, authority) = text.split_once("://")?;
     let default_port = match scheme {

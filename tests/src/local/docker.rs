@@ -1,11 +1,13 @@
 //! What containers need: an address of this machine that they can reach.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
 
 use super::AnyError;
 use crate::doubles::Aws;
+use crate::system::System;
 
 /// The name that containers have for this machine: Docker Desktop knows it, and elsewhere `--add-host
 /// host.docker.internal:host-gateway` makes it so.
@@ -18,6 +20,16 @@ pub struct Containers {
     pub endpoint: String,
     /// Where the doubles listen for it.
     pub address: IpAddr,
+}
+
+impl Containers {
+    /// Returns the settings of a system as functions in containers need them: the endpoint and the queues by the name that
+    /// they know.
+    #[must_use]
+    pub fn settings(&self, system: &System) -> HashMap<String, String> {
+        let reachable = |value: &String| value.replace(&system.aws.endpoint, &self.endpoint);
+        system.environment.iter().map(|(name, value)| (name.clone(), reachable(value))).collect()
+    }
 }
 
 /// Has the doubles listen for containers, at `address` or else where Docker says that `host-gateway` is.
@@ -40,7 +52,7 @@ pub async fn listen(aws: &Aws, address: Option<IpAddr>) -> Result<Containers, An
     }
 }
 
-/// Where Docker's `host-gateway` is: the gateway of its default network.
+/// Asks Docker where `host-gateway` is: the gateway of its default network.
 fn host_gateway() -> Result<IpAddr, AnyError> {
     const HELP: &str = "start Docker, or name the address that containers reach this machine at with --docker-address";
     let network =
@@ -55,7 +67,7 @@ fn host_gateway() -> Result<IpAddr, AnyError> {
     gateway(&network).ok_or_else(|| format!("--for-docker finds no gateway of Docker's network bridge; {HELP}").into())
 }
 
-/// The IPv4 gateway of a network that is given as gateways and subnets. An engine that has run no container yet names only the
+/// Finds the IPv4 gateway of a network that is given as gateways and subnets. An engine that has run no container yet names only the
 /// subnet, whose first address is the gateway.
 #[must_use]
 pub fn gateway(network: &str) -> Option<IpAddr> {

@@ -12,7 +12,6 @@ mod mailbox;
 mod options;
 mod server;
 
-use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -64,10 +63,7 @@ pub async fn run(words: impl Iterator<Item = String>) -> Result<(), AnyError> {
     for file in &arguments.env_files {
         match &containers {
             Some(containers) if env_file::is_for_containers(file) => {
-                let of_containers = |(name, value): (&String, &String)| {
-                    (name.clone(), value.replace(&system.aws.endpoint, &containers.endpoint))
-                };
-                env_file::write(file, &system.environment.iter().map(of_containers).collect())?;
+                env_file::write(file, &containers.settings(&system))?;
             }
             _ => env_file::write(file, &system.environment)?,
         }
@@ -87,7 +83,7 @@ pub async fn run(words: impl Iterator<Item = String>) -> Result<(), AnyError> {
 
     tokio::signal::ctrl_c().await?;
     stop.send(true)?;
-    tasks.join_all().await;
+    drop(tokio::time::timeout(2 * PATIENCE.farewell, tasks.join_all()).await);
     println!("\nStopped.");
     Ok(())
 }
@@ -117,8 +113,9 @@ fn lock(data: &Path) -> Result<File, AnyError> {
     }
 }
 
+/// Starts the system. Its mails may be from the sender that is set, whoever that is.
 async fn start(url: &str, arguments: &Arguments) -> Result<Arc<System>, AnyError> {
-    let settings: HashMap<_, _> = settings(url, options::variable);
+    let settings = settings(url, options::variable);
     let data = arguments.data.clone();
     let options = Options { clock: Clock::System, data, aws_port: 0, settings, secrets: None, log: None };
     let system = System::start(options).await?;
