@@ -1,7 +1,7 @@
-//! What Latchkey knows without asking anyone: values, rules, decisions.
+//! Values, rules and decisions, without I/O.
 //!
-//! Nothing here reads a clock, a table, a header or the environment. A new rule comes as a constructor that refuses
-//! with a [`Rejected`], or as a function from state and time to a decision.
+//! Nothing here reads a clock, a table, a header or the environment. To add a rule: write a constructor that refuses
+//! with a [`Rejected`], or a function from state and time to a decision.
 
 mod device;
 mod email;
