@@ -1,6 +1,6 @@
 //! Time as a value: a handler asks once and passes the answer down.
 
-mod limits;
+mod timeouts;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use limits::Limits;
-pub use limits::{Hold, OutOfTime};
+use timeouts::Limits;
+pub use timeouts::{Hold, OutOfTime};
 
 /// Where "now" comes from.
 #[derive(Clone, Debug)]
