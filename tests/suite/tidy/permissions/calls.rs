@@ -49,8 +49,7 @@ async fn the_code_calls_what_its_role_allows() {
 /// starts.
 fn is_used_unseen(function: &str, action: &str) -> bool {
     match function {
-        "refresh" => action == "PutItem",
-        "account" => action == "PutItem",
+        "refresh" | "account" => action == "PutItem",
         "mailer" | "mail-events" => ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"].contains(&action),
         _ => false,
     }
