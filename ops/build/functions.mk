@@ -22,4 +22,4 @@ build-%Function:
 	@test -s $(binary) || $(call refuse,$(binary) is missing: functions/$(folder) makes no binary of that name)
 	@test "$$(od -An -tx1 -j18 -N1 $(binary) | tr -d ' ')" = $(machine-$(architecture)) \
 		|| $(call refuse,$(binary) is not for $(architecture))
-	@cp $(binary) $(ARTIFACTS_DIR)
+	@cp $(binary) "$(ARTIFACTS_DIR)"
