@@ -1,4 +1,4 @@
-//! No text that was not signed is a token. The signer's key is thrown away, so nothing can be.
+//! Every text without a valid signature is refused. The private key is thrown away, so no text has one.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -7,12 +7,13 @@ use fuzz::NOW;
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use shared::config::Algorithm;
-use shared::signing_keys::{KeySet, PublicKeySet};
+use shared::keys::{KeySet, Keys, PublicKeySet, SecretKind, SigningKeys};
 use shared::tokens::{self, Parties};
 
 static KEYS: LazyLock<PublicKeySet> = LazyLock::new(|| {
-    let mut keys = KeySet::first(Algorithm::Es256, now()).unwrap().public();
-    keys.keys.extend(KeySet::first(Algorithm::Rs256, now()).unwrap().public().keys);
+    let public = |algorithm| SigningKeys::read(&KeySet::first(SecretKind::Signing, algorithm, now()).unwrap()).unwrap().public();
+    let mut keys = public(Algorithm::Es256);
+    keys.keys.extend(public(Algorithm::Rs256).keys);
     for (key, kid) in keys.keys.iter_mut().zip(["es", "rs"]) {
         key.jwk.kid = kid.to_owned(); // a name that can be guessed
     }

@@ -1,4 +1,4 @@
-//! Bodies that more than one function answers with.
+//! Response bodies that more than one function sends.
 
 use std::fmt;
 
@@ -6,14 +6,12 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use crate::app::App;
-use crate::domain::{DeviceToken, Name, RefreshClaim, RefreshToken, Session, User, UserId};
+use crate::domain::{ACCESS_TOKEN_LIFETIME, DeviceToken, Name, RefreshClaim, RefreshToken, Session, User, UserId};
 use crate::error::ApiError;
-use crate::http::Request;
-use crate::signing_keys::KeySet;
-use crate::tokens::{self, ACCESS_TOKEN_LIFETIME, Parties};
+use crate::keys::{KeyError, SigningKeys};
+use crate::tokens::{self, Parties};
 
-/// `{user}`'s content: what an account shows of itself.
+/// An account, as its user sees it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UserBody<'a> {
@@ -47,7 +45,7 @@ pub struct SignedIn<'a> {
     /// Its tokens.
     #[serde(flatten)]
     pub tokens: TokensBody,
-    /// What the device that was answered is known by.
+    /// The token by which the next login knows this device.
     pub device_token: DeviceToken,
 }
 
@@ -61,44 +59,39 @@ pub struct TokensBody {
     expires_in: i64,
 }
 
-/// Tokens do not reach a log by way of `{:?}`.
+/// Keeps tokens out of logs.
 impl fmt::Debug for TokensBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokensBody(redacted)")
     }
 }
 
-/// A new access token for `session`, and the session's current refresh token.
+/// Issues an access token for `session`, and makes the session's current refresh token.
 ///
-/// The refresh token is made with the key that signed when the session last rotated, so that it is the same text however
-/// often it is given.
+/// The refresh token is made with the key that was in force when the session last rotated, so that it is the same text however often
+/// it is given out.
 ///
 /// # Errors
-/// [`ApiError::Internal`] when the keys do not do their part.
+/// [`ApiError::Internal`] if the keys cannot be used.
 pub fn tokens(
-    app: &App,
-    keys: &KeySet,
-    request: &Request,
+    keys: &SigningKeys,
+    parties: Parties<'_>,
     session: &Session,
     now: Timestamp,
 ) -> Result<TokensBody, ApiError> {
-    let unusable = || ApiError::Internal("the key set has no key for now".to_owned());
-    let issuer = request.issuer(&app.config)?;
-    let parties = Parties { issuer: &issuer, audience: &app.config.audience };
-    let key = keys.access_key(now).ok_or_else(unusable)?;
-    let access_token = tokens::issue(key, parties, session.user, session.id, now)
-        .map_err(|error| ApiError::Internal(error.to_string()))?;
-    let key = keys.refresh_key(session.rotated_at).ok_or_else(unusable)?;
+    let access_key = keys.access_key(now).ok_or(KeyError)?;
+    let access_token = tokens::issue(access_key, parties, session.user, session.id, now)?;
+    let refresh_key = keys.refresh_key(session.rotated_at).ok_or(KeyError)?;
     let claim = RefreshClaim { user: session.user, session: session.id, counter: session.counter };
     Ok(TokensBody {
         access_token: access_token.expose_secret().to_owned(),
-        refresh_token: RefreshToken::mint(key, &claim).expose().to_owned(),
+        refresh_token: RefreshToken::mint(refresh_key, &claim).expose().to_owned(),
         token_type: "Bearer",
         expires_in: ACCESS_TOKEN_LIFETIME.as_secs(),
     })
 }
 
-/// RFC 3339 in UTC with three digits of a second, as JavaScript's `toISOString` writes it.
+/// Formats a time by RFC 3339, in UTC with three digits of a second, as JavaScript's `toISOString` writes it.
 #[must_use]
 pub fn rfc3339(at: Timestamp) -> String {
     let at = at.round(jiff::Unit::Millisecond).unwrap_or(at);

@@ -22,6 +22,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use secrecy::ExposeSecret;
 
+use crate::clock::Clock;
 use crate::config::AwsConfig;
 
 /// The clients.
@@ -43,9 +44,9 @@ const OPERATION: Duration = Duration::from_secs(5);
 const SES_ATTEMPT: Duration = Duration::from_secs(10);
 
 impl Clients {
-    /// The clients that `config` describes, over `http`. Nothing is connected yet.
+    /// The clients that `config` describes, over `http`, with timeouts by `clock`. Nothing is connected yet.
     #[must_use]
-    pub fn new(config: &AwsConfig, http: &SharedHttpClient) -> Self {
+    pub fn new(config: &AwsConfig, http: &SharedHttpClient, clock: &Clock) -> Self {
         let region = || aws_sdk_dynamodb::config::Region::new(config.region.clone());
         let credentials = SharedCredentialsProvider::new(Credentials::new(
             &config.access_key_id,
@@ -69,6 +70,7 @@ impl Clients {
                     .region(region())
                     .credentials_provider(credentials.clone())
                     .http_client(http.clone())
+                    .sleep_impl(clock.clone())
                     .retry_config($retries)
                     .retry_classifier(RetryTransactionConflict)
                     .timeout_config($timeouts);

@@ -10,7 +10,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 
 use crate::app::App;
-use crate::clock::time_left;
+use crate::clock::Deadline;
 
 /// Hands the messages of `event` to `is_done`, one after the other, as long as `time_for_one` is left; it says of each whether it
 /// may be deleted. A panic keeps its own message in the queue and no other. Copies of a message count as it does.
@@ -26,13 +26,14 @@ pub async fn process<H>(
 where
     H: AsyncFn(&App, &SqsMessage) -> bool,
 {
+    let deadline = Deadline::new(&app.clock, event.context.deadline);
     let batch: SqsEvent = serde_json::from_value(event.payload)?;
     let mut failures = BTreeSet::new();
     let mut outcomes = HashMap::new();
     for message in batch.records {
         let done = match outcomes.get(&message.body) {
             Some(done) => *done, // to handle a copy too would take its retry before its time
-            None if time_left(event.context.deadline) < time_for_one => false,
+            None if deadline.time_left() < time_for_one => false,
             None => AssertUnwindSafe(is_done(app, &message)).catch_unwind().await.unwrap_or(false),
         };
         if !done {

@@ -1,25 +1,39 @@
 //! Time as a value: a handler asks once and passes the answer down.
 
+mod limits;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
+use limits::Limits;
+pub use limits::{Hold, OutOfTime};
+
 /// Where "now" comes from.
 #[derive(Clone, Debug)]
 pub enum Clock {
     /// The machine's clock.
     System,
-    /// Milliseconds since the Unix epoch; stands still until it is moved. For tests.
-    Fixed(Arc<AtomicI64>),
+    /// A clock for tests.
+    Fixed(Arc<Fixed>),
+}
+
+/// A time that stands still until it is moved.
+#[derive(Debug)]
+pub struct Fixed {
+    /// Milliseconds since the Unix epoch.
+    at: AtomicI64,
+    limits: Limits,
 }
 
 impl Clock {
     /// A clock that stands at `at`, to the millisecond.
     #[must_use]
     pub fn fixed(at: Timestamp) -> Self {
-        Self::Fixed(Arc::new(AtomicI64::new(at.as_millisecond())))
+        let at = AtomicI64::new(at.as_millisecond());
+        Self::Fixed(Arc::new(Fixed { at, limits: Limits::default() }))
     }
 
     /// The time, to the millisecond: what the tables keep.
@@ -27,15 +41,15 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         let milliseconds = match self {
             Self::System => system_now().as_millisecond(),
-            Self::Fixed(at) => at.load(Ordering::SeqCst),
+            Self::Fixed(fixed) => fixed.at.load(Ordering::SeqCst),
         };
         Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX)
     }
 
     /// Moves a fixed clock, forwards or back; the machine's is not ours to move.
     pub fn advance(&self, by: SignedDuration) {
-        if let Self::Fixed(at) = self {
-            at.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        if let Self::Fixed(fixed) = self {
+            fixed.at.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
         }
     }
 }
@@ -64,12 +78,39 @@ impl Stopwatch {
     }
 }
 
-/// What an invocation may still use of its time, `deadline` being in milliseconds since the Unix epoch: all but the second
-/// in which its answer must be on the way. By the machine's clock, which is what Lambda goes by.
+/// When an invocation has to be done.
+#[derive(Clone, Debug)]
+pub struct Deadline {
+    clock: Clock,
+    /// The time that the invocation had at its beginning.
+    time: Duration,
+    stopwatch: Stopwatch,
+    waited: Duration,
+}
+
+impl Deadline {
+    /// Takes Lambda's deadline, in milliseconds since the Unix epoch, at the beginning of the invocation.
+    #[must_use]
+    pub fn new(clock: &Clock, deadline: u64) -> Self {
+        let waited = clock.waited();
+        Self { clock: clock.clone(), time: time_left(deadline), stopwatch: Stopwatch::start(), waited }
+    }
+
+    /// Returns what the invocation may still use of its time: all but the second in which its answer must be on the way.
+    #[must_use]
+    pub fn time_left(&self) -> Duration {
+        let gone_by = match self.clock {
+            Clock::System => self.stopwatch.0.elapsed(),
+            Clock::Fixed(_) => self.clock.waited().saturating_sub(self.waited),
+        };
+        self.time.saturating_sub(gone_by)
+    }
+}
+
+/// By the machine's clock, which is what Lambda goes by.
 ///
 /// A deadline of days ago is none: `cargo lambda` sends one of 1970. Such an invocation has a minute.
-#[must_use]
-pub fn time_left(deadline: u64) -> Duration {
+fn time_left(deadline: u64) -> Duration {
     const DAY: u64 = 24 * 60 * 60 * 1000;
     let now = u64::try_from(system_now().as_millisecond()).unwrap_or_default();
     if deadline.saturating_add(DAY) < now {
@@ -89,5 +130,6 @@ mod tests {
         assert!(left <= Duration::from_secs(9) && left > Duration::from_secs(5), "{left:?}");
         assert_eq!(time_left(now), Duration::ZERO);
         assert_eq!(time_left(600_000), Duration::from_mins(1));
+        assert!(Deadline::new(&Clock::System, now + 10_000).time_left() <= Duration::from_secs(9));
     }
 }

@@ -1,7 +1,7 @@
 //! The settings: read from the environment here, once, and nowhere else.
 //!
 //! Every function gets the same variables. They are names, not secrets: what a function may do with a name is its role's
-//! affair. To add one: a field with its doc, a line in [`Config::read`], the template's `Globals` and the README's table.
+//! affair. To add one: a field with its doc, a line in [`Config::read`], the template's `Globals` and `docs/configuration.md`.
 
 mod checks;
 mod sender;
@@ -35,8 +35,10 @@ pub struct Config {
     pub mail_dead_letter_queue_url: String,
     /// `MAIL_CONFIGURATION_SET`: the SES configuration set that publishes what becomes of mails.
     pub mail_configuration_set: String,
-    /// `SIGNING_KEYS_SECRET`: name or ARN of the secret with the keys.
+    /// `SIGNING_KEYS_SECRET`: name or ARN of the secret with the keys of tokens.
     pub signing_keys_secret: String,
+    /// `ACCOUNT_KEYS_SECRET`: name or ARN of the secret with the keys of mailed codes, devices, limits and pseudonyms.
+    pub account_keys_secret: String,
     /// `SIGNING_ALGORITHM`: that of the keys still to be made.
     pub signing_algorithm: Algorithm,
     /// `ISSUER`: the `iss` of access tokens; where it is empty, `https://` and the API's domain name.
@@ -64,8 +66,9 @@ pub struct Config {
     pub failed_logins_before_delay: u32,
     /// `REFRESH_GRACE_SECONDS`: for how long a retired refresh token is still answered with its successor, 0 to 60.
     pub refresh_grace: SignedDuration,
-    /// `HASH_CONCURRENCY`: how many passwords are hashed at once, each in 19 MiB, 1 to 256. Lambda sends one request at a time.
-    pub hash_concurrency: NonZeroUsize,
+    /// `HASH_CONCURRENCY`: how many threads hash passwords, each in 19 MiB. Without it, a password is hashed where its request runs: Lambda
+    /// sends one request at a time.
+    pub hash_concurrency: Option<NonZeroUsize>,
     /// `LOG_LEVEL`: INFO, WARN or ERROR.
     pub log_level: LogLevel,
     /// Where and as whom AWS is called.
@@ -176,6 +179,7 @@ impl Config {
                 .required_url("MAIL_DEAD_LETTER_QUEUE_URL", "the URL of the mail queue's dead-letter queue")?,
             mail_configuration_set: env.required("MAIL_CONFIGURATION_SET", "the name of an SES configuration set")?,
             signing_keys_secret: env.required("SIGNING_KEYS_SECRET", "the ARN of the secret with the signing keys")?,
+            account_keys_secret: env.required("ACCOUNT_KEYS_SECRET", "the ARN of the secret with the account keys")?,
             signing_algorithm: env.parsed("SIGNING_ALGORITHM", "ES256 or RS256")?.unwrap_or(Algorithm::Es256),
             issuer: env.checked("ISSUER", &checks::ISSUER)?,
             audience: env.checked("AUDIENCE", &checks::AUDIENCE)?.unwrap_or("latchkey".into()),
@@ -194,8 +198,7 @@ impl Config {
                 0..=60,
                 10,
             )?),
-            hash_concurrency: NonZeroUsize::new(env.within("HASH_CONCURRENCY", "a number", 1..=256, 1)?)
-                .unwrap_or(NonZeroUsize::MIN),
+            hash_concurrency: env.within_or_none("HASH_CONCURRENCY", "a number", 1..=256)?.and_then(NonZeroUsize::new),
             log_level: env.parsed("LOG_LEVEL", "INFO, WARN or ERROR")?.unwrap_or(LogLevel::Info),
             aws: AwsConfig {
                 region: env.required("AWS_REGION", "a region, such as eu-central-1")?,
@@ -263,9 +266,19 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         range: RangeInclusive<T>,
         default: T,
     ) -> Result<T, ConfigError> {
-        let Some(value) = self.get(variable) else { return Ok(default) };
+        Ok(self.within_or_none(variable, what, range)?.unwrap_or(default))
+    }
+
+    fn within_or_none<T: FromStr + PartialOrd + Display>(
+        &self,
+        variable: &'static str,
+        what: &str,
+        range: RangeInclusive<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(value) = self.get(variable) else { return Ok(None) };
         let value = value.parse().ok().filter(|value| range.contains(value));
-        value.ok_or_else(|| wrong(variable, format!("{what} from {} to {}", range.start(), range.end())))
+        let wants = || format!("{what} from {} to {}", range.start(), range.end());
+        value.map(Some).ok_or_else(|| wrong(variable, wants()))
     }
 
     fn endpoint(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {

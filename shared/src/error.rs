@@ -3,6 +3,9 @@
 use jiff::SignedDuration;
 
 use crate::domain::Rejected;
+use crate::keys::{KeyError, SecretError};
+use crate::passwords::HashError;
+use crate::store::{CreateError, NoPublicKeys, StoreError};
 
 /// Every way in which a request fails. Displayed, it is for the log; the client gets its status and title alone.
 #[derive(Debug, thiserror::Error)]
@@ -72,4 +75,50 @@ pub struct Violation {
     pub field: Option<&'static str>,
     /// Why.
     pub rejected: Rejected,
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(reason) => Self::Unavailable(reason),
+            StoreError::Corrupt { .. } => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<CreateError> for ApiError {
+    fn from(error: CreateError) -> Self {
+        match error {
+            CreateError::EmailTaken => Self::EmailTaken,
+            CreateError::KeyReused => Self::IdempotencyKeyReused("another request"),
+            CreateError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<NoPublicKeys> for ApiError {
+    fn from(error: NoPublicKeys) -> Self {
+        match error {
+            NoPublicKeys::Unpublished => Self::Unavailable(error.to_string()),
+            NoPublicKeys::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<HashError> for ApiError {
+    fn from(error: HashError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<SecretError> for ApiError {
+    fn from(error: SecretError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        Self::Internal(error.to_string())
+    }
 }

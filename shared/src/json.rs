@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// Why a text was refused.
@@ -16,18 +16,30 @@ pub enum JsonError {
     DuplicateKey,
 }
 
-/// The value that `text` is.
-///
-/// # Errors
-/// See [`JsonError`].
-pub fn from_slice(text: &[u8]) -> Result<Value, JsonError> {
-    serde_json::from_slice(text).map(|Strict(value)| value).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => JsonError::DuplicateKey, // the visitor's only complaint
+/// Reads `text` as a [`Strict`] value or an [`Object`].
+pub fn from_slice<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonError> {
+    serde_json::from_slice(text).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => JsonError::DuplicateKey, // or, for an `Object`, another type
         _ => JsonError::Invalid,
     })
 }
 
-struct Strict(Value);
+/// Any value without a duplicate key.
+#[derive(Debug, PartialEq)]
+pub struct Strict(pub Value);
+
+/// An object without a duplicate key, at any depth.
+#[derive(Debug)]
+pub struct Object(pub Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Strict::deserialize(deserializer)? {
+            Strict(Value::Object(object)) => Ok(Self(object)),
+            Strict(_) => Err(de::Error::custom("not an object")),
+        }
+    }
+}
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -99,14 +111,17 @@ mod tests {
     #[test]
     fn what_is_unambiguous_is_read_as_it_stands() {
         let text = r#"{"a": [1, -2, 3.5, "x", true, null, {"a": {}}], "b": "\u00e9"}"#;
-        assert_eq!(from_slice(text.as_bytes()), Ok(json!({"a": [1, -2, 3.5, "x", true, null, {"a": {}}], "b": "é"})));
+        assert_eq!(
+            from_slice(text.as_bytes()),
+            Ok(Strict(json!({"a": [1, -2, 3.5, "x", true, null, {"a": {}}], "b": "é"})))
+        );
     }
 
     #[test]
     fn a_key_twice_is_refused_wherever_it_is() {
         // INP-05
         for text in [r#"{"a":1,"a":1}"#, r#"{"a":1,"\u0061":2}"#, r#"[{"b":{"a":1,"c":2,"a":3}}]"#] {
-            assert_eq!(from_slice(text.as_bytes()), Err(JsonError::DuplicateKey), "{text}");
+            assert_eq!(from_slice::<Strict>(text.as_bytes()), Err(JsonError::DuplicateKey), "{text}");
         }
     }
 
@@ -115,8 +130,8 @@ mod tests {
         // INP-05
         let deep = "[".repeat(10_000);
         for text in ["", "{", "{} {}", "{'a':1}", "nul", "{\"a\":1,}", "\"\u{1}\"", r#""\ud800""#, "1e999", &deep] {
-            assert_eq!(from_slice(text.as_bytes()), Err(JsonError::Invalid), "{text:.20}");
+            assert_eq!(from_slice::<Strict>(text.as_bytes()), Err(JsonError::Invalid), "{text:.20}");
         }
-        assert_eq!(from_slice(b"\"\xff\""), Err(JsonError::Invalid));
+        assert_eq!(from_slice::<Strict>(b"\"\xff\""), Err(JsonError::Invalid));
     }
 }

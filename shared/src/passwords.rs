@@ -5,16 +5,17 @@
 //! password can be computed and which the next hash overwrites.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, RECOMMENDED_SALT_LEN, Version};
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
 use tokio::sync::Semaphore;
 
 use crate::clock::Stopwatch;
 use crate::domain::Password;
-use crate::error::ApiError;
 
 /// OWASP's first choice: 19 MiB, two passes, one lane. 32 bytes out.
 const PARAMS: Params = Params::DEFAULT;
@@ -26,13 +27,17 @@ const MAX_PASSES: u32 = 10;
 const MAX_LANES: u32 = 4;
 const MAX_STORED_LENGTH: usize = 200;
 
+/// How often a hash lets other tasks run before it begins. A call of the SDK takes three turns from its first poll to the socket.
+const YIELDS_BEFORE_HASH: usize = 8;
+
 /// What is verified for an address without an account, so that it costs what one with an account costs. Its salt and its
 /// output are random: no password fits.
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$p5gG9zdQj7hEJ+NP7rpVgw$6BJv1y8BZp0xPD8yE3c7oXv6a8nFq2sTjK5uW0dLrMI";
 
 /// A password's hash, as the table has it: a PHC string.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "String")]
 pub struct StoredHash(SecretString);
 
 impl StoredHash {
@@ -46,8 +51,19 @@ impl StoredHash {
     /// parameters were lowered, or another version is being rolled back.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
-        let is_weak = |params: &Params| params.m_cost() < PARAMS.m_cost() || params.t_cost() < PARAMS.t_cost();
-        Verifiable::parse(self.expose()).is_some_and(|stored| is_weak(&stored.params))
+        match Verifiable::parse(self.expose()) {
+            Some(Verifiable::Argon2id(Argon2idHash { params, .. })) => {
+                params.m_cost() < PARAMS.m_cost() || params.t_cost() < PARAMS.t_cost()
+            }
+            None => false,
+        }
+    }
+}
+
+/// For the table.
+impl Serialize for StoredHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
     }
 }
 
@@ -68,30 +84,28 @@ impl HashError {
     }
 }
 
-impl From<HashError> for ApiError {
-    fn from(error: HashError) -> Self {
-        Self::Internal(error.to_string())
-    }
-}
-
 /// The hasher and its memory.
 #[derive(Clone, Debug)]
 pub struct Passwords {
-    turns: Arc<Semaphore>,
+    /// How many threads may hash at once. `None`: a hash runs where its request runs.
+    threads: Option<Arc<Semaphore>>,
     memory: Arc<Mutex<Vec<Vec<Block>>>>,
 }
 
 impl Passwords {
-    /// A hasher of at most `at_once` passwords at a time. More wait their turn.
+    /// Returns a hasher that hashes where the request runs, or on `threads` threads of its own.
+    ///
+    /// A function on Lambda has one request at a time, and the way to another thread costs a tenth of a hash. A process that serves many
+    /// requests at once needs threads: a hash keeps a core busy for some 20 ms.
     #[must_use]
-    pub fn new(at_once: std::num::NonZeroUsize) -> Self {
-        Self { turns: Arc::new(Semaphore::new(at_once.get())), memory: Arc::default() }
+    pub fn new(threads: Option<NonZeroUsize>) -> Self {
+        Self { threads: threads.map(|threads| Arc::new(Semaphore::new(threads.get()))), memory: Arc::default() }
     }
 
     /// Touches the memory that hashes will use: 19 MiB for each that may run at once.
     pub fn warm_up(&self) {
-        let blocks = (0..self.turns.available_permits()).map(|_| blocks(&PARAMS));
-        lock(&self.memory).extend(blocks);
+        let at_once = self.threads.as_ref().map_or(1, |threads| threads.available_permits());
+        lock(&self.memory).extend((0..at_once).map(|_| blocks(&PARAMS)));
     }
 
     /// The hash of a new password, under a new random salt of 16 bytes.
@@ -125,34 +139,58 @@ impl Passwords {
         }
         let is_somebodys = usable.is_some();
         let against = usable.or_else(|| Verifiable::parse(NOBODY)).ok_or_else(|| HashError("no dummy".to_owned()))?;
-        let hash = self.run(password.clone(), against.salt, against.params).await?;
-        Ok(hash == against.hash && is_somebodys)
+        let matches = match against {
+            Verifiable::Argon2id(Argon2idHash { params, salt, hash }) => {
+                self.run(password.clone(), salt, params).await? == hash
+            }
+        };
+        Ok(matches && is_somebodys)
     }
 
-    /// On a thread of its own: a hash keeps a core busy for some 20 ms, in which others want to be served.
     async fn run(&self, password: Password, salt: Salt, params: Params) -> Result<Output, HashError> {
-        let _turn = self.turns.acquire().await.map_err(HashError::new)?;
         let memory = Arc::clone(&self.memory);
-        let hash = move || {
-            let kept = lock(&memory).pop();
-            let mut blocks = match kept {
-                Some(kept) if kept.len() >= params.block_count() => kept,
-                _ => blocks(&params),
-            };
-            let mut output = [0; OUTPUT_LENGTH];
-            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-            let result =
-                argon2.hash_password_into_with_memory(password.expose().as_bytes(), &salt, &mut output, &mut blocks);
-            blocks.truncate(PARAMS.block_count());
-            lock(&memory).push(blocks);
-            result.map_err(HashError::new)?;
-            Output::new(&output).map_err(HashError::new)
+        let hash = move || hash_in(&memory, &password, &salt, params);
+        let (milliseconds, result) = match &self.threads {
+            None => {
+                // Requests that were begun beside the hash are sent first, so that their answers arrive meanwhile.
+                for _ in 0..YIELDS_BEFORE_HASH {
+                    tokio::task::yield_now().await;
+                }
+                let stopwatch = Stopwatch::start();
+                let result = hash();
+                (stopwatch.milliseconds(), result)
+            }
+            Some(threads) => {
+                let _turn = threads.acquire().await.map_err(HashError::new)?;
+                let stopwatch = Stopwatch::start();
+                let result = tokio::task::spawn_blocking(hash).await.map_err(HashError::new)?;
+                (stopwatch.milliseconds(), result)
+            }
         };
-        let stopwatch = Stopwatch::start();
-        let result = tokio::task::spawn_blocking(hash).await.map_err(HashError::new)?;
-        tracing::info!(event = "password_hashed", metric.HashMilliseconds = stopwatch.milliseconds());
+        tracing::info!(event = "password_hashed", metric.HashMilliseconds = milliseconds);
         result
     }
+}
+
+/// Computes a hash in memory that is kept.
+fn hash_in(
+    memory: &Mutex<Vec<Vec<Block>>>,
+    password: &Password,
+    salt: &Salt,
+    params: Params,
+) -> Result<Output, HashError> {
+    let kept = lock(memory).pop();
+    let mut blocks = match kept {
+        Some(kept) if kept.len() >= params.block_count() => kept,
+        _ => blocks(&params),
+    };
+    let mut output = [0; OUTPUT_LENGTH];
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let result = argon2.hash_password_into_with_memory(password.expose().as_bytes(), salt, &mut output, &mut blocks);
+    blocks.truncate(PARAMS.block_count());
+    lock(memory).push(blocks);
+    result.map_err(HashError::new)?;
+    Output::new(&output).map_err(HashError::new)
 }
 
 fn lock(memory: &Mutex<Vec<Vec<Block>>>) -> MutexGuard<'_, Vec<Vec<Block>>> {
@@ -163,8 +201,15 @@ fn blocks(params: &Params) -> Vec<Block> {
     vec![Block::new(); params.block_count()]
 }
 
-/// A stored hash that may be computed.
-struct Verifiable {
+/// A stored hash that may be computed, by its scheme.
+///
+/// To add a scheme: a variant, its bounds in [`Verifiable::parse`], and its arm in [`Passwords::verify`].
+enum Verifiable {
+    /// `$argon2id$`, within our bounds.
+    Argon2id(Argon2idHash),
+}
+
+struct Argon2idHash {
     params: Params,
     salt: Salt,
     hash: Output,
@@ -181,7 +226,7 @@ impl Verifiable {
         let affordable =
             params.m_cost() <= MAX_MEMORY_KIB && params.t_cost() <= MAX_PASSES && params.p_cost() <= MAX_LANES;
         let hash = phc.hash.filter(|hash| hash.len() == OUTPUT_LENGTH)?;
-        (ours && affordable).then_some(Self { params, salt: phc.salt?, hash })
+        (ours && affordable).then_some(Self::Argon2id(Argon2idHash { params, salt: phc.salt?, hash }))
     }
 }
 

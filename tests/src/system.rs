@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
@@ -22,9 +22,9 @@ use tokio::sync::oneshot;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
-use crate::doubles::Aws;
+use crate::doubles::{self, Aws};
 use crate::event::{self, HttpRequest};
-use crate::{functions, private, template};
+use crate::{database, functions, template};
 
 /// The mail queue's name.
 pub const MAIL_QUEUE: &str = "mail";
@@ -34,8 +34,12 @@ pub const DEAD_LETTER_QUEUE: &str = "mail-dead-letters";
 pub const MAIL_EVENTS_QUEUE: &str = "mail-events";
 /// The name of its dead-letter queue.
 pub const MAIL_EVENTS_DEAD_LETTER_QUEUE: &str = "mail-events-dead-letters";
-/// The secret's name.
-pub const SECRET: &str = "latchkey-signing-keys";
+/// The name of the secret with the signing keys.
+pub const SIGNING_KEYS: &str = "latchkey-signing-keys";
+/// The name of the secret with the account keys.
+pub const ACCOUNT_KEYS: &str = "latchkey-account-keys";
+/// Both secrets.
+pub const SECRETS: [&str; 2] = [SIGNING_KEYS, ACCOUNT_KEYS];
 /// The domain that SES knows as verified.
 pub const SENDER_DOMAIN: &str = "latchkey.example";
 
@@ -47,7 +51,8 @@ const PUBLIC_KEYS: &str = "PublicKeys";
 const HTTP_SECONDS: i64 = 10;
 const MAILER_SECONDS: i64 = 60;
 
-type AnyError = Box<dyn Error + Send + Sync>;
+/// Any error.
+pub type AnyError = Box<dyn Error + Send + Sync>;
 
 /// A function as Lambda knows it.
 pub type StandIn = for<'a> fn(&'a App, LambdaEvent<Value>) -> BoxFuture<'a, Result<Value, AnyError>>;
@@ -63,8 +68,8 @@ pub struct Options {
     pub aws_port: u16,
     /// Settings beside, or instead of, those that the system knows itself.
     pub settings: HashMap<String, String>,
-    /// The value of its secret, where it goes on with the keys of another system.
-    pub secret: Option<String>,
+    /// The values of [`SECRETS`], if it goes on with the keys of another system.
+    pub secrets: Option<[String; 2]>,
     /// What its functions log to; nothing for the log of the process.
     pub log: Option<Dispatch>,
 }
@@ -110,11 +115,11 @@ impl System {
     /// # Errors
     /// What cannot be started, in words for whoever started it.
     pub async fn start(options: Options) -> Result<Self, AnyError> {
-        let Options { clock, data, aws_port, settings, secret, log } = options;
-        let database = open_database(data.as_deref())?;
-        create_table(&database, CREDENTIALS)?;
-        create_table(&database, ACCOUNTS)?;
-        create_table(&database, PUBLIC_KEYS)?;
+        let Options { clock, data, aws_port, settings, secrets, log } = options;
+        let database = database::open(data.as_deref())?;
+        database::create_table(&database, CREDENTIALS)?;
+        database::create_table(&database, ACCOUNTS)?;
+        database::create_table(&database, PUBLIC_KEYS)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let dynamodb = format!("http://{}", listener.local_addr()?);
         let (stop, stopped) = oneshot::channel::<()>();
@@ -133,7 +138,10 @@ impl System {
         aws.ses.verify(SENDER_DOMAIN);
         aws.ses.create_configuration_set(CONFIGURATION_SET);
         aws.ses.publish_events(aws.sqs.clone(), MAIL_EVENTS_QUEUE);
-        let secret = aws.secrets.create(SECRET, secret.as_deref().unwrap_or("{}"));
+        let placeholders = || ["{}", "{}"].map(str::to_owned);
+        let [signing_keys, account_keys] = secrets.unwrap_or_else(placeholders);
+        let signing_keys = aws.secrets.create(SIGNING_KEYS, &signing_keys);
+        let account_keys = aws.secrets.create(ACCOUNT_KEYS, &account_keys);
 
         let mut environment: HashMap<String, String> = [
             ("CREDENTIALS_TABLE", CREDENTIALS.to_owned()),
@@ -142,7 +150,8 @@ impl System {
             ("MAIL_QUEUE_URL", mails),
             ("MAIL_DEAD_LETTER_QUEUE_URL", dead_letters),
             ("MAIL_CONFIGURATION_SET", CONFIGURATION_SET.to_owned()),
-            ("SIGNING_KEYS_SECRET", secret),
+            ("SIGNING_KEYS_SECRET", signing_keys),
+            ("ACCOUNT_KEYS_SECRET", account_keys),
             ("MAIL_SENDER", format!("Latchkey <no-reply@{SENDER_DOMAIN}>")),
             ("AWS_REGION", "us-east-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", "local".to_owned()),
@@ -154,15 +163,17 @@ impl System {
         environment.extend(settings);
         let config = Config::read(|variable| environment.get(variable).cloned())?;
 
-        let http = aws_smithy_http_client::Builder::new().build_http();
-        // The poller's own: it waits for messages longer than a function may, and a busy machine is no fault.
-        let sqs = Clients::new(&config.aws, &http).sqs.config().to_builder();
+        let http = doubles::http(&clock);
+        // The poller's own: it waits for messages longer than a function may.
+        let sqs = Clients::new(&config.aws, &http, &clock).sqs.config().to_builder();
         let sqs = aws_sdk_sqs::Client::from_conf(sqs.timeout_config(TimeoutConfig::disabled()).build());
         let app = App::new(config, clock, &http);
         let system =
             Self { app, aws, database, environment, stand_ins: HashMap::new(), sqs, log, _stop_dynamodb: stop };
-        if system.aws.secrets.value(SECRET, "AWSCURRENT").as_deref() == Some("{}") {
-            system.rotate_keys().await?;
+        for secret in SECRETS {
+            if system.aws.secrets.value(secret, "AWSCURRENT").as_deref() == Some("{}") {
+                system.rotate(secret).await?;
+            }
         }
         Ok(system)
     }
@@ -236,17 +247,35 @@ impl System {
         self.invoke("sweeper", event, MAILER_SECONDS).await.map(drop)
     }
 
-    /// Does what Secrets Manager does at the stack's creation and every 30 days.
+    /// Rotates both secrets, as Secrets Manager does every 30 days.
     ///
     /// # Errors
     /// What a step fails with.
     pub async fn rotate_keys(&self) -> Result<(), AnyError> {
-        let token = self.aws.secrets.begin_rotation(SECRET).ok_or("there is no such secret")?;
+        for secret in SECRETS {
+            self.rotate(secret).await?;
+        }
+        Ok(())
+    }
+
+    /// Rotates one secret, as Secrets Manager does when the stack is created and every 30 days.
+    ///
+    /// # Errors
+    /// What a step fails with.
+    pub async fn rotate(&self, secret: &str) -> Result<(), AnyError> {
+        let token = self.aws.secrets.begin_rotation(secret).ok_or("there is no such secret")?;
         for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
-            let event = event::rotation(step, &self.app.config.signing_keys_secret, &token);
+            let event = event::rotation(step, &self.secret_arn(secret), &token);
             self.invoke("rotate-keys", event, MAILER_SECONDS).await?;
         }
         Ok(())
+    }
+
+    /// Returns the ARN of a secret, by its name.
+    #[must_use]
+    pub fn secret_arn(&self, secret: &str) -> String {
+        let id = if secret == SIGNING_KEYS { self.app.signing_keys.id() } else { self.app.account_keys.id() };
+        id.to_owned()
     }
 
     /// Calls a function as Lambda does, with so many seconds to answer.
@@ -268,34 +297,4 @@ impl System {
             answer = invocation => answer,
         }
     }
-}
-
-impl Answer {
-    fn read(event: &Value) -> Result<Self, AnyError> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in event["headers"].as_object().ok_or("an answer without headers")? {
-            let name: http::HeaderName = name.parse()?;
-            headers.insert(name, value.as_str().ok_or("a header that is no text")?.parse()?);
-        }
-        Ok(Self {
-            status: event["statusCode"].as_u64().and_then(|status| status.try_into().ok()).ok_or("no status")?,
-            headers,
-            body: event["body"].as_str().unwrap_or_default().to_owned(),
-        })
-    }
-}
-
-fn open_database(data: Option<&Path>) -> Result<Database, AnyError> {
-    let Some(folder) = data else { return Ok(Database::memory()?) };
-    let file = private::file_in(folder, "dynamodb.sqlite")?; // SQLite's other files take over its permissions
-    Ok(Database::new(file.to_str().ok_or("the data folder's name is no UTF-8")?)?)
-}
-
-fn create_table(database: &Database, logical_id: &str) -> Result<(), AnyError> {
-    let listed = database.list_tables(serde_json::from_value(serde_json::json!({}))?)?;
-    if listed.table_names.iter().any(|name| name == logical_id) {
-        return Ok(());
-    }
-    database.create_table(serde_json::from_value(template::create_table(logical_id, logical_id))?)?;
-    Ok(())
 }

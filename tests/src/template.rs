@@ -76,17 +76,19 @@ pub fn cors() -> &'static Value {
     choices.into_iter().flatten().find(|choice| choice.is_object()).unwrap_or(&Value::Null)
 }
 
-/// Method, path and folder of every route of the template.
+/// Returns method, path and function of every route of the template.
 #[must_use]
-pub fn routes() -> Vec<(String, String, String)> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+pub fn routes() -> Vec<(&'static str, &'static str, &'static str)> {
+    fn text(value: &'static Value) -> &'static str {
+        value.as_str().unwrap_or_default()
+    }
     let mut routes = Vec::new();
     for resource in TEMPLATE["Resources"].as_object().into_iter().flat_map(Map::values) {
         let properties = &resource["Properties"];
         for event in properties["Events"].as_object().into_iter().flat_map(Map::values) {
             if event["Type"] == "HttpApi" {
                 let code = text(&properties["CodeUri"]);
-                let folder = code.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+                let folder = code.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
                 routes.push((text(&event["Properties"]["Method"]), text(&event["Properties"]["Path"]), folder));
             }
         }

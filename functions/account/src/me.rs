@@ -14,6 +14,6 @@ struct Body<'a> {
 
 /// 200 with the account; 404 when it is gone.
 pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> {
-    let user = app.user(request, app.clock.now()).await?;
+    let user = web::authenticated_user(app, request, app.clock.now()).await?;
     web::json(StatusCode::OK, &Body { user: UserBody::from(&user) })
 }

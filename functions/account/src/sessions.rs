@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use shared::answers::rfc3339;
 use shared::app::App;
-use shared::domain::{Session, SessionId, Status};
+use shared::domain::{Session, SessionId};
 use shared::error::ApiError;
 use shared::http::{self as web, Request, Response};
 use shared::tokens::AccessClaims;
@@ -52,12 +52,9 @@ pub async fn end(app: &App, request: &Request) -> Result<Response, ApiError> {
 
 /// Returns the token's claims and its user's live sessions; 401 for a disabled user, 404 for an erased one.
 async fn live_sessions(app: &App, request: &Request, now: Timestamp) -> Result<(AccessClaims, Vec<Session>), ApiError> {
-    let claims = app.authenticate(request, now).await?;
+    let claims = web::authenticate(app, request, now).await?;
     let account = app.users.account(claims.user).await?;
-    let user = account.user.ok_or(ApiError::UserNotFound)?;
-    if user.status != Status::Active {
-        return Err(ApiError::InvalidToken("disabled user"));
-    }
+    let user = web::active(account.user)?;
     let live = account.sessions.into_iter().filter(|session| session.is_of(&user) && session.is_live(now));
     Ok((claims, live.collect()))
 }
@@ -68,8 +65,8 @@ impl<'a> SessionBody<'a> {
             id: session.id,
             created_at: rfc3339(session.created_at),
             last_used_at: rfc3339(session.rotated_at),
-            user_agent: session.user_agent.as_deref(),
-            network: session.network.as_deref(),
+            user_agent: session.origin.user_agent.as_deref(),
+            network: session.origin.network.as_deref(),
             current: session.id == claims.session,
         }
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use shared::app::App;
 use shared::domain::{SessionId, UserId};
 use shared::error::ApiError;
+use shared::http::verify;
 use shared::tokens::bearer;
 
 /// What API Gateway wants to know.
@@ -30,7 +31,7 @@ struct Caller {
 pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<Verdict, Error> {
     let issuer = app.config.issuer.as_deref().ok_or("ISSUER is not set")?;
     let result = match credentials(&event.payload).and_then(bearer) {
-        Some(token) => app.verify(token, issuer, app.clock.now()).await,
+        Some(token) => verify(app, token, issuer, app.clock.now()).await,
         None => Err(ApiError::NoToken),
     };
     match result {

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use shared::app::{self, WarmUp};
 use shared::config::Config;
+use shared::runtime::{self, WarmUp};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    app::run_with(Config::from_env().and_then(Config::with_issuer), &[WarmUp::PublicKeys], authorizer::handle).await
+    runtime::run_with(Config::from_env().and_then(Config::with_issuer), &[WarmUp::PublicKeys], authorizer::handle).await
 }

@@ -1,22 +1,25 @@
-//! `POST /api/auth/login`: opens a session for whoever knows the password.
+//! `POST /api/auth/login`: opens a session for a user who knows the password.
 
 use http::StatusCode;
 use shared::app::App;
 use shared::domain::{Email, Password};
 use shared::error::ApiError;
 use shared::http::{self as web, Request, Response};
-use shared::sign_in;
+use shared::sign_in::{self, Call, Login};
 
-/// 200 with the account and its tokens; 401 and 429 as [`sign_in::identify`] gives them.
+/// Returns 200 with the account and its tokens; 401, 429 and 503 as [`sign_in::identify`] describes.
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
-    let mut fields = web::fields(&request)?;
+    let login = read(&request)?;
+    let call = Call::begin(app, &request).await?;
+    let identified = sign_in::identify(&call, &login).await?;
+    web::json(StatusCode::OK, &identified.sign_in(&call).await?)
+}
+
+/// Reads address, password and device token, and reports all violations at once.
+fn read(request: &Request) -> Result<Login, ApiError> {
+    let mut fields = web::fields(request)?;
     let email = fields.required("email", Email::parse);
     let password = fields.required("password", Password::parse);
-    let device = fields.optional("deviceToken", |text| Ok(text.to_owned()));
-    let (email, password, device) = fields.finish(|| Some((email?, password?, device?)))?;
-
-    let now = app.clock.now();
-    let keys = app.signing_keys.current(now).await?;
-    let identified = sign_in::identify(app, &keys, &request, (&email, &password, device.as_deref()), now).await?;
-    web::json(StatusCode::OK, &identified.sign_in(app, &keys, &request, now).await?)
+    let device_token = fields.optional("deviceToken", |text| Ok(text.to_owned()));
+    fields.finish(|| Some(Login { email: email?, password: password?, device_token: device_token? }))
 }

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use shared::app::{self, WarmUp};
+use shared::runtime::{self, WarmUp};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    app::serve(&[WarmUp::Passwords, WarmUp::SigningKeys, WarmUp::Store], login::handle).await
+    runtime::serve(&[WarmUp::Passwords, WarmUp::Secrets, WarmUp::Store], login::handle).await
 }

@@ -99,8 +99,9 @@ async fn record(app: &App, detail: &Detail, mail: MailKey) -> Result<(), StoreEr
         return Ok(());
     }
     let Some(status) = learned else { return Ok(()) };
-    app.users.record_email_status(mail.user, status).await?;
-    if status > EmailStatus::Delivered {
+    let Some(address_version) = detail.mail.address_version() else { return Ok(()) }; // of another address than the user's
+    let recorded = app.users.record_email_status(mail.user, address_version, status).await?;
+    if recorded && status > EmailStatus::Delivered {
         tracing::warn!(event = "mail_address_suppressed", user = %mail.user, kind = detail.event_type, metric.MailsRefusedByReader = 1);
     }
     Ok(())
@@ -120,7 +121,15 @@ impl Detail {
 impl MailObject {
     /// The mail that the tags of the attempt name; nothing if it is none of ours.
     fn key(&self) -> Option<MailKey> {
-        let tag = |name: &str| self.tags.get(name).and_then(|values| values.first());
-        Some(MailKey { user: tag("user")?.parse().ok()?, mail: tag("mail")?.parse().ok()? })
+        Some(MailKey { user: self.tag("user")?.parse().ok()?, mail: self.tag("mail")?.parse().ok()? })
+    }
+
+    /// Returns the version of the user's address that the mail went to. Nothing if it went to another address.
+    fn address_version(&self) -> Option<u64> {
+        self.tag("address").map_or(Some(0), |version| version.parse().ok())
+    }
+
+    fn tag(&self, name: &str) -> Option<&str> {
+        self.tags.get(name)?.first().map(String::as_str)
     }
 }

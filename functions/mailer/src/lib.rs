@@ -8,7 +8,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use shared::app::App;
 use shared::batch;
-use shared::domain::{Lease, Mail, MailKind, MailState, Refusal, Retry};
+use shared::domain::{Lease, Mail, MailState, Refusal, Retry, WhenSuppressed};
 use shared::mail_queue::MailMessage;
 use shared::mailer::Delivery;
 use shared::store::Claimed;
@@ -62,7 +62,7 @@ async fn is_done(app: &App, record: &SqsMessage) -> bool {
 /// Sends a claimed mail and settles its row.
 async fn send(app: &App, mail: &Mail) -> Disposition {
     let user = match app.users.find(mail.key.user).await {
-        Ok(Some(user)) if user.is_suppressed() => return suppress(app, mail).await,
+        Ok(Some(user)) if mail.recipient.is_none() && user.is_suppressed() => return suppress(app, mail).await,
         Ok(Some(user)) => user,
         Ok(None) => return give_up(app, mail).await,
         Err(error) => return postpone(app, mail, Refusal::Passing, &error.to_string()).await,
@@ -115,11 +115,11 @@ async fn dead_letter(app: &App, mail: &Mail, reason: &str) -> Disposition {
     give_up(app, mail).await
 }
 
-/// Whoever reads the dead-letter queue can do something about a welcome mail that was asked for; about others nothing.
+/// The user's address is suppressed: what becomes of the mail depends on its kind.
 async fn suppress(app: &App, mail: &Mail) -> Disposition {
-    match mail.kind {
-        MailKind::Welcome => dead_letter(app, mail, "the address is suppressed").await,
-        MailKind::SessionReuse => {
+    match mail.kind.rules().when_suppressed {
+        WhenSuppressed::DeadLetter => dead_letter(app, mail, "the address is suppressed").await,
+        WhenSuppressed::Drop => {
             tracing::warn!(event = "mail_suppressed", mail = %mail.key);
             give_up(app, mail).await
         }

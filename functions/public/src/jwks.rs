@@ -5,7 +5,7 @@ use serde::Serialize;
 use shared::app::App;
 use shared::error::ApiError;
 use shared::http::{self as web, Request, Response};
-use shared::signing_keys::Jwk;
+use shared::keys::Jwk;
 
 /// RFC 7517, 5.
 #[derive(Serialize)]

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use shared::app::{self, WarmUp};
+use shared::runtime::{self, WarmUp};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    app::serve(&[WarmUp::PublicKeys], public::handle).await
+    runtime::serve(&[WarmUp::PublicKeys], public::handle).await
 }

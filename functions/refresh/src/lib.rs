@@ -4,12 +4,14 @@ use http::StatusCode;
 use jiff::Timestamp;
 use shared::answers::tokens;
 use shared::app::App;
-use shared::domain::{Mail, RefreshToken, Session, Status, User};
+use shared::domain::{Limited, Mail, Origin, RefreshToken, Session, Status, User};
 use shared::error::ApiError;
 use shared::http::{self as web, Request, Response};
+use shared::limits::Rule;
 use shared::store::Refreshed;
+use shared::tokens::Parties;
 
-/// 200 with the session's current tokens; one and the same 401 for every token that is not good.
+/// Returns 200 with the session's current tokens, or the same 401 for every token that is not good.
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let mut fields = web::fields(&request)?;
     let token = fields.required("refreshToken", |text| Ok(text.to_owned()));
@@ -24,19 +26,21 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         tokio::join!(app.sessions.refresh(&claim, app.config.refresh_grace, now), app.users.find(claim.user));
     let session = match refreshed? {
         Refreshed::Current(session) => session,
-        Refreshed::Reused(session) => return Err(end_for_reuse(app, &session, now).await),
+        Refreshed::Reused(session) => return Err(end_for_reuse(app, &session, request.origin(), now).await),
         Refreshed::Refused(reason) => return Err(ApiError::InvalidToken(reason)),
     };
     if let Err(reason) = may_continue(&session, user?.as_ref()) {
         app.sessions.end(session.user, session.id, now).await?;
         return Err(ApiError::InvalidToken(reason));
     }
-    let tokens = tokens(app, &keys, &request, &session, now)?;
+    let issuer = request.issuer(&app.config)?;
+    let parties = Parties { issuer: &issuer, audience: &app.config.audience };
+    let tokens = tokens(&keys, parties, &session, now)?;
     tracing::info!(event = "authn_token_created", user = %session.user, session = %session.id, metric.Refreshes = 1);
     web::json(StatusCode::OK, &tokens)
 }
 
-/// Whether the session's user is as the session found it.
+/// Tells why the session must end, if its user was erased, was disabled or signed out everywhere.
 fn may_continue(session: &Session, user: Option<&User>) -> Result<(), &'static str> {
     match user {
         None => Err("no such user"),
@@ -46,10 +50,11 @@ fn may_continue(session: &Session, user: Option<&User>) -> Result<(), &'static s
     }
 }
 
-/// Ends a session whose token two hold, before the answer leaves, and tells its user; then the usual refusal.
-async fn end_for_reuse(app: &App, session: &Session, now: Timestamp) -> ApiError {
-    let mail = Mail::session_reuse(session.user, session.id, now);
-    if let Err(error) = app.sessions.end_for_reuse(session, &mail, now).await {
+/// Ends a session whose token was used twice, before the answer leaves, and owes its user a mail. Returns the usual refusal.
+async fn end_for_reuse(app: &App, session: &Session, origin: Origin, now: Timestamp) -> ApiError {
+    let mail = Mail::session_reuse(session.user, session.id, origin, now);
+    let limit = Rule::of(Limited::ReuseMails, &app.config).policy.limit();
+    if let Err(error) = app.sessions.end_for_reuse(session, &mail, limit, now).await {
         return error.into();
     }
     tracing::warn!(event = "authn_token_reuse", user = %session.user, session = %session.id, metric.ReusedTokens = 1);

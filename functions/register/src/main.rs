@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use shared::app::{self, WarmUp};
 use shared::domain::NewPassword;
+use shared::runtime::{self, WarmUp};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     NewPassword::warm_up(); // as a `WarmUp` it would put the dictionaries into every function
-    app::serve(&[WarmUp::Passwords, WarmUp::SigningKeys, WarmUp::Store], register::handle).await
+    runtime::serve(&[WarmUp::Passwords, WarmUp::Secrets, WarmUp::Store], register::handle).await
 }

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use shared::app;
+use shared::runtime;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    app::run(&[], rotate_keys::handle).await
+    runtime::run(&[], rotate_keys::handle).await
 }

@@ -1,45 +1,50 @@
-//! The withdrawal of keys that are in wrong hands: an operator's `{"withdraw": ["<name of a key>", ...]}`.
+//! The withdrawal of keys that are in wrong hands: an operator's `{"withdraw": ["<id of a key>", ...]}`.
 
 use lambda_runtime::Error;
 use serde::{Deserialize, Serialize};
 use shared::app::App;
+use shared::keys::{Keys, NamedKey, Secret};
 use uuid::Uuid;
 
 use super::{current, publish};
 
-/// An operator's wish. Without names it only tells what is in force, and publishes it again.
+/// What an operator asks for. Without ids, it only lists the keys and publishes them again.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Withdrawal {
     withdraw: Vec<String>,
 }
 
-/// The names of the keys that are left.
+/// The keys that are left in both secrets, without their secret parts.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct InForce {
-    access_keys: Vec<String>,
-    refresh_keys: Vec<String>,
+    keys: Vec<NamedKey>,
 }
 
-/// Takes the named keys out of the secret and out of the published set. Names that are not there are those of keys that were
-/// withdrawn before, so it may be done again, and is, after an error.
+/// Takes the named keys out of the secrets and out of the published set.
 ///
-/// A new key is published before it signs, if only by a moment. The set becomes current by the means of a rotation: one under
-/// way loses its pending version, and of two that end at once the later fails.
+/// An id that is not there belongs to a key that was withdrawn before. So after an error the same request is sent again.
 pub(crate) async fn withdraw(app: &App, wish: &Withdrawal) -> Result<InForce, Error> {
-    let current = current(app).await?;
+    let mut keys = withdraw_from(app, &app.signing_keys, &wish.withdraw).await?;
+    keys.extend(withdraw_from(app, &app.account_keys, &wish.withdraw).await?);
+    Ok(InForce { keys })
+}
+
+/// Withdraws from one secret.
+///
+/// A new key is published before it signs, if only by a moment. The set becomes current by the means of a rotation: a rotation under
+/// way loses its pending version, and of two that end at once the later fails.
+async fn withdraw_from<K: Keys>(app: &App, secret: &Secret<K>, ids: &[String]) -> Result<Vec<NamedKey>, Error> {
+    let current = current(secret).await?;
     let keys = current.set.ok_or("there are no keys yet")?;
-    let next = keys.without(&wish.withdraw, app.config.signing_algorithm, app.clock.now())?;
+    let next = keys.without(ids, app.config.signing_algorithm, app.clock.now())?;
     if let Some(next) = &next {
         let id = Uuid::new_v4().to_string();
-        publish(app, Some(next)).await?;
-        app.signing_keys.put_pending(&id, next).await?;
-        app.signing_keys.make_current(&id, &current.id).await?;
-        tracing::warn!(event = "keys_withdrawn", version = id, keys = ?wish.withdraw);
+        publish(app, secret, Some(next)).await?;
+        secret.put_pending(&id, next).await?;
+        secret.make_current(&id, &current.id).await?;
+        tracing::warn!(event = "keys_withdrawn", secret = ?K::KIND, version = id, keys = ?ids);
     }
-    publish(app, None).await?;
-    let [access_keys, refresh_keys] =
-        next.unwrap_or(keys).ids().map(|ids| ids.into_iter().map(str::to_owned).collect());
-    Ok(InForce { access_keys, refresh_keys })
+    publish(app, secret, None).await?;
+    Ok(next.unwrap_or(keys).names())
 }

@@ -8,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use shared::app::App;
-use shared::clock::time_left;
+use shared::clock::Deadline;
 use shared::domain::{Mail, MailKey, MailState, NEXT_SWEEP};
-use shared::store::{DUE_SHARDS, Key, StoreError};
+use shared::store::{DUE_SHARDS, DueItem, Key, StoreError};
 
 /// What is looked at together: as many as one call puts into the queue.
 const PAGE: i32 = 10;
@@ -26,10 +26,11 @@ struct Shard {
 /// Sweeps all shards, a page of each in turn. One that fails is logged and does not keep the others from theirs; but then the sweep
 /// does not tell the age of the oldest mail, which it does not know, and its silence is an alarm.
 pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<(), Error> {
+    let deadline = Deadline::new(&app.clock, event.context.deadline);
     let now = app.clock.now();
     let mut shards: Vec<_> = (0..DUE_SHARDS).map(|number| Shard { number, start: None }).collect();
     let (mut swept, mut oldest) = (0, Some(SignedDuration::ZERO));
-    while !shards.is_empty() && time_left(event.context.deadline) >= RESERVE {
+    while !shards.is_empty() && deadline.time_left() >= RESERVE {
         for shard in std::mem::take(&mut shards) {
             match sweep(app, &shard, now).await {
                 Ok(page) => {
@@ -67,7 +68,11 @@ struct Page {
 /// in between is due again.
 async fn sweep(app: &App, shard: &Shard, now: Timestamp) -> Result<Page, StoreError> {
     let page = app.outbox.overdue(shard.number, now, PAGE, shard.start.clone()).await?;
-    let moved = join_all(page.mails.iter().map(|(key, due)| take(app, *key, *due, now))).await;
+    let mails = page.items.iter().filter_map(|(item, due)| match item {
+        DueItem::Mail(key) => Some((*key, *due)),
+        DueItem::Unknown => None,
+    });
+    let moved = join_all(mails.map(|(key, due)| take(app, key, due, now))).await;
     let is_whole = moved.iter().all(Result::is_ok);
     let mails: Vec<_> = moved.into_iter().filter_map(Result::unwrap_or_default).collect();
     let (given_up, owed): (Vec<_>, Vec<_>) = mails.iter().partition(|mail| mail.is_given_up(now));

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use shared::app;
+use shared::runtime;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    app::run(&[], sweeper::handle).await
+    runtime::run(&[], sweeper::handle).await
 }

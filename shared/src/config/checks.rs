@@ -18,12 +18,12 @@ pub(super) const SUBJECT: Check = Check { wants: "1 to 128 characters on one lin
 
 pub(super) fn is_url(text: &str) -> bool {
     let Ok(uri) = text.parse::<http::Uri>() else { return false };
-    let Some(authority) = uri.authority() else { return false };
-    let host_and_port = authority.as_str().rsplit('@').next().unwrap_or_default();
-    // `http::Uri` takes a port beyond 65535 for none.
-    let port = host_and_port.strip_prefix(authority.host()).and_then(|rest| rest.strip_prefix(':'));
-    let has_host = !authority.host().is_empty() && (port.is_some() || host_and_port == authority.host());
-    matches!(uri.scheme_str(), Some("http" | "https")) && has_host && port.is_none_or(is_port)
+    let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else { return false };
+    // `Uri::port` says nothing of a port that is no number.
+    let port = authority.as_str().strip_prefix(host).map(|rest| rest.strip_prefix(':').unwrap_or(rest));
+    matches!(uri.scheme_str(), Some("http" | "https"))
+        && !host.is_empty()
+        && port.is_some_and(|port| port.is_empty() || is_port(port))
 }
 
 /// HTTPS, as discovery demands (OpenID Connect Discovery 1.0, 3), but for the loopback of development.

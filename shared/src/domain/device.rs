@@ -1,44 +1,27 @@
-use std::fmt;
-
-use aws_lc_rs::hmac;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::UserId;
+use super::{MacKey, UserId, mac_token};
 
 const PREFIX: &str = "lkd1.";
-const DEVICE_LENGTH: usize = 16 + 16;
-const MAC_LENGTH: usize = 32;
 
-/// The key that authenticates device tokens. It does not turn: a device may come back after years.
-#[derive(Debug)]
-pub struct DeviceKey(hmac::Key);
-
-/// A device that somebody logged in on (OWASP: slow down online guessing attacks with device cookies).
+/// A device on which a user logged in before (OWASP: slow down online guessing attacks with device cookies).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// Who.
     pub user: UserId,
-    /// Which of theirs: random.
+    /// A random id.
     pub id: [u8; 16],
 }
 
-/// `lkd1.` and base64url of user id, device id and the HMAC-SHA-256 over all before it. It opens nothing by itself.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DeviceToken(String);
-
-impl DeviceKey {
-    /// The key of these bytes, 32 or more.
-    #[must_use]
-    pub fn new(bytes: &[u8]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
-    }
-}
+/// `lkd1.` and base64url of key id, user id, device id and MAC. The token alone does not sign in.
+///
+/// The MAC covers the version of the user's password, so a change of the password ends the token.
+#[derive(Clone, Debug)]
+pub struct DeviceToken(SecretString);
 
 impl Device {
-    /// A device that this user was not known on.
+    /// Returns a new device of this user.
     #[must_use]
     pub fn new(user: UserId) -> Self {
         Self { user, id: *Uuid::new_v4().as_bytes() }
@@ -46,44 +29,30 @@ impl Device {
 }
 
 impl DeviceToken {
-    /// The one token of this device.
+    /// Makes the one token of this device under this key and password version.
     #[must_use]
-    pub fn mint(key: &DeviceKey, device: &Device) -> Self {
-        let mut bytes = [*device.user.as_bytes(), device.id].concat();
-        let mac = hmac::sign(&key.0, &authenticated(&bytes));
-        bytes.extend_from_slice(mac.as_ref());
-        Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
+    pub fn mint(key: &MacKey, device: &Device, password_version: u64) -> Self {
+        let payload = [*device.user.as_bytes(), device.id].concat();
+        Self(mac_token::mint(PREFIX, key, &payload, &password_version.to_be_bytes()))
     }
 
-    /// The device of an authentic token; nothing for any other text.
-    #[must_use]
-    pub fn open(key: &DeviceKey, text: &str) -> Option<Device> {
-        let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
-        if bytes.len() != DEVICE_LENGTH + MAC_LENGTH {
-            return None;
-        }
-        let (device, mac) = bytes.split_at(DEVICE_LENGTH);
-        hmac::verify(&key.0, &authenticated(device), mac).ok()?;
-        let (user, id) = device.split_first_chunk::<16>()?;
-        Some(Device { user: UserId::from_bytes(*user), id: *id.first_chunk()? })
+    /// Returns the device of an authentic token, or `None` for any other text. `key` finds a key by its id.
+    pub fn open<'k>(
+        text: &str,
+        password_version: u64,
+        key: impl FnOnce([u8; 4]) -> Option<&'k MacKey>,
+    ) -> Option<Device> {
+        let payload: [u8; 32] = mac_token::open(PREFIX, text, &password_version.to_be_bytes(), key)?;
+        let (user, id) = payload.split_first_chunk::<16>()?;
+        Some(Device { user: UserId::from_bytes(*user), id: id.try_into().ok()? })
     }
 }
 
-/// For the answer that carries it.
+/// Writes the token into the response that hands it out.
 impl Serialize for DeviceToken {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+        serializer.serialize_str(self.0.expose_secret())
     }
-}
-
-impl fmt::Debug for DeviceToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DeviceToken(redacted)")
-    }
-}
-
-fn authenticated(device: &[u8]) -> Vec<u8> {
-    [PREFIX.as_bytes(), device].concat()
 }
 
 #[cfg(test)]
@@ -92,38 +61,14 @@ mod tests {
 
     use super::*;
 
-    fn device() -> Device {
-        Device::new(UserId::new(Timestamp::UNIX_EPOCH))
-    }
-
     #[test]
-    fn a_token_carries_its_device_and_no_other_text_does() {
-        // LIM-05
-        let (key, device) = (DeviceKey::new(&[1; 32]), device());
-        let DeviceToken(text) = DeviceToken::mint(&key, &device);
-        assert_eq!(DeviceToken::open(&key, &text), Some(device));
-        assert_eq!(DeviceToken::open(&DeviceKey::new(&[2; 32]), &text), None);
-        for wrong in
-            ["", "lkd1.", &text[5..], &text.replace("lkd1.", "lk1."), &text[..text.len() - 2], &format!("{text}=")]
-        {
-            assert_eq!(DeviceToken::open(&key, wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn any_flipped_bit_is_refused() {
-        // LIM-05
-        let key = DeviceKey::new(&[1; 32]);
-        let DeviceToken(text) = DeviceToken::mint(&key, &device());
-        let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX).unwrap()).unwrap();
-        for bit in 0..bytes.len() * 8 {
-            let mut flipped = bytes.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(
-                DeviceToken::open(&key, &format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(flipped))),
-                None,
-                "bit {bit}"
-            );
-        }
+    fn a_token_carries_its_device_until_the_password_changes() {
+        // LIM-05, ACC-10
+        let key = MacKey::new([0, 0, 0, 1], vec![1; 32].into());
+        let device = Device::new(UserId::new(Timestamp::UNIX_EPOCH));
+        let DeviceToken(text) = DeviceToken::mint(&key, &device, 3);
+        let open = |version| DeviceToken::open(text.expose_secret(), version, |id| (id == key.id()).then_some(&key));
+        assert_eq!(open(3), Some(device));
+        assert_eq!(open(4), None);
     }
 }

@@ -6,81 +6,81 @@ use super::Request;
 use super::request::BodyError;
 use crate::domain::{Code, Rejected};
 use crate::error::{ApiError, Violation};
-use crate::json::{self, JsonError};
+use crate::json::{self, JsonError, Strict};
 
-/// The fields of a JSON body, taken one by one; what is wrong with them is collected and reported at once.
+/// The fields of a JSON body.
 ///
-/// A derived `Deserialize` would stop at the first. Fields that nobody asks for are never looked at.
+/// A handler takes them one by one and gets all violations in one error. A derived `Deserialize` would stop at the
+/// first. Fields that the handler does not take are ignored.
 pub struct Fields {
     object: Map<String, Value>,
     violations: Vec<Violation>,
 }
 
-/// The values may be passwords and tokens: they stay out.
+/// Shows the violations alone, because the values may be passwords and tokens.
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fields").field("violations", &self.violations).finish_non_exhaustive()
     }
 }
 
-/// The fields of `request`'s body.
+/// Reads the body of `request`.
 ///
-/// # Errors
-/// 413 over 8 KiB, 415 when it is not announced as JSON, 400 when it is no JSON object or has a key twice.
+/// The errors are 415 if it is not announced as JSON, 413 if it is larger than 8 KiB, and 400 if it is not a JSON
+/// object or has the same key twice.
 pub fn fields(request: &Request) -> Result<Fields, ApiError> {
     let body = request.json_body().map_err(|error| match error {
         BodyError::NotJson => ApiError::NotJson,
         BodyError::TooLarge => ApiError::BodyTooLarge,
         BodyError::NotBase64 => invalid_body(Code::InvalidJson, "The body is not valid base64"),
     })?;
-    match json::from_slice(&body) {
-        Ok(Value::Object(object)) => Ok(Fields { object, violations: Vec::new() }),
-        Ok(other) => Err(invalid_body(Code::InvalidType, expected("object", &other))),
+    match json::from_slice(body) {
+        Ok(Strict(Value::Object(object))) => Ok(Fields { object, violations: Vec::new() }),
+        Ok(Strict(other)) => Err(invalid_body(Code::InvalidType, expected("object", &other))),
         Err(JsonError::Invalid) => Err(invalid_body(Code::InvalidJson, "The body is not valid JSON")),
         Err(JsonError::DuplicateKey) => Err(invalid_body(Code::DuplicateKey, "The body has the same key twice")),
     }
 }
 
 impl Fields {
-    /// A string that must be there, and what `parse` makes of it; nothing if it is refused.
+    /// Takes a string that must be present and parses it. Returns `None` if it is refused.
     pub fn required<T>(&mut self, field: &'static str, parse: impl FnOnce(&str) -> Result<T, Rejected>) -> Option<T> {
-        let value = self.text(field, parse)?;
-        if value.is_none() {
-            self.refuse(field, Rejected::new(Code::InvalidType, "Required"));
+        match self.object.remove(field) {
+            Some(value) => self.text(field, value, parse),
+            None => self.refuse(field, Rejected::new(Code::InvalidType, "Required")),
         }
-        value
     }
 
-    /// A string that may be absent, and what `parse` makes of it; nothing if it is refused.
+    /// Takes a string that may be absent or `null` and parses it. Returns `None` if it is refused.
     pub fn optional<T>(
         &mut self,
         field: &'static str,
         parse: impl FnOnce(&str) -> Result<T, Rejected>,
     ) -> Option<Option<T>> {
-        self.text(field, parse)
-    }
-
-    /// A flag, false when it is absent; nothing if it is no boolean.
-    pub fn flag(&mut self, field: &'static str) -> Option<bool> {
-        match self.object.remove(field) {
-            None => Some(false),
-            Some(Value::Bool(flag)) => Some(flag),
-            Some(other) => {
-                self.refuse(field, Rejected::new(Code::InvalidType, expected("boolean", &other)));
-                None
-            }
+        match self.take(field) {
+            Some(value) => self.text(field, value, parse).map(Some),
+            None => Some(None),
         }
     }
 
-    /// What stands beside the body; nothing if it is refused.
+    /// Takes a boolean, which is false if it is absent or `null`. Returns `None` if it is refused.
+    pub fn flag(&mut self, field: &'static str) -> Option<bool> {
+        match self.take(field) {
+            None => Some(false),
+            Some(Value::Bool(flag)) => Some(flag),
+            Some(other) => self.refuse(field, Rejected::new(Code::InvalidType, expected("boolean", &other))),
+        }
+    }
+
+    /// Takes a header's value, so that its violation is reported with those of the body. Returns `None` if it is
+    /// refused.
     pub fn header<T>(&mut self, value: Result<T, Violation>) -> Option<T> {
         value.map_err(|violation| self.violations.push(violation)).ok()
     }
 
-    /// The values, if none was refused: `fields.finish(|| Some((email?, password?)))?`.
+    /// Returns the values, or all violations as [`ApiError::Invalid`].
     ///
-    /// # Errors
-    /// 400 with every violation.
+    /// Call it as in `fields.finish(|| Some((email?, password?)))?`.
     pub fn finish<T>(self, values: impl FnOnce() -> Option<T>) -> Result<T, ApiError> {
         match values() {
             Some(values) if self.violations.is_empty() => Ok(values),
@@ -88,23 +88,27 @@ impl Fields {
         }
     }
 
-    /// Outer nothing: refused. Inner nothing: absent.
-    #[expect(clippy::option_option, reason = "refused and absent are two things, and `?` takes care of the first")]
-    fn text<T>(&mut self, field: &'static str, parse: impl FnOnce(&str) -> Result<T, Rejected>) -> Option<Option<T>> {
-        let rejected = match self.object.remove(field) {
-            None => return Some(None),
-            Some(Value::String(text)) => match parse(&text) {
-                Ok(value) => return Some(Some(value)),
-                Err(rejected) => rejected,
-            },
-            Some(other) => Rejected::new(Code::InvalidType, expected("string", &other)),
-        };
-        self.refuse(field, rejected);
-        None
+    /// Takes an optional field. `null` is the same as absent.
+    fn take(&mut self, field: &str) -> Option<Value> {
+        self.object.remove(field).filter(|value| !value.is_null())
     }
 
-    fn refuse(&mut self, field: &'static str, rejected: Rejected) {
+    fn text<T>(
+        &mut self,
+        field: &'static str,
+        value: Value,
+        parse: impl FnOnce(&str) -> Result<T, Rejected>,
+    ) -> Option<T> {
+        let parsed = match value {
+            Value::String(text) => parse(&text),
+            other => Err(Rejected::new(Code::InvalidType, expected("string", &other))),
+        };
+        parsed.map_or_else(|rejected| self.refuse(field, rejected), Some)
+    }
+
+    fn refuse<T>(&mut self, field: &'static str, rejected: Rejected) -> Option<T> {
         self.violations.push(Violation { field: Some(field), rejected });
+        None
     }
 }
 

@@ -1,5 +1,6 @@
-//! From an API Gateway event to an answer: every function that speaks HTTP goes through [`respond`].
+//! Turns API Gateway events into responses. Every function with routes calls [`respond`].
 
+mod authentication;
 mod fields;
 mod request;
 mod response;
@@ -15,38 +16,45 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 use crate::app::App;
-use crate::clock::time_left;
+use crate::clock::Deadline;
 use crate::domain::{Code, Rejected};
 use crate::error::{ApiError, Violation};
 
+pub use authentication::{active, authenticate, authenticated_user, verify};
 pub use fields::{Fields, fields};
 pub use request::Request;
 pub use response::{Response, json, no_content};
 
-/// Answers one event by `handle`. It always answers: an error, a panic and a store that hangs become a problem document,
-/// in time for API Gateway to pass it on, and are logged here and nowhere else.
+/// API Gateway accepts at most 10,240 bytes of headers. `HeaderMap` panics if it has to hold more than 24,576 headers.
+const MAX_HEADERS: usize = 10_240;
+
+/// Calls `handle` for an event and returns its response.
+///
+/// It always returns a response, in time for API Gateway to pass it on. Errors, panics and timeouts become problem
+/// documents. Failures are logged here and nowhere else.
 pub async fn respond<H>(app: &App, event: LambdaEvent<Value>, handle: H) -> ApiGatewayV2httpResponse
 where
     H: AsyncFnOnce(&App, Request) -> Result<Response, ApiError>,
 {
     let (payload, context) = event.into_parts();
-    let request = serde_json::from_value::<ApiGatewayV2httpRequest>(payload);
-    let request_id = match &request {
-        Ok(request) => request.request_context.request_id.clone().unwrap_or(context.request_id),
-        Err(_) => context.request_id,
-    };
-    // Of the highest level, so that every line has its fields; two of them once they are known.
+    let deadline = Deadline::new(&app.clock, context.deadline);
+    let event = read(payload);
+    let request_id = event.as_ref().and_then(|event| event.request_context.request_id.clone());
+    let request_id = request_id.unwrap_or(context.request_id);
+    // An `error` span stays enabled at every log level, so all lines carry its fields.
     let span = tracing::error_span!("request", request_id, user = Empty, network = Empty);
-    let result = match request {
-        Ok(request) => {
-            let answer = AssertUnwindSafe(handle(app, Request::new(request))).catch_unwind().instrument(span.clone());
-            match tokio::time::timeout(time_left(context.deadline), answer).await {
+    let result = match event {
+        Some(event) => {
+            let time = deadline.time_left();
+            let answer = async { handle(app, Request::new(event, deadline)).await };
+            let answer = AssertUnwindSafe(answer).catch_unwind().instrument(span.clone());
+            match app.clock.within(time, answer).await {
                 Ok(Ok(result)) => result,
                 Ok(Err(_panic)) => Err(ApiError::Internal("a panic, logged where it happened".to_owned())),
-                Err(_elapsed) => Err(ApiError::Unavailable("the time of this invocation ran out".to_owned())),
+                Err(_out_of_time) => Err(ApiError::Unavailable("the time of this invocation ran out".to_owned())),
             }
         }
-        Err(_) => Err(unreadable()),
+        None => Err(unreadable()),
     };
     let response = result.unwrap_or_else(|error| {
         let response = response::problem(&error, &request_id);
@@ -56,12 +64,21 @@ where
     response.into_event(&request_id)
 }
 
+/// Returns the event, or `None` if API Gateway does not make such events.
+fn read(payload: Value) -> Option<ApiGatewayV2httpRequest> {
+    let headers = payload.get("headers").and_then(Value::as_object);
+    if headers.is_some_and(|headers| headers.len() > MAX_HEADERS) {
+        return None;
+    }
+    serde_json::from_value(payload).ok()
+}
+
 fn unreadable() -> ApiError {
     let rejected = Rejected::new(Code::Custom, "The request is not one that API Gateway makes");
     ApiError::Invalid(vec![Violation { field: None, rejected }])
 }
 
-/// Named, where it has a name for it, by OWASP's Logging Vocabulary Cheat Sheet.
+/// Names the log events as OWASP's Logging Vocabulary Cheat Sheet does, where it has a name.
 fn log_failure(error: &ApiError, status: StatusCode) {
     let status = status.as_u16();
     match error {

@@ -1,28 +1,30 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpRequestContext};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH};
 use http::{HeaderName, Method};
-use tracing::Span;
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, RequestExt};
 
+use crate::clock::Deadline;
 use crate::config::Config;
-use crate::domain::IdempotencyKey;
+use crate::domain::{IdempotencyKey, Origin};
 use crate::error::{ApiError, Violation};
-use crate::signing_keys::KeySet;
 use crate::tokens::bearer;
 
 const MAX_BODY: usize = 8 * 1024;
 const MAX_USER_AGENT: usize = 200;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// A request as API Gateway describes it (HTTP API, payload format 2.0).
-pub struct Request(ApiGatewayV2httpRequest);
+/// A request to an HTTP API of API Gateway.
+pub struct Request(lambda_http::Request);
 
-/// Its body and its headers hold secrets: they stay out.
+/// Shows the path alone, because the headers and the body hold tokens and passwords.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request").field("path", &self.path()).finish_non_exhaustive()
@@ -30,17 +32,34 @@ impl fmt::Debug for Request {
 }
 
 impl Request {
-    pub(super) const fn new(event: ApiGatewayV2httpRequest) -> Self {
-        Self(event)
+    /// Builds the request from an event of payload format 2.0.
+    ///
+    /// `lambda_http` can convert the event itself. That conversion panics if the body is not base64, or if the host,
+    /// the path or the query do not make a URI. Setting the parts one by one cannot fail. [`Self::json_body`] reports
+    /// what is wrong with the body.
+    pub(super) fn new(event: ApiGatewayV2httpRequest, deadline: Deadline) -> Self {
+        let mut context = event.request_context;
+        context.route_key = context.route_key.or(event.route_key);
+        let mut request = lambda_http::Request::new(Body::Empty)
+            .with_raw_http_path(event.raw_path.unwrap_or_default())
+            .with_path_parameters(event.path_parameters);
+        *request.method_mut() = context.http.method.clone();
+        *request.headers_mut() = event.headers;
+        match decode(event.body.unwrap_or_default(), event.is_base64_encoded) {
+            Ok(body) => *request.body_mut() = body,
+            Err(error) => drop(request.extensions_mut().insert(error)),
+        }
+        request.extensions_mut().insert(deadline);
+        Self(request.with_request_context(RequestContext::ApiGatewayV2(context)))
     }
 
-    /// Returns the route that API Gateway chose: `GET /api/auth/sessions/{id}`.
+    /// Returns the key of the route that API Gateway matched, such as `GET /api/auth/sessions/{id}`.
     ///
-    /// Under a `$default` route (`cargo lambda watch`) it is made of the method and the path, with each path parameter's name in
-    /// the place of its value.
+    /// `cargo lambda watch` calls every function through the route `$default`. For that route, the key is made from the
+    /// method and the path. Each path parameter's name replaces its value, in the last segment that has the value.
     #[must_use]
     pub fn route_key(&self) -> Cow<'_, str> {
-        match self.0.route_key.as_deref() {
+        match self.context().and_then(|context| context.route_key.as_deref()) {
             Some(key) if key != "$default" => Cow::Borrowed(key),
             _ => Cow::Owned(format!("{} {}", self.method(), self.path_pattern())),
         }
@@ -48,7 +67,7 @@ impl Request {
 
     fn path_pattern(&self) -> String {
         let mut segments: Vec<_> = self.path().split('/').map(Cow::Borrowed).collect();
-        for (name, value) in &self.0.path_parameters {
+        for (name, value) in self.0.path_parameters_ref().into_iter().flat_map(|parameters| parameters.iter()) {
             if let Some(segment) = segments.iter_mut().rfind(|segment| *segment == value) {
                 *segment = Cow::Owned(format!("{{{name}}}"));
             }
@@ -56,121 +75,133 @@ impl Request {
         segments.join("/")
     }
 
-    /// The path, as sent.
+    /// Returns the path as the client sent it.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.0.raw_path.as_deref().unwrap_or_default()
+        self.0.raw_http_path()
     }
 
-    /// The method.
     #[must_use]
-    pub const fn method(&self) -> &Method {
-        &self.0.request_context.http.method
+    pub fn method(&self) -> &Method {
+        self.0.method()
     }
 
-    /// What stands in the path where the route has `{name}`.
+    /// Returns the part of the path that the route calls `{name}`.
     #[must_use]
     pub fn path_parameter(&self, name: &str) -> Option<&str> {
-        self.0.path_parameters.get(name).map(String::as_str)
+        self.0.path_parameters_ref()?.first(name)
     }
 
-    /// The token of `Authorization: Bearer <token>`.
-    ///
-    /// # Errors
-    /// [`ApiError::NoToken`] when there is no such header.
+    /// Returns the token from `Authorization: Bearer <token>`, or [`ApiError::NoToken`].
     pub fn bearer_token(&self) -> Result<&str, ApiError> {
-        let header = self.0.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        header.and_then(bearer).ok_or(ApiError::NoToken)
+        self.header(AUTHORIZATION).and_then(bearer).ok_or(ApiError::NoToken)
     }
 
-    /// Whether the client has the answer of this entity tag, by weak comparison (RFC 9110, 13.1.2).
-    pub(super) fn has_kept(&self, tag: &str) -> bool {
-        let names = self.0.headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        names.split(',').map(str::trim).any(|name| name == "*" || name.strip_prefix("W/").unwrap_or(name) == tag)
+    /// Returns whether `If-None-Match` names the entity tag, by weak comparison (RFC 9110, 13.1.2).
+    pub(super) fn if_none_match(&self, tag: &str) -> bool {
+        let mut tags = self.header(IF_NONE_MATCH).unwrap_or_default().split(',').map(str::trim);
+        tags.any(|sent| sent == "*" || sent.strip_prefix("W/").unwrap_or(sent) == tag)
     }
 
-    /// The `Idempotency-Key` header, if there is one.
-    ///
-    /// # Errors
-    /// A [`Violation`] that names the header.
+    /// Returns the `Idempotency-Key` header if the client sent one.
     pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Violation> {
-        let key = self.0.headers.get(IDEMPOTENCY_KEY).map(|value| IdempotencyKey::parse(value.as_bytes()));
+        let key = self.0.headers().get(IDEMPOTENCY_KEY).map(|value| IdempotencyKey::parse(value.as_bytes()));
         key.transpose().map_err(|rejected| Violation { field: Some("Idempotency-Key"), rejected })
     }
 
-    /// The issuer of tokens: the configured one, or the address at which the API was called.
+    /// Returns the issuer of access tokens: the configured one, or else the domain name that the client called.
     ///
-    /// # Errors
-    /// [`ApiError::Internal`] when neither is known.
+    /// If both are unknown, the result is [`ApiError::Internal`].
     pub fn issuer(&self, config: &Config) -> Result<String, ApiError> {
         if let Some(issuer) = &config.issuer {
             return Ok(issuer.clone());
         }
-        match self.0.request_context.domain_name.as_deref() {
+        match self.context().and_then(|context| context.domain_name.as_deref()) {
             Some(domain) if !domain.is_empty() => Ok(format!("https://{domain}")),
             _ => Err(ApiError::Internal("ISSUER is not set and the event has no domain name".to_owned())),
         }
     }
 
-    /// The client's network: an IPv4 address or the /64 of an IPv6 one, by API Gateway's word alone. Forwarded headers are
-    /// the client's to forge.
+    /// Returns the client's network: an IPv4 address, or the /64 of an IPv6 address.
+    ///
+    /// It trusts API Gateway's source address alone, because a client can forge `X-Forwarded-For`.
     #[must_use]
     pub fn network(&self) -> Option<String> {
-        let address: IpAddr = self.0.request_context.http.source_ip.as_deref()?.parse().ok()?;
+        let address: IpAddr = self.context()?.http.source_ip.as_deref()?.parse().ok()?;
         match address.to_canonical() {
             IpAddr::V4(address) => Some(address.to_string()),
             IpAddr::V6(address) => {
                 let network = address.to_bits() >> 64 << 64;
-                Some(format!("{}/64", std::net::Ipv6Addr::from_bits(network)))
+                Some(format!("{}/64", Ipv6Addr::from_bits(network)))
             }
         }
     }
 
-    /// The network that the request counts for: who comes from nowhere comes from one. What is logged from here on bears its pseudonym.
+    /// Returns where the request came from, as sessions and mails remember it.
     #[must_use]
-    pub fn counted_network(&self, keys: &KeySet) -> String {
-        let network = self.network().unwrap_or_default();
-        Span::current().record("network", keys.pseudonym(&network));
-        network
+    pub fn origin(&self) -> Origin {
+        Origin { network: self.network(), user_agent: self.user_agent() }
     }
 
-    /// What the client calls itself, one line of at most 200 characters.
+    /// Returns how much of the invocation's time is left, less what the answer needs.
     #[must_use]
-    pub fn user_agent(&self) -> Option<String> {
-        let text = self.0.request_context.http.user_agent.as_deref()?;
+    pub fn time_left(&self) -> Duration {
+        self.0.extensions().get().map_or(Duration::ZERO, Deadline::time_left)
+    }
+
+    /// Returns the client's `User-Agent` as one line of at most 200 characters.
+    fn user_agent(&self) -> Option<String> {
+        let text = self.context()?.http.user_agent.as_deref()?;
         let line: String = text.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect();
         (!line.is_empty()).then_some(line)
     }
 
-    /// The body, decoded.
-    pub(super) fn json_body(&self) -> Result<Vec<u8>, BodyError> {
-        let content_type = self.0.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        if !content_type.is_some_and(is_json) {
+    /// Returns the decoded body if it is announced as JSON.
+    pub(super) fn json_body(&self) -> Result<&[u8], BodyError> {
+        if !self.header(CONTENT_TYPE).is_some_and(is_json) {
             return Err(BodyError::NotJson);
         }
-        let text = self.0.body.as_deref().unwrap_or_default();
-        let body = if self.0.is_base64_encoded {
-            if text.len() > MAX_BODY * 2 {
-                return Err(BodyError::TooLarge);
-            }
-            STANDARD.decode(text).map_err(|_| BodyError::NotBase64)?
-        } else {
-            text.as_bytes().to_vec()
-        };
-        if body.len() > MAX_BODY {
-            return Err(BodyError::TooLarge);
+        match self.0.extensions().get() {
+            Some(error) => Err(*error),
+            None => Ok(self.0.body()),
         }
-        Ok(body)
+    }
+
+    fn header(&self, name: HeaderName) -> Option<&str> {
+        self.0.headers().get(name)?.to_str().ok()
+    }
+
+    fn context(&self) -> Option<&ApiGatewayV2httpRequestContext> {
+        match self.0.request_context_ref()? {
+            RequestContext::ApiGatewayV2(context) => Some(context),
+            _ => None,
+        }
     }
 }
 
+/// The reasons to refuse a body. If several apply, the first in this order counts.
+#[derive(Clone, Copy)]
 pub(super) enum BodyError {
     NotJson,
     TooLarge,
     NotBase64,
 }
 
-/// `application/json`, or a suffix of it (RFC 6839, 3.1); in UTF-8, the only encoding that JSON has (RFC 8259, 8.1).
+fn decode(text: String, is_base64_encoded: bool) -> Result<Body, BodyError> {
+    let body = if is_base64_encoded {
+        // A longer text encodes more than `MAX_BODY` bytes, so there is no need to decode it.
+        if text.len() > MAX_BODY.div_ceil(3) * 4 {
+            return Err(BodyError::TooLarge);
+        }
+        Body::Binary(STANDARD.decode(text).map_err(|_| BodyError::NotBase64)?)
+    } else {
+        Body::Text(text)
+    };
+    if body.len() > MAX_BODY { Err(BodyError::TooLarge) } else { Ok(body) }
+}
+
+/// Accepts `application/json` and types with the suffix `+json` (RFC 6839, 3.1). JSON is always UTF-8 (RFC 8259, 8.1),
+/// so another `charset` is refused.
 fn is_json(content_type: &str) -> bool {
     let mut parts = content_type.split(';').map(|part| part.trim().to_ascii_lowercase());
     let essence = parts.next().unwrap_or_default();
@@ -183,41 +214,4 @@ fn is_json(content_type: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_goes_by_these_names() {
-        for yes in [
-            "application/json",
-            "Application/JSON; charset=UTF-8",
-            "application/json;charset=\"utf-8\"",
-            "application/ld+json",
-        ] {
-            assert!(is_json(yes), "{yes}");
-        }
-        for no in [
-            "",
-            "text/json",
-            "text/plain",
-            "application/x-www-form-urlencoded",
-            "application/json; charset=latin1",
-            "application/jsonp",
-        ] {
-            assert!(!is_json(no), "{no}");
-        }
-    }
-
-    #[test]
-    fn a_network_is_an_ipv4_address_or_an_ipv6_64() {
-        let request = |ip: &str| {
-            let mut event = ApiGatewayV2httpRequest::default();
-            event.request_context.http.source_ip = Some(ip.to_owned());
-            Request::new(event)
-        };
-        assert_eq!(request("192.0.2.7").network().as_deref(), Some("192.0.2.7"));
-        assert_eq!(request("::ffff:192.0.2.7").network().as_deref(), Some("192.0.2.7"));
-        assert_eq!(request("2001:db8:1:2:3:4:5:6").network().as_deref(), Some("2001:db8:1:2::/64"));
-        assert_eq!(request("nonsense").network(), None);
-    }
-}
+mod tests;

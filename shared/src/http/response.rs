@@ -1,5 +1,6 @@
+use std::fmt;
+
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
-use aws_lambda_events::encodings::Body;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,8 +8,9 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use jiff::SignedDuration;
+use lambda_http::Body;
 use serde::Serialize;
 
 use super::Request;
@@ -17,73 +19,80 @@ use crate::error::{ApiError, Violation};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What a handler answers.
-#[derive(Debug)]
-pub struct Response {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Option<String>,
+/// A handler's response.
+pub struct Response(lambda_http::Response<Body>);
+
+/// Shows the status alone, because the body holds tokens.
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response").field("status", &self.status()).finish_non_exhaustive()
+    }
 }
 
-/// `status` with `body` as JSON.
-///
-/// # Errors
-/// [`ApiError::Internal`] when `body` cannot be written as JSON.
+/// Returns a response with `body` as JSON.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Response, ApiError> {
     let body = serde_json::to_string(body).map_err(|error| ApiError::Internal(error.to_string()))?;
-    Ok(Response::new(status, "application/json", Some(body)))
+    Ok(Response::new(status, "application/json", Body::Text(body)))
 }
 
-/// 204.
+/// Returns a 204 response.
 #[must_use]
 pub fn no_content() -> Response {
-    Response { status: StatusCode::NO_CONTENT, headers: HeaderMap::new(), body: None }
+    let mut response = lambda_http::Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Response(response)
 }
 
 impl Response {
-    fn new(status: StatusCode, content_type: &'static str, body: Option<String>) -> Self {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        Self { status, headers, body }
+    fn new(status: StatusCode, content_type: &'static str, body: Body) -> Self {
+        let mut response = lambda_http::Response::new(body);
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        Self(response)
     }
 
-    /// The same answer, which anyone may keep for five minutes, named by its body's digest (RFC 9110, 8.8.3); 304 without the
-    /// body for whoever has it.
+    /// Lets every cache keep the response for five minutes.
+    ///
+    /// The entity tag is the digest of the body (RFC 9110, 8.8.3). If the client already has the body, the response
+    /// becomes a 304 without one.
     #[must_use]
-    pub fn cacheable(mut self, request: &Request) -> Self {
-        self.headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
-        let digest = digest(&SHA256, self.body.as_deref().unwrap_or_default().as_bytes());
-        let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest));
-        if request.has_kept(&tag) {
-            self.status = StatusCode::NOT_MODIFIED;
-            self.headers.remove(CONTENT_TYPE);
-            self.body = None;
+    pub fn cacheable(self, request: &Request) -> Self {
+        let mut response = self.0;
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+        let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, response.body())));
+        if request.if_none_match(&tag) {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            response.headers_mut().remove(CONTENT_TYPE);
+            *response.body_mut() = Body::Empty;
         }
         if let Ok(tag) = HeaderValue::try_from(tag) {
-            self.headers.insert(ETAG, tag);
+            response.headers_mut().insert(ETAG, tag);
         }
-        self
+        Self(response)
     }
 
-    /// The same answer, with word to come back in a second.
+    /// Asks the client to retry after one second.
     #[must_use]
     pub fn retry_soon(self) -> Self {
         self.retry_after(SignedDuration::from_secs(1))
     }
 
-    /// The same answer, with word to come back later: in whole seconds (RFC 9110, 10.2.3), so not a moment too soon.
+    /// Asks the client to retry after `wait`. It is rounded up, because `Retry-After` has whole seconds (RFC 9110,
+    /// 10.2.3).
     fn retry_after(mut self, wait: SignedDuration) -> Self {
         let seconds = wait.as_secs() + i64::from(wait.subsec_nanos() > 0);
-        self.headers.insert(RETRY_AFTER, seconds.max(1).into());
+        self.0.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());
         self
     }
 
-    pub(super) const fn status(&self) -> StatusCode {
-        self.status
+    pub(super) fn status(&self) -> StatusCode {
+        self.0.status()
     }
 
-    /// The answer in API Gateway's form, with the headers that every answer carries (OWASP REST Security Cheat Sheet).
-    pub(super) fn into_event(mut self, request_id: &str) -> ApiGatewayV2httpResponse {
+    /// Converts the response to an event of API Gateway and adds the headers that every response carries (OWASP REST
+    /// Security Cheat Sheet).
+    pub(super) fn into_event(self, request_id: &str) -> ApiGatewayV2httpResponse {
+        let (mut parts, body) = self.0.into_parts();
         let fixed = [
             (CACHE_CONTROL, "no-store"),
             (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -91,20 +100,20 @@ impl Response {
             (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
         ];
         for (name, value) in fixed {
-            self.headers.entry(name).or_insert(HeaderValue::from_static(value));
+            parts.headers.entry(name).or_insert(HeaderValue::from_static(value));
         }
         if let Ok(value) = HeaderValue::from_str(request_id) {
-            self.headers.insert(X_REQUEST_ID, value);
+            parts.headers.insert(X_REQUEST_ID, value);
         }
         let mut event = ApiGatewayV2httpResponse::default();
-        event.status_code = i64::from(self.status.as_u16());
-        event.headers = self.headers;
-        event.body = self.body.map(Body::Text);
+        event.status_code = i64::from(parts.status.as_u16());
+        event.headers = parts.headers;
+        event.body = (body != Body::Empty).then_some(body);
         event
     }
 }
 
-/// RFC 9457, with the members `error` and `details` of the replaced backend.
+/// A problem document (RFC 9457) with the members `error` and `details` of the replaced backend.
 #[derive(Serialize)]
 struct Problem<'a> {
     r#type: &'static str,
@@ -125,7 +134,7 @@ struct Detail<'a> {
     message: &'a str,
 }
 
-/// The answer to a failed request. What is known of the failure beyond its kind stays in the log.
+/// Returns the response to a failed request. It tells the kind of failure, and only the log tells more.
 pub(super) fn problem(error: &ApiError, request_id: &str) -> Response {
     let (status, title, detail) = match error {
         ApiError::Invalid(_) => (StatusCode::BAD_REQUEST, "Validation failed", None),
@@ -175,9 +184,10 @@ pub(super) fn problem(error: &ApiError, request_id: &str) -> Response {
         error: title,
         details,
     };
-    let mut response = Response::new(status, "application/problem+json", serde_json::to_string(&problem).ok());
+    let body = serde_json::to_string(&problem).map_or(Body::Empty, Body::Text);
+    let mut response = Response::new(status, "application/problem+json", body);
     if status == StatusCode::UNAUTHORIZED {
-        response.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        response.0.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     match error {
         ApiError::TooManyRequests { wait, .. } => response.retry_after(*wait),
@@ -193,5 +203,16 @@ impl<'a> From<&'a Violation> for Detail<'a> {
             code: violation.rejected.code,
             message: &violation.rejected.message,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_debug_output_of_a_response_has_no_headers_and_no_body() {
+        let response = json(StatusCode::OK, &["canary"]).unwrap();
+        assert_eq!(format!("{response:?}"), "Response { status: 200, .. }");
     }
 }

@@ -1,108 +1,107 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
-use crate::app::App;
-use crate::domain::{Device, Email};
+use super::{Call, Login};
+use crate::domain::{Device, Limited};
 use crate::error::ApiError;
-use crate::http::Request;
-use crate::signing_keys::{KeySet, Purpose};
-use crate::store::{self, Counted, Limit, Policy};
+use crate::limits::Rule;
+use crate::store::{self, Counted};
 
-/// What may fail beside a login takes no longer, lest it fail the login.
+/// How long a write may take that a request can do without.
 pub(super) const BEST_EFFORT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// An attempt to log in. It is counted before anything is spent on it, told of in the log without a name, and taken back when it
-/// succeeds. What one counter counted stays counted when another refuses.
+/// A login, counted before anything is spent on it.
+///
+/// An attempt that no password was judged for does not stay counted as failed: see [`Self::take_back`]. Counts of other limits stay
+/// when one refuses.
 #[derive(Debug)]
 pub(super) struct Attempt {
     /// What stands in the log for the address, whether it has an account or not.
     pseudonym: String,
-    of_account_and_network: Counted,
-    to_take_back: Vec<store::Attempt>,
+    of_account_and_network: store::Attempt,
+    /// What counts as a failure until it is released.
+    begun: Vec<store::Attempt>,
 }
 
 impl Attempt {
-    /// Counts it for its network, and for its account and network, by one write each, at once.
+    /// Returns an attempt that is not counted yet.
+    pub(super) fn new(call: &Call<'_>, login: &Login) -> Self {
+        let address = login.email.canonical();
+        let rule = Rule::of(Limited::LoginsOfAccountAndNetwork, &call.app.config);
+        let digest = rule.digest(&call.account_keys, &[address.as_bytes(), call.counted_network().as_bytes()]);
+        let of_account_and_network = store::Attempt::new(&digest, rule.policy, call.now);
+        let begun = vec![of_account_and_network.clone()];
+        Self { pseudonym: call.account_keys.pseudonym(address), of_account_and_network, begun }
+    }
+
+    /// Counts it for its network, and for its account and network, by one write each, at the same time.
     ///
     /// # Errors
     /// 429 for the network's limit, 503.
-    pub(super) async fn of_network(
-        app: &App,
-        keys: &KeySet,
-        (request, email): (&Request, &Email),
-        now: Timestamp,
-    ) -> Result<Self, ApiError> {
-        let network = request.counted_network(keys);
-        let (address, network) = (email.canonical().as_bytes(), network.as_bytes());
-        let of_network = keys.digests().digest(Purpose::LoginsOfNetwork, &[network]);
-        let of_both = keys.digests().digest(Purpose::LoginsOfAccountAndNetwork, &[address, network]);
-        let per_both = Limit { most: app.config.logins_per_account_and_network, every: SignedDuration::from_mins(15) };
-        let (wait, of_account_and_network) = tokio::join!(
-            app.limits.take(&of_network, Limit::hourly(app.config.logins_per_network), now),
-            app.limits.attempt(&of_both, Policy::FixedWindow(per_both), now),
+    pub(super) async fn count_network(&self, call: &Call<'_>) -> Result<Counted, ApiError> {
+        let network = Rule::of(Limited::LoginsOfNetwork, &call.app.config);
+        let counter = network.digest(&call.account_keys, &[call.counted_network().as_bytes()]);
+        let (wait, of_both) = tokio::join!(
+            call.app.limits.count(&counter, network.policy.limit(), call.now),
+            call.app.limits.begin(&self.of_account_and_network, call.now),
         );
-        let attempt = Self {
-            pseudonym: keys.pseudonym(email.canonical()),
-            of_account_and_network: of_account_and_network?,
-            to_take_back: Vec::new(),
-        };
+        let of_both = of_both?;
         match wait? {
-            Some(wait) => Err(attempt.one_too_many("network", wait)),
-            None => Ok(attempt),
+            Some(wait) => Err(self.one_too_many(&network, wait)),
+            None => Ok(of_both),
         }
     }
 
-    /// Counts it for its account, whatever its network, by one write more. If the account was logged in to on its device before, that is
-    /// counted in the account's place, and its failures alone decide: nobody else's shut it out.
+    /// Counts it for its account, by one write. On a known device it is counted for the device instead, and the device's failures
+    /// alone decide: strangers cannot shut the device out.
     ///
     /// # Errors
     /// 429, 503.
-    pub(super) async fn of_account(
+    pub(super) async fn count_account(
         &mut self,
-        app: &App,
-        keys: &KeySet,
-        (email, device): (&Email, Option<&Device>),
-        now: Timestamp,
+        call: &Call<'_>,
+        login: &Login,
+        device: Option<&Device>,
+        of_account_and_network: Counted,
     ) -> Result<(), ApiError> {
-        match (&self.of_account_and_network, device) {
-            (Counted::Allowed(attempt), _) => self.to_take_back.push(attempt.clone()),
-            (Counted::Refused { .. }, Some(_)) => {}
-            (Counted::Refused { retry_after }, None) => {
-                return Err(self.one_too_many("account and network", *retry_after));
-            }
+        if let (Counted::Refused { retry_after }, None) = (of_account_and_network, device) {
+            let rule = Rule::of(Limited::LoginsOfAccountAndNetwork, &call.app.config);
+            return Err(self.one_too_many(&rule, retry_after));
         }
-        let (limit, purpose, of) = match device {
-            Some(device) => ("device", Purpose::FailuresOfDevice, &device.id[..]),
-            None => ("account", Purpose::FailuresOfAccount, email.canonical().as_bytes()),
+        let (limited, part) = match device {
+            Some(device) => (Limited::FailuresOfDevice, &device.id[..]),
+            None => (Limited::FailuresOfAccount, login.email.canonical().as_bytes()),
         };
-        let slower = Policy::Backoff(app.config.failed_logins_before_delay);
-        match app.limits.attempt(&keys.digests().digest(purpose, &[of]), slower, now).await? {
-            Counted::Allowed(attempt) => self.to_take_back.push(attempt),
-            Counted::Refused { retry_after } => return Err(self.one_too_many(limit, retry_after)),
+        let rule = Rule::of(limited, &call.app.config);
+        let attempt = store::Attempt::new(&rule.digest(&call.account_keys, &[part]), rule.policy, call.now);
+        self.begun.push(attempt.clone());
+        match call.app.limits.begin(&attempt, call.now).await? {
+            Counted::Allowed => Ok(()),
+            Counted::Refused { retry_after } => Err(self.one_too_many(&rule, retry_after)),
         }
-        Ok(())
     }
 
-    fn one_too_many(&self, limit: &'static str, wait: SignedDuration) -> ApiError {
-        tracing::warn!(event = "authn_login_fail_max", limit, pseudonym = self.pseudonym);
-        ApiError::TooManyRequests { limit, wait }
+    fn one_too_many(&self, rule: &Rule, wait: SignedDuration) -> ApiError {
+        tracing::warn!(event = "authn_login_fail_max", limit = rule.log_name, pseudonym = self.pseudonym);
+        rule.refusal(wait)
     }
 
-    /// The refusal of one that failed, for whatever reason.
+    /// Returns the refusal of a login that failed, for any reason.
     pub(super) fn failed(&self, reason: &'static str) -> ApiError {
         tracing::warn!(event = "authn_login_fail", reason, pseudonym = self.pseudonym, metric.FailedLogins = 1);
         ApiError::InvalidCredentials(reason)
     }
 
-    /// Takes it back where it counts as a failure. If that fails it stays counted: too strict by one, and no reason to refuse
-    /// whoever is logged in.
-    pub(super) async fn take_back(&self, app: &App) {
-        let taken_back = join_all(self.to_take_back.iter().map(|attempt| app.limits.release(attempt)));
-        let reason = match tokio::time::timeout(BEST_EFFORT_TIMEOUT, taken_back).await {
+    /// Releases it everywhere that counts failures, because it succeeded or because no password was judged.
+    ///
+    /// If that fails, it stays counted: the limit is too strict by one, which is no reason to refuse the request.
+    pub(super) async fn take_back(&self, call: &Call<'_>) {
+        let released = join_all(self.begun.iter().map(|attempt| call.app.limits.release(attempt)));
+        let reason = match call.app.clock.within(BEST_EFFORT_TIMEOUT, released).await {
             Ok(results) => results.into_iter().find_map(Result::err).map(|error| error.to_string()),
-            Err(elapsed) => Some(elapsed.to_string()),
+            Err(out_of_time) => Some(out_of_time.to_string()),
         };
         if let Some(reason) = reason {
             tracing::warn!(event = "attempt_not_taken_back", reason);

@@ -1,20 +1,20 @@
-//! From an address and a password to a session and its tokens: what `login` does, and `register` for whoever registers again.
+//! From an address and a password to a session and its tokens.
+//!
+//! `login` does this, and `register` for a registration that is repeated.
 
 mod attempt;
+mod call;
 
-use jiff::Timestamp;
-
-use crate::answers::{SignedIn, UserBody, tokens};
-use crate::app::App;
-use crate::domain::{Device, DeviceToken, Email, Password, Session, Status, User, UserId, surplus};
+use crate::answers::{SignedIn, UserBody};
+use crate::domain::{Device, DeviceToken, Password, Session, Status, User, UserId, surplus};
 use crate::error::ApiError;
-use crate::http::Request;
 use crate::passwords::StoredHash;
-use crate::signing_keys::KeySet;
+use crate::store::{Account, Credential};
 
 use attempt::{Attempt, BEST_EFFORT_TIMEOUT};
+pub use call::{Call, Login};
 
-/// Somebody who knows an account's password.
+/// A user who knows the password.
 #[derive(Debug)]
 pub struct Identified {
     /// The account.
@@ -22,42 +22,40 @@ pub struct Identified {
     sessions: Vec<Session>,
     attempt: Attempt,
     device: Option<Device>,
-    /// The password, and its hash, if that is to be renewed.
+    /// The password and its hash, if the hash is to be renewed.
     outdated: Option<(Password, StoredHash)>,
 }
 
-/// Whose address and password these are. `device` is the token of an earlier answer.
+/// What was found about a login before it is judged.
+struct Found {
+    credential: Option<Credential>,
+    account: Account,
+    device: Option<Device>,
+    matches: bool,
+}
+
+/// Finds the user of an address and a password.
 ///
-/// Each attempt that is let through costs the same counts, one read of the credential, one hash and one query, whatever it finds:
-/// neither the answer nor its time tells whether an address has an account.
+/// Every attempt that the limits let through costs the same counts, one read of the credential, one hash and one query. So neither
+/// the answer nor its time tells whether an address has an account.
 ///
 /// # Errors
-/// 401 for an unknown address, a wrong password and a disabled user alike; 429 when there were too many attempts, before the
-/// password is looked at.
-pub async fn identify(
-    app: &App,
-    keys: &KeySet,
-    request: &Request,
-    (email, password, device): (&Email, &Password, Option<&str>),
-    now: Timestamp,
-) -> Result<Identified, ApiError> {
-    let (attempt, credential) =
-        tokio::join!(Attempt::of_network(app, keys, (request, email), now), app.users.credential(email));
-    let (mut attempt, credential) = (attempt?, credential?);
-    let device = device.and_then(|text| DeviceToken::open(keys.device_key(), text));
-    let device = device.filter(|device| credential.as_ref().is_some_and(|credential| credential.user == device.user));
-    attempt.of_account(app, keys, (email, device.as_ref()), now).await?;
-
-    let id = credential.as_ref().map_or_else(|| UserId::new(now), |credential| credential.user); // a partition of nobody's
-    let found = async {
-        let hash = credential.as_ref().map(|credential| &credential.hash);
-        let (matches, account) = tokio::join!(app.passwords.verify(password, hash), app.users.account(id));
-        Ok::<_, ApiError>((matches?, account?))
+/// 401 for an unknown address, a wrong password and a disabled user alike; 429 for too many attempts, before the password is looked at;
+/// 503 if the store fails or time runs out, and then the attempt does not count as failed.
+pub async fn identify(call: &Call<'_>, login: &Login) -> Result<Identified, ApiError> {
+    let mut attempt = Attempt::new(call, login);
+    // Time is kept for taking the attempt back: nothing runs after the answer.
+    let time = call.request.time_left().saturating_sub(BEST_EFFORT_TIMEOUT);
+    let found = match call.app.clock.within(time, find(call, login, &mut attempt)).await {
+        Ok(found) => found,
+        Err(_out_of_time) => Err(ApiError::Unavailable("the time of this login ran out".to_owned())),
     };
-    let (matches, account) = match found.await {
+    let Found { credential, account, device, matches } = match found {
         Ok(found) => found,
         Err(error) => {
-            attempt.take_back(app).await; // nobody failed but we
+            if !matches!(error, ApiError::TooManyRequests { .. }) {
+                attempt.take_back(call).await; // no password was judged
+            }
             return Err(error);
         }
     };
@@ -67,51 +65,89 @@ pub async fn identify(
         Some(_) => return Err(attempt.failed("wrong password")),
         None => return Err(attempt.failed("no such user")),
     };
-    let outdated = credential.map(|credential| credential.hash).filter(StoredHash::is_outdated);
-    let outdated = outdated.map(|hash| (password.clone(), hash));
+    let hash = credential.and_then(|credential| credential.hash).filter(StoredHash::is_outdated);
+    let outdated = hash.map(|hash| (login.password.clone(), hash));
     Ok(Identified { user, sessions: account.sessions, attempt, device, outdated })
 }
 
+/// Counts the attempt, reads what there is of the address, and verifies the password.
+async fn find(call: &Call<'_>, login: &Login, attempt: &mut Attempt) -> Result<Found, ApiError> {
+    let (counted, credential) = tokio::join!(attempt.count_network(call), call.app.users.credential(&login.email));
+    let (counted, credential) = (counted?, credential?);
+    let device = known_device(call, login, credential.as_ref());
+    attempt.count_account(call, login, device.as_ref(), counted).await?;
+
+    let found = verify(call, login, credential).await?;
+    let found = if is_of_one_time(&found, login) {
+        found
+    } else {
+        // The password or the address changed between two reads. Boxed, because it is rare and its future is large.
+        Box::pin(async { verify(call, login, call.app.users.credential(&login.email).await?).await }).await?
+    };
+    if is_of_one_time(&found, login) {
+        return Ok(Found { device, ..found });
+    }
+    Err(ApiError::Unavailable("the credential and the profile are not of one time".to_owned()))
+}
+
+/// Verifies the password while the account is read.
+async fn verify(call: &Call<'_>, login: &Login, credential: Option<Credential>) -> Result<Found, ApiError> {
+    let hash = credential.as_ref().and_then(|credential| credential.hash.as_ref());
+    let id = credential.as_ref().map_or_else(|| UserId::new(call.now), |credential| credential.user); // of an empty partition
+    let (account, matches) = tokio::join!(call.app.users.account(id), call.app.passwords.verify(&login.password, hash));
+    Ok(Found { matches: matches?, account: account?, credential, device: None })
+}
+
+/// Whether no change came between the reads of credential and profile. A session must not be opened by a password that was changed
+/// meanwhile.
+fn is_of_one_time(found: &Found, login: &Login) -> bool {
+    match (&found.credential, &found.account.user) {
+        (Some(credential), Some(user)) => credential.is_of(user, &login.email),
+        _ => true,
+    }
+}
+
+/// Returns the device that the client logged in on before, if its token is authentic and of this account.
+fn known_device(call: &Call<'_>, login: &Login, credential: Option<&Credential>) -> Option<Device> {
+    let (token, credential) = (login.device_token.as_deref()?, credential?);
+    let key = |id| call.account_keys.device_key_by_id(id, call.now);
+    DeviceToken::open(token, credential.password_version, key).filter(|device| device.user == credential.user)
+}
+
 impl Identified {
-    /// Opens a session, and ends the oldest when there are too many; takes the attempt back, and renews an outdated hash, all at once.
+    /// Opens a session, and ends the oldest if there are too many. At the same time it takes the attempt back and renews an outdated
+    /// hash.
     ///
     /// # Errors
-    /// 503 when the session cannot be written.
-    pub async fn sign_in(
-        &self,
-        app: &App,
-        keys: &KeySet,
-        request: &Request,
-        now: Timestamp,
-    ) -> Result<SignedIn<'_>, ApiError> {
-        let session = Session::new(&self.user, request.user_agent(), request.network(), now);
-        let surplus = surplus(&self.sessions, &self.user, now);
+    /// 503 if the session cannot be written.
+    pub async fn sign_in(&self, call: &Call<'_>) -> Result<SignedIn<'_>, ApiError> {
+        let session = Session::new(&self.user, call.request.origin(), call.now);
+        let surplus = surplus(&self.sessions, &self.user, call.now);
         let (opened, (), ()) = tokio::join!(
-            app.sessions.open(&session, &surplus, now),
-            self.attempt.take_back(app),
-            self.renew_hash(app),
+            call.app.sessions.open(&session, &surplus, call.now),
+            self.attempt.take_back(call),
+            self.renew_hash(call),
         );
         opened?;
         tracing::info!(event = "authn_login_success", user = %self.user.id, session = %session.id, metric.Logins = 1);
 
-        let tokens = tokens(app, keys, request, &session, now)?;
-        let device = self.device.unwrap_or_else(|| Device::new(self.user.id));
-        let device_token = DeviceToken::mint(keys.device_key(), &device);
+        let tokens = call.tokens(&session)?;
+        let device_token = call.device_token(&self.user, self.device)?;
         Ok(SignedIn { user: UserBody::from(&self.user), tokens, device_token })
     }
 
-    /// If that fails, the old hash is as good as it was: the next login tries again.
-    async fn renew_hash(&self, app: &App) {
+    /// Replaces an outdated hash. If that fails, the old hash stays good, and the next login tries again.
+    async fn renew_hash(&self, call: &Call<'_>) {
         let Some((password, outdated)) = &self.outdated else { return };
         let renew = async {
-            let hash = app.passwords.hash(password).await?;
-            Ok::<_, ApiError>(app.users.replace_hash(&self.user.email, outdated, &hash).await?)
+            let hash = call.app.passwords.hash(password).await?;
+            Ok::<_, ApiError>(call.app.users.replace_hash(&self.user.email, outdated, &hash).await?)
         };
-        let reason = match tokio::time::timeout(BEST_EFFORT_TIMEOUT, renew).await {
+        let reason = match call.app.clock.within(BEST_EFFORT_TIMEOUT, renew).await {
             Ok(Ok(true)) => return tracing::info!(event = "password_rehashed", user = %self.user.id),
             Ok(Ok(false)) => return, // another login was quicker
             Ok(Err(error)) => error.to_string(),
-            Err(elapsed) => elapsed.to_string(),
+            Err(out_of_time) => out_of_time.to_string(),
         };
         tracing::warn!(event = "password_not_rehashed", user = %self.user.id, reason);
     }

@@ -7,58 +7,62 @@ use uuid::Uuid;
 
 use super::keys::Key;
 use super::limits::{HOT_KEY_RETRY_AFTER, is_too_hot};
-use super::{Item, Limit, Limits, StoreError, keys, milliseconds, number, seconds, text, unavailable, update_existing};
+use super::{Item, Limits, StoreError, keys, milliseconds, number, seconds, text, unavailable, update_existing};
+use crate::domain::{BACKOFF_STEPS, LONGEST_BACKOFF, Limit, Policy, Window, backoff};
 
-/// How long the longest delay is, and how often the first one doubles before.
-const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
-const DOUBLINGS: u32 = 10;
+/// How long an attempt may be in flight. No function runs longer.
+const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(10);
+/// The wait of a client who is refused only because of attempts in flight.
+const IN_FLIGHT_RETRY_AFTER: SignedDuration = SignedDuration::from_secs(1);
 
-/// What is let through of attempts that are taken back when they succeed.
-#[derive(Clone, Copy, Debug)]
-pub enum Policy {
-    /// So many in a window.
-    FixedWindow(Limit),
-    /// All, but from this many in a day on each only a while after the last one: `delay`.
-    Backoff(u32),
-}
-
-/// An attempt that was counted.
+/// An attempt that counts until it is released.
 #[derive(Clone, Debug)]
 pub struct Attempt {
     counter: Key,
+    window: Window,
+    policy: Policy,
     holder: String,
 }
 
-/// What became of an attempt.
-#[derive(Clone, Debug)]
+/// The result of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
-    /// It may be made.
-    Allowed(Attempt),
-    /// It comes too early by so much, and was not counted.
+    /// The attempt was counted and may be made.
+    Allowed,
+    /// The attempt comes too early. It was not counted.
     Refused {
         /// How long until the next attempt may be made.
         retry_after: SignedDuration,
     },
 }
 
+impl Attempt {
+    /// Returns an attempt at `now` on the counter of `digest`. It is not counted yet.
+    #[must_use]
+    pub fn new(digest: &str, policy: Policy, now: Timestamp) -> Self {
+        let window = policy.limit().window(now);
+        Self { counter: keys::limit(digest, window.number), window, policy, holder: holder(now) }
+    }
+
+    fn holders(&self) -> AttributeValue {
+        AttributeValue::Ss(vec![self.holder.clone()])
+    }
+}
+
 impl Limits {
-    /// Counts an attempt under `digest`, if it may be made: one write.
+    /// Counts an attempt if it may be made, by one write.
     ///
-    /// The count is a set of holders, so that an attempt is counted once and taken back once, however often either is sent.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn attempt(&self, digest: &str, bound: Policy, now: Timestamp) -> Result<Counted, StoreError> {
-        let window = bound.window().window(now);
-        let attempt = Attempt { counter: keys::limit(digest, window.number), holder: holder() };
-        let (condition, values) = bound.condition(now);
+    /// The counter is a set of holders. So an attempt is counted once and released once, even if the SDK sends a write
+    /// twice. A caller that does not learn whether its attempt was counted may release it anyway.
+    pub async fn begin(&self, attempt: &Attempt, now: Timestamp) -> Result<Counted, StoreError> {
+        let (condition, values) = condition(attempt.policy, now);
         let request = self.tables.client.update_item().table_name(&self.tables.accounts);
         let mut request = request
             .set_key(Some(attempt.counter.clone()))
             .update_expression("SET #ttl = :ttl, lastAt = :now ADD held :holders")
             .condition_expression(format!("attribute_not_exists(held) OR contains(held, :holder) OR {condition}"))
             .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_values(":ttl", seconds(window.ends_at))
+            .expression_attribute_values(":ttl", seconds(attempt.window.ends_at))
             .expression_attribute_values(":now", milliseconds(now))
             .expression_attribute_values(":holder", text(&attempt.holder))
             .expression_attribute_values(":holders", attempt.holders())
@@ -66,24 +70,18 @@ impl Limits {
         for (name, value) in values {
             request = request.expression_attribute_values(name, value);
         }
-        let Err(error) = request.send().await else { return Ok(Counted::Allowed(attempt)) };
+        let Err(error) = request.send().await else { return Ok(Counted::Allowed) };
         match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                let until = match bound {
-                    Policy::FixedWindow(_) => window.ends_at,
-                    Policy::Backoff(after) => failed.item().map_or(now, |item| allowed_at(item, after, now)),
-                };
-                Ok(Counted::Refused { retry_after: until.duration_since(now) })
+                let retry_after = failed.item().map_or(SignedDuration::ZERO, |item| retry_after(item, attempt, now));
+                Ok(Counted::Refused { retry_after })
             }
             _ if is_too_hot(&error) => Ok(Counted::Refused { retry_after: HOT_KEY_RETRY_AFTER }),
             _ => Err(unavailable("UpdateItem", &error)),
         }
     }
 
-    /// Takes an attempt back: it succeeded, and does not count.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Takes an attempt back if it was counted.
     pub async fn release(&self, attempt: &Attempt) -> Result<(), StoreError> {
         let request = self.tables.client.update_item().table_name(&self.tables.accounts);
         let request = request
@@ -94,72 +92,52 @@ impl Limits {
     }
 }
 
-impl Attempt {
-    fn holders(&self) -> AttributeValue {
-        AttributeValue::Ss(vec![self.holder.clone()])
+/// Returns the condition that there is room for one more attempt, with its values.
+fn condition(policy: Policy, now: Timestamp) -> (String, Vec<(String, AttributeValue)>) {
+    let after = match policy {
+        Policy::FixedWindow(Limit { most, .. }) => {
+            return ("size(held) < :most".to_owned(), vec![(":most".to_owned(), number(most))]);
+        }
+        Policy::Backoff(after) => after,
+    };
+    let mut condition = "size(held) < :count0 OR lastAt <= :longAgo".to_owned();
+    let mut values =
+        vec![(":count0".to_owned(), number(after)), (":longAgo".to_owned(), milliseconds(now - LONGEST_BACKOFF))];
+    for step in 1..=BACKOFF_STEPS {
+        let _ = write!(condition, " OR (size(held) < :count{step} AND lastAt <= :time{step})");
+        values.push((format!(":count{step}"), number(after + step)));
+        values.push((format!(":time{step}"), milliseconds(now - backoff(after + step - 1, after))));
     }
+    (condition, values)
 }
 
-impl Policy {
-    const fn window(self) -> Limit {
-        match self {
-            Self::FixedWindow(limit) => limit,
-            Self::Backoff(most) => Limit::daily(most),
+/// Returns how long until the next attempt may be made, judged by the counter that refused this one.
+///
+/// Attempts in flight may still be released. If the attempts that have certainly ended leave room, the wait is
+/// therefore short.
+fn retry_after(counter: &Item, attempt: &Attempt, now: Timestamp) -> SignedDuration {
+    let held = counter.get("held").and_then(|held| held.as_ss().ok()).map_or(&[][..], Vec::as_slice);
+    let count = |holders: usize| u32::try_from(holders).unwrap_or(u32::MAX);
+    let ended = count(held.iter().filter(|holder| has_ended(holder, now)).count());
+    match attempt.policy {
+        Policy::FixedWindow(limit) if ended < limit.most => IN_FLIGHT_RETRY_AFTER,
+        Policy::FixedWindow(_) => attempt.window.ends_at.duration_since(now),
+        Policy::Backoff(after) => {
+            let last_at = counter.get("lastAt").and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok());
+            let last_at = last_at.and_then(|at| Timestamp::from_millisecond(at).ok()).unwrap_or(now);
+            (last_at + backoff(count(held.len()), after)).duration_since(now)
         }
     }
-
-    /// When there is room, in DynamoDB's words.
-    fn condition(self, now: Timestamp) -> (String, Vec<(String, AttributeValue)>) {
-        let after = match self {
-            Self::FixedWindow(Limit { most, .. }) => {
-                return ("size(held) < :most".to_owned(), vec![(":most".to_owned(), number(most))]);
-            }
-            Self::Backoff(after) => after,
-        };
-        let mut condition = "size(held) < :count0 OR lastAt <= :longAgo".to_owned();
-        let mut values =
-            vec![(":count0".to_owned(), number(after)), (":longAgo".to_owned(), milliseconds(now - LONGEST_DELAY))];
-        for step in 1..=DOUBLINGS {
-            let _ = write!(condition, " OR (size(held) < :count{step} AND lastAt <= :time{step})");
-            values.push((format!(":count{step}"), number(after + step)));
-            values.push((format!(":time{step}"), milliseconds(now - delay(after + step - 1, after))));
-        }
-        (condition, values)
-    }
 }
 
-/// How long after the last one an attempt may be made that so many failed ones went before: at once, until `after` have failed; then a
-/// second, twice as long for each one more, up to 15 minutes.
-fn delay(failures: u32, after: u32) -> SignedDuration {
-    match failures.checked_sub(after) {
-        None => SignedDuration::ZERO,
-        Some(more) if more < DOUBLINGS => SignedDuration::from_secs(1 << more),
-        Some(_) => LONGEST_DELAY,
-    }
-}
-
-/// When the next attempt may be made, by the counter that refused this one.
-fn allowed_at(counter: &Item, after: u32, now: Timestamp) -> Timestamp {
-    let failures = counter.get("held").and_then(|held| held.as_ss().ok()).map_or(0, Vec::len);
-    let last_at = counter.get("lastAt").and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok());
-    let last_at = last_at.and_then(|at| Timestamp::from_millisecond(at).ok()).unwrap_or(now);
-    last_at + delay(u32::try_from(failures).unwrap_or(u32::MAX), after)
-}
-
-/// Who counted, in 16 characters: a counter keeps one for each that is counted.
-fn holder() -> String {
+/// Returns the holder's name of an attempt, in 16 hexadecimal digits: the second of its beginning and 32 random bits.
+fn holder(now: Timestamp) -> String {
     let (_, random) = Uuid::new_v4().as_u64_pair();
-    format!("{random:016x}")
+    format!("{:08x}{:08x}", now.as_second() & 0xffff_ffff, random & 0xffff_ffff)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_delay_begins_late_doubles_and_stays_within_bounds() {
-        // LIM-02
-        let seconds = |failures| delay(failures, 10).as_secs();
-        assert_eq!([0, 9, 10, 11, 12, 19, 20, 21, u32::MAX].map(seconds), [0, 0, 1, 2, 4, 512, 900, 900, 900]);
-    }
+/// Returns whether the attempt of this holder began so long ago that its function has ended.
+fn has_ended(holder: &str, now: Timestamp) -> bool {
+    let begun = holder.get(..8).and_then(|digits| i64::from_str_radix(digits, 16).ok());
+    begun.is_none_or(|begun| (now - IN_FLIGHT).as_second() > begun)
 }

@@ -4,45 +4,30 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::domain::{Email, MailId, MailKey, SessionId, UserId};
+use crate::domain::{Email, Limited, MailKey, SessionId, UserId};
 
 pub const PROFILE: &str = "PROFILE";
-/// What the partition of a credential begins with: an address follows, so it is in no message.
+/// The beginning of the partition of a credential. The address follows, so no message may contain the partition.
 pub const EMAIL: &str = "EMAIL#";
-pub const PASSWORD: &str = "PASSWORD";
-const SESSION: &str = "SESSION#";
+const PASSWORD: &str = "PASSWORD";
+pub const SESSION: &str = "SESSION#";
 const MAIL: &str = "MAIL#";
 const IDEMPOTENCY: &str = "IDEM#";
-const WELCOME_LIMIT: &str = "LIMIT#WELCOME#";
-const REUSE_LIMIT: &str = "LIMIT#REUSE#";
 
-/// The index over unfinished mail rows.
+/// The index over items that owe work, by when it is due.
 pub const DUE_INDEX: &str = "due";
-/// Into how many partitions the index over unfinished mails is spread.
+/// The number of partitions that the index is spread over.
 pub const DUE_SHARDS: u8 = 8;
 
-/// The key of an item.
 pub type Key = HashMap<String, AttributeValue>;
 
 pub fn user_partition(user: UserId) -> String {
     format!("USER#{user}")
 }
 
-pub fn session_sort(session: SessionId) -> String {
-    format!("{SESSION}{session}")
-}
-
-pub fn mail_sort(mail: MailId) -> String {
-    format!("{MAIL}{mail}")
-}
-
-/// The key of an address's password.
+/// Returns the key of an address's credential.
 pub fn credential(email: &Email) -> Key {
-    key(credential_partition(email), PASSWORD.to_owned())
-}
-
-pub fn credential_partition(email: &Email) -> String {
-    format!("{EMAIL}{}", email.canonical())
+    key(format!("{EMAIL}{}", email.canonical()), PASSWORD.to_owned())
 }
 
 pub fn profile(user: UserId) -> Key {
@@ -50,31 +35,31 @@ pub fn profile(user: UserId) -> Key {
 }
 
 pub fn session(user: UserId, session: SessionId) -> Key {
-    key(user_partition(user), session_sort(session))
+    key(user_partition(user), format!("{SESSION}{session}"))
 }
 
 pub fn mail(mail: MailKey) -> Key {
-    key(user_partition(mail.user), mail_sort(mail.mail))
+    key(user_partition(mail.user), format!("{MAIL}{}", mail.mail))
 }
 
-/// How often something happened in a window, by the digest of who or what it is counted for.
+/// Returns the key of a counter, by the digest of what it counts.
 pub fn limit(digest: &str, window: i64) -> Key {
     key(format!("LIMIT#{digest}"), format!("WINDOW#{window}"))
 }
 
-/// How many welcome mails a user asked for in a window. It lies with all else of the user, and goes with it.
-pub fn welcome_limit(user: UserId, window: i64) -> Key {
-    key(user_partition(user), format!("{WELCOME_LIMIT}{window}"))
+/// Returns the key of a counter in the user's own partition, where it is erased with the user.
+pub fn limit_of_user(user: UserId, limited: Option<Limited>, window: i64) -> Key {
+    let name = match limited {
+        Some(Limited::WelcomeMails) => "WELCOME",
+        Some(Limited::ReuseMails) => "REUSE",
+        _ => "OTHER",
+    };
+    key(user_partition(user), format!("LIMIT#{name}#{window}"))
 }
 
-/// How many mails about reused tokens a user was owed in a window.
-pub fn reuse_limit(user: UserId, window: i64) -> Key {
-    key(user_partition(user), format!("{REUSE_LIMIT}{window}"))
-}
-
-/// Partition and sort key of a registration, by the digest of its idempotency key.
-pub fn registration(digest: &str) -> (String, String) {
-    (format!("{IDEMPOTENCY}{digest}"), "REGISTER".to_owned())
+/// Returns the key of a registration, by the digest of its idempotency key.
+pub fn registration(digest: &str) -> Key {
+    key(format!("{IDEMPOTENCY}{digest}"), "REGISTER".to_owned())
 }
 
 pub fn public_keys() -> Key {
@@ -90,11 +75,22 @@ pub fn due_shard_at(shard: u8) -> String {
     format!("DUE#{shard}")
 }
 
-/// The row that an index entry points to; nothing if the strings are not ours.
-pub fn parse_mail(partition: &str, sort: &str) -> Option<MailKey> {
-    let user = partition.strip_prefix("USER#")?.parse().ok()?;
-    let mail = sort.strip_prefix(MAIL)?.parse().ok()?;
-    Some(MailKey { user, mail })
+/// The kinds of item that the index of due work points to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DueItem {
+    Mail(MailKey),
+    /// Work that only a newer version of Latchkey knows. It waits for that version.
+    Unknown,
+}
+
+/// Returns the item that an entry of the index points to.
+pub fn due_item(partition: &str, sort: &str) -> DueItem {
+    let mail = || {
+        let user = partition.strip_prefix("USER#")?.parse().ok()?;
+        let mail = sort.strip_prefix(MAIL)?.parse().ok()?;
+        Some(MailKey { user, mail })
+    };
+    mail().map_or(DueItem::Unknown, DueItem::Mail)
 }
 
 fn key(pk: String, sk: String) -> Key {

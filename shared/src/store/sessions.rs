@@ -1,82 +1,42 @@
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
-use jiff::fmt::serde::timestamp::millisecond::{optional as optional_millisecond, required as millisecond};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
-use super::limits::Limit;
+use super::limits::count_in_transaction;
 use super::transaction::{Transaction, put_new};
 use super::{
     Conditional, Item, StoreError, Tables, keys, milliseconds, number, outbox, read, seconds, unavailable,
     update_conditionally, update_if, write,
 };
-use crate::domain::{Decision, IDLE_LIFETIME, Mail, RefreshClaim, Session, SessionId, UserId};
+use crate::domain::{Decision, IDLE_LIFETIME, Limit, Mail, RefreshClaim, Session, SessionId, UserId};
 
-/// How often a decision may be overtaken by another before the client is asked to come again.
+/// How often another write may overtake a decision before the client gets 503.
 const DECISIONS: usize = 4;
-/// How many mails about reused tokens a user gets. Addresses are not verified: whoever opens an account with a stranger's must not be
-/// able to fill that mailbox by reusing tokens of its own.
-const REUSE_MAILS: Limit = Limit::daily(3);
-
 /// The sessions of all users.
 #[derive(Clone, Debug)]
 pub struct Sessions {
     tables: Tables,
 }
 
-/// What a refresh came to.
+/// The result of a refresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refreshed {
-    /// The session goes on, and this is how it stands: its current token is the answer.
+    /// The session goes on. The answer is its current token.
     Current(Session),
-    /// Two hold the token. The session is still to be ended.
+    /// Two clients hold the token. The caller must end the session.
     Reused(Session),
-    /// No answer, for this reason.
+    /// The token is refused, for this reason.
     Refused(&'static str),
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SessionRow {
-    pk: String,
-    sk: String,
-    session_id: SessionId,
-    user_id: UserId,
-    counter: u64,
-    #[serde(with = "millisecond")]
-    rotated_at: Timestamp,
-    #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
-    previous_rotated_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reissued: Option<u64>,
-    epoch: u64,
-    #[serde(with = "millisecond")]
-    created_at: Timestamp,
-    #[serde(with = "millisecond")]
-    idle_expires_at: Timestamp,
-    #[serde(with = "millisecond")]
-    expires_at: Timestamp,
-    #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
-    revoked_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    user_agent: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    network: Option<String>,
-    /// For DynamoDB's TTL, in seconds: garbage collection. No decision reads it.
-    ttl: i64,
-}
-
 impl Sessions {
-    /// The sessions in these tables.
     #[must_use]
     pub const fn new(tables: Tables) -> Self {
         Self { tables }
     }
 
-    /// Opens a session, and ends `surplus` ones with the same write. Its id is new, so writing it twice is writing it once.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Opens a session and ends the `surplus` ones, in one write. The session's id is new, so repeating the write
+    /// changes nothing.
     pub async fn open(&self, session: &Session, surplus: &[SessionId], now: Timestamp) -> Result<(), StoreError> {
         let table = &self.tables.accounts;
         let item = to_item(session)?;
@@ -98,14 +58,11 @@ impl Sessions {
         }
     }
 
-    /// Moves a session on to its next token, or finds out why not.
+    /// Moves a session on to its next token, or finds the reason not to.
     ///
-    /// On the usual way this is one write, on condition that the presented token is the current one of a live session. When it
-    /// is not, the failed condition brings the row along, and [`Session::decide`] judges by that. A write of ours that was
-    /// sent twice finds its own successor fresh, which is a repeat.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Usually this is one write, on condition that the presented token is the current one of a live session. If the
+    /// condition fails, DynamoDB returns the row, and [`Session::decide`] judges by it. If the SDK sent the write
+    /// twice, the second write finds the successor of its own token fresh. That counts as a repeat.
     pub async fn refresh(
         &self,
         claim: &RefreshClaim,
@@ -139,10 +96,7 @@ impl Sessions {
         Err(StoreError::Unavailable("the session changes faster than it can be read".to_owned()))
     }
 
-    /// Ends a session, if it exists. Ending it twice is ending it once.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Ends a session if it exists. Repeating it changes nothing.
     pub async fn end(&self, user: UserId, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
         let request = self.tables.client.update_item().table_name(&self.tables.accounts);
         let request = request.set_key(Some(keys::session(user, session))).update_expression(REVOKE);
@@ -154,18 +108,22 @@ impl Sessions {
         update_if(request).await.map(drop)
     }
 
-    /// Ends a session of which two hold a token, and owes its user the mail that says so; both or none. The mail is there
-    /// already when the reuse was found before.
+    /// Ends a session whose token two clients hold, and owes its user the mail about it, in one transaction.
     ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn end_for_reuse(&self, session: &Session, mail: &Mail, now: Timestamp) -> Result<(), StoreError> {
-        let (table, window) = (&self.tables.accounts, REUSE_MAILS.window(now));
-        let counter = keys::reuse_limit(session.user, window.number);
+    /// If the mail exists already, or its limit is reached, only the session ends.
+    pub async fn end_for_reuse(
+        &self,
+        session: &Session,
+        mail: &Mail,
+        limit: Limit,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (table, window) = (&self.tables.accounts, limit.window(now));
+        let counter = keys::limit_of_user(session.user, mail.kind.rules().limited, window.number);
         let items = [
             self.revocation(session.user, session.id, now)?,
             put_new(table, outbox::to_item(mail)?)?,
-            REUSE_MAILS.count(table, counter, window)?,
+            count_in_transaction(table, counter, limit, window)?,
         ];
         match self.tables.transact(&items).await? {
             Transaction::Applied => Ok(()),
@@ -173,12 +131,10 @@ impl Sessions {
         }
     }
 
-    /// Ends all sessions of a user, by raising the epoch, if the claim is the current or the one-behind token of a live
-    /// session of the user's epoch. Else it ends the claim's session alone: neither a late retry nor an old stolen token
-    /// signs out a newer login.
+    /// Ends all sessions of a user by raising the epoch.
     ///
-    /// # Errors
-    /// [`StoreError`].
+    /// The claim must be the current token of a live session of the user's epoch, or the token before it. Any other
+    /// claim ends its own session alone, so that neither a late retry nor an old stolen token signs out a newer login.
     pub async fn end_everywhere(&self, claim: &RefreshClaim, now: Timestamp) -> Result<(), StoreError> {
         let request = self.tables.client.get_item().table_name(&self.tables.accounts).consistent_read(true);
         let output = request.set_key(Some(keys::session(claim.user, claim.session))).send().await;
@@ -249,7 +205,7 @@ impl Sessions {
     }
 }
 
-/// An ended session is of no more use: it is garbage from now on, so that logins do not read it for a month.
+/// Ends a session. DynamoDB may delete it from now on, so that logins do not read it for a month.
 const REVOKE: &str = "SET revokedAt = if_not_exists(revokedAt, :now), #ttl = :ttl";
 
 /// [`Session::decide`]'s `Rotate`, as a condition.
@@ -257,42 +213,11 @@ const LIVE_AT_COUNTER: &str =
     "#counter = :counter AND attribute_not_exists(revokedAt) AND idleExpiresAt > :now AND expiresAt > :now";
 
 pub(super) fn to_item(session: &Session) -> Result<Item, StoreError> {
-    let row = SessionRow {
-        pk: keys::user_partition(session.user),
-        sk: keys::session_sort(session.id),
-        session_id: session.id,
-        user_id: session.user,
-        counter: session.counter,
-        rotated_at: session.rotated_at,
-        previous_rotated_at: session.previous_rotated_at,
-        reissued: session.reissued,
-        epoch: session.epoch,
-        created_at: session.created_at,
-        idle_expires_at: session.idle_expires_at,
-        expires_at: session.expires_at,
-        revoked_at: session.revoked_at,
-        user_agent: session.user_agent.clone(),
-        network: session.network.clone(),
-        ttl: session.expires_at.as_second(),
-    };
-    write("session", &row)
+    let mut item = write("session", keys::session(session.user, session.id), session)?;
+    item.insert("ttl".to_owned(), seconds(session.expires_at));
+    Ok(item)
 }
 
 pub(super) fn from_item(item: Item) -> Result<Session, StoreError> {
-    let row: SessionRow = read("session", item)?;
-    Ok(Session {
-        id: row.session_id,
-        user: row.user_id,
-        counter: row.counter,
-        rotated_at: row.rotated_at,
-        previous_rotated_at: row.previous_rotated_at,
-        reissued: row.reissued,
-        epoch: row.epoch,
-        created_at: row.created_at,
-        idle_expires_at: row.idle_expires_at,
-        expires_at: row.expires_at,
-        revoked_at: row.revoked_at,
-        user_agent: row.user_agent,
-        network: row.network,
-    })
+    read("session", item)
 }

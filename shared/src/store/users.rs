@@ -1,17 +1,10 @@
-use std::collections::BTreeSet;
-
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
-use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
 use serde::{Deserialize, Serialize};
 
 use super::idempotency::Idempotency;
 use super::transaction::{Transaction, put_new};
-use super::{
-    Item, StoreError, Tables, keys, outbox, read, sessions, text, unavailable, update_existing, update_if, write,
-};
-use crate::domain::{Email, EmailStatus, Mail, Name, Session, Status, User, UserId};
-use crate::error::ApiError;
+use super::{Item, StoreError, Tables, keys, number, outbox, read, sessions, text, unavailable, update_if, write};
+use crate::domain::{Email, EmailStatus, Mail, Session, User, UserId};
 use crate::passwords::StoredHash;
 
 /// Accounts and their credentials.
@@ -20,106 +13,76 @@ pub struct Users {
     pub(super) tables: Tables,
 }
 
-/// Who signs in with an address, and what their password hashes to.
-#[derive(Clone, Debug)]
+/// What an address signs in with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Credential {
-    /// Whose.
+    #[serde(rename = "userId")]
     pub user: UserId,
-    /// The hash.
-    pub hash: StoredHash,
+    /// The hash of the password. An invited user has none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<StoredHash>,
+    /// How often the password was changed.
+    #[serde(default)]
+    pub password_version: u64,
+}
+
+impl Credential {
+    /// Returns whether the credential and the profile belong together: both hold the same version of the password, and
+    /// the profile holds the address.
+    ///
+    /// They are read one after the other, so a change of password or address may come in between.
+    #[must_use]
+    pub fn is_of(&self, user: &User, email: &Email) -> bool {
+        self.password_version == user.password_version && user.email.canonical() == email.canonical()
+    }
 }
 
 /// A user and all sessions, live or not.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Nothing if there is no such account.
+    /// `None` if the account does not exist.
     pub user: Option<User>,
-    /// In the order of their making.
+    /// In the order in which they were opened.
     pub sessions: Vec<Session>,
 }
 
-/// Who opened the account.
+/// The result of [`Users::create`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// This request.
+    /// This request created the account.
     New,
-    /// The same request, when it came before: whose account that is.
+    /// An identical request already created an account for this user.
     Replayed(UserId),
 }
 
 /// Why no account was opened.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
-    /// The address has one.
+    /// The address has an account.
     #[error("the address is taken")]
     EmailTaken,
-    /// The idempotency key is another request's.
-    #[error("the idempotency key is another request's")]
+    /// The idempotency key belongs to another request.
+    #[error("the idempotency key belongs to another request")]
     KeyReused,
-    /// The store cannot tell.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-impl From<CreateError> for ApiError {
-    fn from(error: CreateError) -> Self {
-        match error {
-            CreateError::EmailTaken => Self::EmailTaken,
-            CreateError::KeyReused => Self::IdempotencyKeyReused("another request"),
-            CreateError::Store(error) => error.into(),
-        }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CredentialRow {
-    pk: String,
-    sk: String,
-    user_id: UserId,
-    hash: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UserRow {
-    pk: String,
-    sk: String,
-    user_id: UserId,
-    email: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<Name>,
-    #[serde(with = "millisecond")]
-    created_at: Timestamp,
-    #[serde(with = "millisecond")]
-    updated_at: Timestamp,
-    status: StatusRow,
-    epoch: u64,
-    /// A string set, which [`Users::record_email_status`] alone writes.
-    #[serde(default, skip_serializing)]
-    email_history: BTreeSet<EmailStatus>,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum StatusRow {
-    Active,
-    Disabled,
-}
-
 impl Users {
-    /// The accounts in these tables.
     #[must_use]
     pub const fn new(tables: Tables) -> Self {
         Self { tables }
     }
 
-    /// Opens an account: credential, user, first session and welcome mail, all or none, if the address has no account. With an
-    /// idempotency key the request is remembered among them, and one that is remembered opens nothing.
+    /// Opens an account if the address has none: writes credential, user, first session and welcome mail, all or none.
+    ///
+    /// With an idempotency key, the request is remembered in the same transaction. A request that is remembered already
+    /// opens nothing.
     ///
     /// # Errors
-    /// [`CreateError::EmailTaken`]; [`CreateError::KeyReused`]; [`StoreError::Unavailable`] when DynamoDB does not answer, or when other transactions are
-    /// in the way for too long.
+    /// [`CreateError::EmailTaken`] and [`CreateError::KeyReused`]; [`StoreError::Unavailable`] if DynamoDB does not
+    /// answer, or if conflicts with other transactions last too long.
     pub async fn create(
         &self,
         user: &User,
@@ -128,20 +91,16 @@ impl Users {
         mail: &Mail,
         idempotency: Option<&Idempotency>,
     ) -> Result<Created, CreateError> {
-        let credential = CredentialRow {
-            pk: keys::credential_partition(&user.email),
-            sk: keys::PASSWORD.to_owned(),
-            user_id: user.id,
-            hash: hash.expose().to_owned(),
-        };
+        let credential =
+            Credential { user: user.id, hash: Some(hash.clone()), password_version: user.password_version };
         let (credentials, accounts) = (&self.tables.credentials, &self.tables.accounts);
-        // First, so that its condition decides before the credential's: whose request is remembered has an account, and is not
-        // told that the address is taken.
+        // This write comes first, so that its condition is judged before the credential's. Otherwise a repeated request
+        // would be told that the address is taken.
         let mut puts = Vec::new();
         puts.extend(idempotency.map(|idempotency| idempotency.put(accounts, user.id, user.created_at)).transpose()?);
         puts.extend([
-            put_new(credentials, write("credential", &credential)?)?,
-            put_new(accounts, write("user", &UserRow::from(user))?)?,
+            put_new(credentials, write("credential", keys::credential(&user.email), &credential)?)?,
+            put_new(accounts, write("user", keys::profile(user.id), user)?)?,
             put_new(accounts, sessions::to_item(session)?)?,
             put_new(accounts, outbox::to_item(mail)?)?,
         ]);
@@ -153,29 +112,24 @@ impl Users {
             (Transaction::Refused { position: 0, .. }, None) | (Transaction::Refused { position: 1, .. }, Some(_)) => {
                 Err(CreateError::EmailTaken)
             }
-            // The others' ids are random and new.
+            // The ids of the other items are random and new.
             (Transaction::Refused { .. }, _) => {
                 Err(StoreError::Unavailable("TransactWriteItems: an id is taken".to_owned()).into())
             }
         }
     }
 
-    /// The credential of an address, as of now.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Reads the credential of an address.
     pub async fn credential(&self, email: &Email) -> Result<Option<Credential>, StoreError> {
         let request = self.tables.client.get_item().table_name(&self.tables.credentials).consistent_read(true);
         let output = request.set_key(Some(keys::credential(email))).send().await;
-        let Some(item) = output.map_err(|error| unavailable("GetItem", &error))?.item else { return Ok(None) };
-        let row: CredentialRow = read("credential", item)?;
-        Ok(Some(Credential { user: row.user_id, hash: row.hash.into() }))
+        let item = output.map_err(|error| unavailable("GetItem", &error))?.item;
+        item.map(|item| read("credential", item)).transpose()
     }
 
-    /// Replaces an address's hash, if it is still this one. Whether it was: else somebody was quicker, or this was sent twice.
+    /// Replaces an address's hash if it is still `old`.
     ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Returns whether it was. If not, another login was quicker, or the SDK sent this write twice.
     pub async fn replace_hash(&self, email: &Email, old: &StoredHash, new: &StoredHash) -> Result<bool, StoreError> {
         let request = self.tables.client.update_item().table_name(&self.tables.credentials);
         let request = request
@@ -188,41 +142,42 @@ impl Users {
         update_if(request).await
     }
 
-    /// The user, as of now.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Reads a user.
     pub async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
         let request = self.tables.client.get_item().table_name(&self.tables.accounts).consistent_read(true);
         let output = request.set_key(Some(keys::profile(id))).send().await;
         output.map_err(|error| unavailable("GetItem", &error))?.item.map(from_item).transpose()
     }
 
-    /// Remembers `status` of a user's address. Told again, or later than something worse, it changes nothing. Whether there is
-    /// such a user.
+    /// Remembers `status` of the user's address, if the address has this version. The order of events does not matter,
+    /// and a repeat changes nothing.
     ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn record_email_status(&self, id: UserId, status: EmailStatus) -> Result<bool, StoreError> {
+    /// Returns whether the user exists and still has that address.
+    pub async fn record_email_status(
+        &self,
+        id: UserId,
+        address_version: u64,
+        status: EmailStatus,
+    ) -> Result<bool, StoreError> {
         let request =
             self.tables.client.update_item().table_name(&self.tables.accounts).set_key(Some(keys::profile(id)));
         let request = request
             .update_expression("ADD emailHistory :status")
+            .condition_expression("addressVersion = :version")
+            .expression_attribute_values(":version", number(address_version))
             .expression_attribute_values(":status", AttributeValue::Ss(vec![status.as_str().to_owned()]));
-        update_existing(request).await
+        update_if(request).await
     }
 
-    /// The user and all sessions, as of now: one Query, which for an unknown id finds nothing and costs the same.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Reads a user and all sessions by one Query. For an unknown id it finds nothing and costs the same.
     pub async fn account(&self, id: UserId) -> Result<Account, StoreError> {
         let mut account = Account { user: None, sessions: Vec::new() };
         let mut start = None;
         loop {
             let request = self.tables.client.query().table_name(&self.tables.accounts).consistent_read(true);
             let output = request
-                .key_condition_expression("pk = :pk AND sk >= :profile") // sessions sort behind the profile, mails before
+                // Mails and limits sort before the profile, sessions after it.
+                .key_condition_expression("pk = :pk AND sk >= :profile")
                 .expression_attribute_values(":pk", text(keys::user_partition(id)))
                 .expression_attribute_values(":profile", text(keys::PROFILE))
                 .set_exclusive_start_key(start)
@@ -230,9 +185,10 @@ impl Users {
                 .await
                 .map_err(|error| unavailable("Query", &error))?;
             for item in output.items.unwrap_or_default() {
-                match item.get("sk").and_then(|sk| sk.as_s().ok()) {
-                    Some(sk) if sk == keys::PROFILE => account.user = Some(from_item(item)?),
-                    _ => account.sessions.push(sessions::from_item(item)?),
+                match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
+                    Some(keys::PROFILE) => account.user = Some(from_item(item)?),
+                    Some(sk) if sk.starts_with(keys::SESSION) => account.sessions.push(sessions::from_item(item)?),
+                    _ => {} // only another version of Latchkey knows this kind of item
                 }
             }
             start = output.last_evaluated_key;
@@ -244,40 +200,5 @@ impl Users {
 }
 
 fn from_item(item: Item) -> Result<User, StoreError> {
-    let place = super::place(&item);
-    let corrupt = || StoreError::Corrupt { kind: "user", place: place.clone() };
-    let row: UserRow = read("user", item)?;
-    Ok(User {
-        id: row.user_id,
-        email: Email::parse(&row.email).map_err(|_| corrupt())?,
-        name: row.name,
-        created_at: row.created_at,
-        updated_at: row.updated_at,
-        status: match row.status {
-            StatusRow::Active => Status::Active,
-            StatusRow::Disabled => Status::Disabled,
-        },
-        epoch: row.epoch,
-        email_history: row.email_history,
-    })
-}
-
-impl From<&User> for UserRow {
-    fn from(user: &User) -> Self {
-        Self {
-            pk: keys::user_partition(user.id),
-            sk: keys::PROFILE.to_owned(),
-            user_id: user.id,
-            email: user.email.as_typed().to_owned(),
-            name: user.name.clone(),
-            created_at: user.created_at,
-            updated_at: user.updated_at,
-            status: match user.status {
-                Status::Active => StatusRow::Active,
-                Status::Disabled => StatusRow::Disabled,
-            },
-            epoch: user.epoch,
-            email_history: BTreeSet::new(),
-        }
-    }
+    read("user", item)
 }

@@ -49,7 +49,8 @@ pub enum Fault {
     AppliedButLost,
     /// The connection is closed before anything is done.
     Reset,
-    /// Never answered; it ends when the client goes away or the server stops.
+    /// Never answered; it ends when the client goes away or the server stops. For a client made by [`http`](super::http) its
+    /// timeouts come at once.
     Hang,
     /// Refused for now, without effect, in the service's own words for "too fast".
     Throttled,

@@ -5,6 +5,7 @@
 //! to `answer` of its service and the input as a struct beside it.
 
 mod capacity;
+mod connector;
 mod faults;
 mod kept;
 mod secrets;
@@ -23,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 pub use capacity::Units;
+pub use connector::http;
 pub use faults::{Call, Fault, Service};
 pub use secrets::Secrets;
 pub use ses::{SentMail, Ses, event as ses_event};

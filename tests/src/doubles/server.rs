@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::capacity::Capacity;
+use super::connector;
 use super::faults::{Call, Fault, Faults, Service};
 use super::secrets::Secrets;
 use super::ses::Ses;
@@ -104,6 +105,7 @@ impl Server {
                 Err(io::ErrorKind::ConnectionReset.into())
             }
             Some(Fault::Reset) => Err(io::ErrorKind::ConnectionReset.into()),
+            Some(Fault::Hang) if head.headers.contains_key(connector::HANGS) => Ok(wire::hanging()),
             Some(Fault::Hang) => pending().await,
             Some(Fault::Throttled) => {
                 let message = "Rate exceeded".to_owned();

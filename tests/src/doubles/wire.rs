@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::connector::HANGS;
 use super::faults::{Call, Service};
 
 /// What the server sends back.
@@ -103,6 +104,13 @@ pub(super) fn unknown_host() -> Reply {
     let mut reply =
         Response::new(Full::from("the doubles answer only to this machine's own names, such as localhost\n"));
     *reply.status_mut() = StatusCode::MISDIRECTED_REQUEST;
+    reply
+}
+
+/// The answer to a sender that hangs by itself.
+pub(super) fn hanging() -> Reply {
+    let mut reply = Response::new(Full::default());
+    set_header(&mut reply, HANGS, "");
     reply
 }
 

@@ -10,7 +10,7 @@ use crate::functions::ROUTES;
 #[must_use]
 pub fn greeting(url: &str, aws: &str, arguments: &Arguments, containers: Option<&Containers>) -> String {
     let mut text = format!("Latchkey is at {url}\n\n");
-    for (method, path, _) in ROUTES {
+    for (method, path, _) in ROUTES.iter() {
         let _ = writeln!(text, "  {method:<6} {path}");
     }
     let data = match &arguments.data {

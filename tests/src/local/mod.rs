@@ -117,7 +117,7 @@ fn lock(data: &Path) -> Result<File, AnyError> {
 async fn start(url: &str, arguments: &Arguments) -> Result<Arc<System>, AnyError> {
     let settings = settings(url, options::variable);
     let data = arguments.data.clone();
-    let options = Options { clock: Clock::System, data, aws_port: 0, settings, secret: None, log: None };
+    let options = Options { clock: Clock::System, data, aws_port: 0, settings, secrets: None, log: None };
     let system = System::start(options).await?;
     system.aws.ses.verify(system.app.config.mail_sender.address());
     system.app.passwords.warm_up();

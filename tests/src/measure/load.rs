@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -110,7 +109,7 @@ async fn attacker(api: Api, victims: Vec<String>, tally: Tally) -> Result<(), An
 
 async fn hashes_a_second() -> Result<f64, AnyError> {
     let processors = std::thread::available_parallelism()?;
-    let hasher = Passwords::new(NonZeroUsize::new(processors.get()).unwrap_or(NonZeroUsize::MIN));
+    let hasher = Passwords::new(Some(processors));
     hasher.warm_up();
     let password = Password::parse(PASSWORD).map_err(|_| "the password is none")?;
     let (start, mut count) = (Instant::now(), 0.0);

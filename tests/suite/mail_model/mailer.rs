@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use shared::domain::{Claim, Mail, MailState, Refusal, Retry};
 
-use super::rules::{Mutant, failed, sent};
+use super::rules::{failed, sent};
 use super::state::{Answer, HIDDEN, Mailer, MailerStep, Message, State};
 use super::{Model, Promise};
 
 impl Model {
-    /// A message is received; if it may, it claims the row.
+    /// Receives a message, which claims the row if it may.
     pub(super) fn receive(&self, state: &mut State, message: Message) -> Option<Promise> {
         let now = state.now;
         let hidden = Message { visible_at: now + HIDDEN, ..message };
@@ -17,12 +17,12 @@ impl Model {
             return None;
         };
         let (from, retried) = (row.state, row.attempt);
-        match self.rules.claim(row, message.retry, now) {
+        match (self.rules.claim)(row, message.retry, now) {
             Claim::Wait(lease) => state.replace(message, Some(Message { visible_at: lease.until, ..message })),
             Claim::Drop => state.replace(message, None),
             Claim::Take(mail) => {
                 state.replace(message, Some(hidden));
-                if !self.rules.are(Mutant::SendsFirst) {
+                if self.rules.claims_first {
                     state.row = Some(mail.clone());
                 }
                 let mailer = Mailer { mail, message: hidden, claimed_at: now, step: MailerStep::Send };
@@ -35,7 +35,7 @@ impl Model {
         None
     }
 
-    /// A row was claimed: what that counts as.
+    /// Notes what the claim of a row counts as.
     fn claimed_from(&self, state: &mut State, from: MailState, retry: u32) -> Option<Promise> {
         let history = &mut state.history;
         match from {
@@ -50,16 +50,15 @@ impl Model {
         None
     }
 
-    /// The mailer asks for the user and calls SES.
+    /// Asks for the user and calls SES.
     pub(super) fn send(&self, state: &mut State, answer: Answer) -> Option<Promise> {
-        if !state.user_exists && !self.rules.are(Mutant::AsksForNobody) {
+        if !state.user_exists && self.rules.asks_for_the_user {
             return goes_on(state, MailerStep::Fail);
         }
         match answer {
             Answer::Accepted => Self::accept(state).or(goes_on(state, MailerStep::Sent)),
             Answer::Refused(refusal) => goes_on(state, MailerStep::Postpone(refusal)),
-            Answer::Rejected if self.rules.are(Mutant::FailsFirst) => goes_on(state, MailerStep::Fail),
-            Answer::Rejected => goes_on(state, MailerStep::Copy),
+            Answer::Rejected => goes_on(state, self.rules.when_rejected),
             Answer::LostAccepted => Self::accept(state).or(self.unanswered(state)),
             Answer::LostRefused => self.unanswered(state),
         }
@@ -81,14 +80,14 @@ impl Model {
     }
 
     fn unanswered(&self, state: &mut State) -> Option<Promise> {
-        if self.rules.are(Mutant::UnknownIsRefused) {
-            return goes_on(state, MailerStep::Postpone(Refusal::Passing));
+        if let Some(step) = self.rules.when_unanswered {
+            return goes_on(state, step);
         }
         unsettled(state);
         None
     }
 
-    /// The mailer's next write is made.
+    /// Makes the mailer's next write.
     pub(super) fn write(&self, state: &mut State) -> Option<Promise> {
         let Mailer { mail, message, claimed_at, step } = state.mailer.take()?;
         match step {
@@ -111,7 +110,7 @@ impl Model {
     }
 
     fn postpone(&self, state: &mut State, mail: &Mail, message: Message, refusal: Refusal) -> Option<Promise> {
-        let (next, retry) = self.rules.postponed(mail, refusal, state.now);
+        let (next, retry) = (self.rules.postponed)(mail, refusal, state.now);
         let due = next.due;
         let settles = self.rules.settle(&mut state.row, mail, next);
         let Retry::Message(delay) = retry else {
@@ -123,14 +122,14 @@ impl Model {
         (settles && due <= Some(visible_at)).then_some(Promise::Due)
     }
 
-    /// The mailer's next write fails, or the mailer is told so.
+    /// Fails the mailer's next write, or has the mailer take it for failed.
     pub(super) fn write_fails(&self, state: &mut State) {
         let Some(mailer) = &mut state.mailer else { return };
         if mailer.step == MailerStep::Copy {
             mailer.step = MailerStep::Postpone(Refusal::Passing);
             return;
         }
-        if self.rules.are(Mutant::AcknowledgesErrors) {
+        if self.rules.acknowledges_errors {
             let message = mailer.message;
             state.replace(message, None);
             state.mailer = None;
@@ -142,7 +141,7 @@ impl Model {
         unsettled(state);
     }
 
-    /// The mailer's next write is made, and the mailer is told that it failed.
+    /// Makes the mailer's next write, and has the mailer take it for failed.
     pub(super) fn write_unheard(&self, state: &mut State) -> Option<Promise> {
         let mailer = state.mailer.clone()?;
         let queue = state.queue.clone();
@@ -160,7 +159,7 @@ fn goes_on(state: &mut State, step: MailerStep) -> Option<Promise> {
     None
 }
 
-/// The mailer leaves the row as it is. Its message comes back when the lease has ended.
+/// Ends the mailer, which leaves the row as it is. Its message comes back when the lease has ended.
 fn unsettled(state: &mut State) {
     let Some(Mailer { mail, message, .. }) = state.mailer.take() else { return };
     let visible_at = match mail.state {

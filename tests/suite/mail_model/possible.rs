@@ -1,4 +1,4 @@
-//! What may happen next.
+//! Which actions are possible next.
 
 use jiff::Timestamp;
 use shared::domain::Claim;
@@ -57,7 +57,7 @@ impl Model {
     }
 
     fn claims(&self, state: &State, message: Message) -> bool {
-        let claim = state.row.as_ref().map(|row| self.rules.claim(row, message.retry, state.now));
+        let claim = state.row.as_ref().map(|row| (self.rules.claim)(row, message.retry, state.now));
         matches!(claim, Some(Claim::Take(_)))
     }
 

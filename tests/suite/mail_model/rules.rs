@@ -1,122 +1,95 @@
-//! What a write makes of the row: the rules that run, and the same rules with one thing wrong.
+//! What is made of the row, and in which order a mailer works.
 //!
 //! Who may send, and when a mail comes back, is [`Mail`]'s own to say. The writes are expressions inside requests to DynamoDB in
-//! `shared::store`, so they stand here a second time; `table.rs` holds the rows they make against the store's.
+//! `shared::store`, so they stand here a second time. `table.rs` compares the rows that they make with the store's.
 
-use jiff::{SignedDuration, Timestamp};
-use shared::domain::{Claim, Lease, Mail, MailState, Refusal, Retry};
+use std::mem::discriminant;
 
-/// Whose rules are explored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rules {
-    Real,
-    Mutant(Mutant),
+use jiff::Timestamp;
+use shared::domain::{Claim, Mail, MailState, Refusal, Retry};
+
+use super::state::MailerStep;
+
+/// The rules that the model goes by. `mutants.rs` has wrong ones.
+#[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own, which a mutant turns around")]
+pub struct Rules {
+    /// Returns what a message may do with the row; a redriven one names an attempt.
+    pub claim: fn(&Mail, Option<u32>, Timestamp) -> Claim,
+    /// Returns the row after a refusal that passes, and who tries again.
+    pub postponed: fn(&Mail, Refusal, Timestamp) -> (Mail, Retry),
+    /// `Outbox::sent`, `Outbox::postpone` and `Outbox::fail`: whether a row is still the known one, which may be settled.
+    pub is_known: fn(&Mail, &Mail) -> bool,
+    /// Whether a row that is gone may be settled.
+    pub settles_the_erased: bool,
+    /// `Outbox::move_due`: changes the row if its `due` is the known one. Returns whether it is.
+    pub move_due: fn(&mut Mail, Timestamp, Timestamp) -> bool,
+    /// `Outbox::record_ses_event`: whether an event about this attempt settles the row.
+    pub is_told: fn(&Mail, u32) -> bool,
+    /// Whether an event makes the row that it does not find.
+    pub events_make_rows: bool,
+    /// Whether the mailer claims the row before it calls SES.
+    pub claims_first: bool,
+    /// Whether the mailer asks whether the user is still there.
+    pub asks_for_the_user: bool,
+    /// What the mailer does after a call of SES without an answer; nothing, if it leaves the row to its lease.
+    pub when_unanswered: Option<MailerStep>,
+    /// What the mailer does after a rejection.
+    pub when_rejected: MailerStep,
+    /// Whether the mailer deletes a message whose row it could not write.
+    pub acknowledges_errors: bool,
 }
 
-/// One thing wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mutant {
-    /// A row that another is sending is taken.
-    NoLease,
-    /// A lease ends while its mailer still lives.
-    ShortLease,
-    /// The mailer sends, and claims the row only when SES has the mail.
-    SendsFirst,
-    /// An answer that never came counts as a refusal.
-    UnknownIsRefused,
-    /// After a write that failed the message is deleted, and nothing brings the row back.
-    AcknowledgesErrors,
-    /// The row is failed before its copy is in the dead-letter queue.
-    FailsFirst,
-    /// A redriven copy claims a failed row whatever its attempt.
-    RedrivesAnything,
-    /// A row is settled whatever it has become.
-    SettlesAnything,
-    /// A row comes back when its message does, not later.
-    PostponesTooShort,
-    /// The sweeper enqueues what is due and leaves it due.
-    SweepsWithoutMoving,
-    /// The sweeper moves a `due` whatever it has become.
-    MovesAnything,
-    /// An event counts for the attempt that it names alone.
-    EventsOfOneAttempt,
-    /// An event makes the row that it does not find.
-    EventsMakeRows,
-    /// The mailer does not ask whether the user is still there.
-    AsksForNobody,
-}
+/// The rules that run.
+pub const REAL: Rules = Rules {
+    claim: Mail::claim,
+    postponed: Mail::postponed,
+    is_known: |row, known| row.attempt == known.attempt && discriminant(&row.state) == discriminant(&known.state),
+    settles_the_erased: false,
+    move_due: |row, from, to| {
+        let is_due = row.due == Some(from);
+        if is_due {
+            row.due = Some(to);
+        }
+        is_due
+    },
+    is_told: |_, _| true,
+    events_make_rows: false,
+    claims_first: true,
+    asks_for_the_user: true,
+    when_unanswered: None,
+    when_rejected: MailerStep::Copy,
+    acknowledges_errors: false,
+};
 
 impl Rules {
-    pub const fn are(self, mutant: Mutant) -> bool {
-        matches!(self, Self::Mutant(own) if own as u8 == mutant as u8)
-    }
-
-    /// What a message may do with the row.
-    pub fn claim(self, row: &Mail, retry: Option<u32>, now: Timestamp) -> Claim {
-        let retry = if self.are(Mutant::RedrivesAnything) { retry.map(|_| row.attempt) } else { retry };
-        let claim = match row.claim(retry, now) {
-            Claim::Wait(_) if self.are(Mutant::NoLease) => {
-                Mail { state: MailState::Pending, ..row.clone() }.claim(retry, now)
-            }
-            claim => claim,
+    /// Makes the row `next` if it still is as it is `known`. Returns whether it was.
+    pub fn settle(&self, row: &mut Option<Mail>, known: &Mail, next: Mail) -> bool {
+        let settles = match row {
+            Some(row) => (self.is_known)(row, known),
+            None => self.settles_the_erased,
         };
-        match claim {
-            Claim::Take(mail) if self.are(Mutant::ShortLease) => {
-                let until = now + SignedDuration::from_secs(2);
-                Claim::Take(Mail { state: MailState::Sending(Lease { until }), due: Some(until), ..mail })
-            }
-            claim => claim,
-        }
-    }
-
-    /// The row after it was refused for now, and who tries again.
-    pub fn postponed(self, mail: &Mail, refusal: Refusal, now: Timestamp) -> (Mail, Retry) {
-        let (next, retry) = mail.postponed(refusal, now);
-        match retry {
-            Retry::Message(delay) if self.are(Mutant::PostponesTooShort) => {
-                (Mail { due: Some(now + delay), ..next }, retry)
-            }
-            Retry::Message(_) | Retry::Sweeper => (next, retry),
-        }
-    }
-
-    /// `Outbox::sent`, `Outbox::postpone` and `Outbox::fail`: the row becomes `next` if it still is as it is `known`. Whether
-    /// it did.
-    pub fn settle(self, row: &mut Option<Mail>, known: &Mail, next: Mail) -> bool {
-        let is_known = row.as_ref().is_some_and(|row| match self {
-            Self::Mutant(Mutant::SendsFirst) => row.attempt + 1 == known.attempt,
-            _ => row.attempt == known.attempt && is_same(row.state, known.state),
-        });
-        let settles = is_known || self.are(Mutant::SettlesAnything);
         if settles {
             *row = Some(next);
         }
         settles
     }
 
-    /// `Outbox::move_due`: the row, if its `due` was moved.
-    pub fn move_due(self, row: &mut Option<Mail>, from: Timestamp, to: Timestamp) -> Option<Mail> {
-        let row = row.as_mut().filter(|row| row.due == Some(from) || self.are(Mutant::MovesAnything))?;
-        if !self.are(Mutant::SweepsWithoutMoving) {
-            row.due = Some(to);
-        }
-        Some(row.clone())
+    /// Moves `due` on. Returns the row, if it was moved.
+    pub fn move_due(&self, row: &mut Option<Mail>, from: Timestamp, to: Timestamp) -> Option<Mail> {
+        let row = row.as_mut()?;
+        (self.move_due)(row, from, to).then(|| row.clone())
     }
 
-    /// `Outbox::told`, of an attempt of this mail.
-    pub fn tell(self, row: &mut Option<Mail>, mail: &Mail, attempt: u32) {
-        if self.are(Mutant::EventsMakeRows) {
+    /// Records an event about an attempt of `mail`.
+    pub fn tell(&self, row: &mut Option<Mail>, mail: &Mail, attempt: u32) {
+        if self.events_make_rows {
             row.get_or_insert_with(|| mail.clone());
         }
-        let counts = |row: &Mail| row.attempt == attempt || !self.are(Mutant::EventsOfOneAttempt);
-        if let Some(row) = row.as_mut().filter(|row| counts(row)) {
+        if let Some(row) = row.as_mut().filter(|row| (self.is_told)(row, attempt)) {
             (row.state, row.due) = (MailState::Sent, None);
         }
     }
-}
-
-fn is_same(one: MailState, other: MailState) -> bool {
-    std::mem::discriminant(&one) == std::mem::discriminant(&other)
 }
 
 /// The row once SES has the mail.

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
-use shared::signing_keys::{KeySet, SigningKey};
+use shared::keys::{SigningKey, SigningKeys};
 use tests::system::Answer;
 use tests::world::{Actor, World};
 
@@ -11,7 +11,7 @@ use super::{claims, header, key_set};
 
 /// What a token is made of.
 pub(super) struct Forge {
-    keys: KeySet,
+    keys: SigningKeys,
     pub(super) world: World,
     ada: Actor,
     pub(super) good: String,
@@ -38,7 +38,7 @@ impl Forge {
     }
 
     pub(super) fn signature(&self, signed: &str) -> Vec<u8> {
-        self.key().sign(signed.as_bytes()).unwrap()
+        URL_SAFE_NO_PAD.decode(self.key().sign(signed.as_bytes()).unwrap()).unwrap()
     }
 
     /// Any text, with our signature over it.

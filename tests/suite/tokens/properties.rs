@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use shared::config::Algorithm;
 use shared::domain::{RefreshClaim, RefreshToken, SessionId, UserId};
-use shared::signing_keys::KeySet;
+use shared::keys::{KeySet, Keys, SecretKind, SigningKeys};
 use shared::tokens::{self, Parties};
 
 use super::{claims, header};
@@ -19,9 +19,9 @@ use super::{claims, header};
 const PARTIES: Parties<'static> = Parties { issuer: "https://id.example.com", audience: "latchkey" };
 
 /// A key set of each algorithm, with a token that it signed.
-static SIGNED: LazyLock<[(KeySet, String); 2]> = LazyLock::new(|| {
+static SIGNED: LazyLock<[(SigningKeys, String); 2]> = LazyLock::new(|| {
     [Algorithm::Es256, Algorithm::Rs256].map(|algorithm| {
-        let keys = KeySet::first(algorithm, now()).unwrap();
+        let keys = SigningKeys::read(&KeySet::first(SecretKind::Signing, algorithm, now()).unwrap()).unwrap();
         let (user, session) = (UserId::new(now()), SessionId::new(now()));
         let token = tokens::issue(keys.access_key(now()).unwrap(), PARTIES, user, session, now()).unwrap();
         (keys, token.expose_secret().to_owned())
@@ -32,16 +32,16 @@ fn now() -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap()
 }
 
-fn is_good(keys: &KeySet, token: &str) -> bool {
+fn is_good(keys: &SigningKeys, token: &str) -> bool {
     tokens::parse(token).is_ok_and(|token| token.verify(&keys.public(), PARTIES, now()).is_ok())
 }
 
 /// The good token with this header and these claims, signed by the key that signed it.
-fn resigned(keys: &KeySet, header: &Value, claims: &Value) -> String {
+fn resigned(keys: &SigningKeys, header: &Value, claims: &Value) -> String {
     let encoded = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
     let signed = format!("{}.{}", encoded(header), encoded(claims));
     let signature = keys.access_key(now()).unwrap().sign(signed.as_bytes()).unwrap();
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    format!("{signed}.{signature}")
 }
 
 /// Any JSON, and often something close to what is right.

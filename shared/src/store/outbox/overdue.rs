@@ -1,17 +1,17 @@
-//! The sweeper's side of the outbox: the index over unfinished mails.
+//! The sweeper's side of the outbox: the index over items that owe work.
 
 use jiff::Timestamp;
 use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::super::keys::Key;
+use super::super::keys::{DueItem, Key};
 use super::super::{Conditional, update_conditionally};
 use super::super::{Item, StoreError, keys, milliseconds, read, text, unavailable, update_existing};
 use super::{Outbox, parse};
 use crate::domain::{Mail, MailKey};
 
-/// What the index has of a row.
+/// The attributes that the index has of a row.
 #[derive(Deserialize)]
 struct IndexRow {
     pk: String,
@@ -20,21 +20,18 @@ struct IndexRow {
     due: Timestamp,
 }
 
-/// Unfinished mails that are due, the longest due first.
+/// Items whose work is due, in the order of `due`.
 #[derive(Debug)]
 pub struct OverduePage {
     /// Each with its `due`.
-    pub mails: Vec<(MailKey, Timestamp)>,
-    /// Where the next page begins; nothing if this is the last.
+    pub items: Vec<(DueItem, Timestamp)>,
+    /// Where the next page begins. `None` if this page is the last.
     pub next: Option<Key>,
 }
 
 impl Outbox {
-    /// A page of the mails of one shard that are due at `now`: `limit` at the most, from `start` on. An entry of the index that
-    /// cannot be read is logged and left out.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Returns a page of the items that are due at `now` in one shard: at most `limit` items, from `start` on. An entry
+    /// that cannot be read is logged and left out.
     pub async fn overdue(
         &self,
         shard: u8,
@@ -52,18 +49,17 @@ impl Outbox {
             .send()
             .await
             .map_err(|error| unavailable("Query", &error))?;
-        let mails = output.items.unwrap_or_default().into_iter().filter_map(|entry| {
+        let items = output.items.unwrap_or_default().into_iter().filter_map(|entry| {
             index_entry(entry)
                 .inspect_err(|error| tracing::error!(event = "due_entry_unreadable", reason = %error))
                 .ok()
         });
-        Ok(OverduePage { mails: mails.collect(), next: output.last_evaluated_key })
+        Ok(OverduePage { items: items.collect(), next: output.last_evaluated_key })
     }
 
-    /// Moves the row's `due` on to `to` if it still is `from`, so that of two sweeps one enqueues. The row, if this one shall.
+    /// Moves the row's `due` to `to` if it still is `from`. So of two sweeps only one enqueues the mail.
     ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Returns the row if this call moved it.
     pub async fn move_due(&self, key: MailKey, from: Timestamp, to: Timestamp) -> Result<Option<Mail>, StoreError> {
         let mover = Uuid::new_v4();
         let request = self
@@ -75,25 +71,20 @@ impl Outbox {
             .expression_attribute_values(":mover", text(mover.to_string()));
         match update_conditionally(request, parse).await? {
             Conditional::Applied(row) => row.into_mail(key).map(Some),
-            Conditional::Failed(Some(row)) if row.mover == Some(mover) => row.into_mail(key).map(Some), // its answer was lost
+            // Our own write, whose answer was lost.
+            Conditional::Failed(Some(row)) if row.mover == Some(mover) => row.into_mail(key).map(Some),
             Conditional::Failed(_) => Ok(None),
         }
     }
 
-    /// Takes a row that cannot be read out of the index, and leaves it otherwise as it is.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Takes a row that cannot be read out of the index. It changes nothing else in the row.
     pub async fn set_aside(&self, key: MailKey) -> Result<(), StoreError> {
         let request = self.tables.client.update_item().table_name(&self.tables.accounts).set_key(Some(keys::mail(key)));
         update_existing(request.update_expression("REMOVE due, dueShard")).await.map(drop)
     }
 }
 
-fn index_entry(item: Item) -> Result<(MailKey, Timestamp), StoreError> {
-    let place = super::super::place(&item);
+fn index_entry(item: Item) -> Result<(DueItem, Timestamp), StoreError> {
     let row: IndexRow = read("entry of the due index", item)?;
-    let key =
-        keys::parse_mail(&row.pk, &row.sk).ok_or(StoreError::Corrupt { kind: "entry of the due index", place })?;
-    Ok((key, row.due))
+    Ok((keys::due_item(&row.pk, &row.sk), row.due))
 }

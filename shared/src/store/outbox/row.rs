@@ -6,14 +6,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::super::{Item, StoreError, keys, write};
-use crate::domain::{Lease, Mail, MailKey, MailKind, MailState};
+use crate::domain::{Email, Lease, Mail, MailKey, MailKind, MailState, Origin};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct MailRow {
-    pk: String,
-    sk: String,
-    kind: KindRow,
+    kind: MailKind,
     state: StateRow,
     attempt: u32,
     #[serde(with = "millisecond")]
@@ -24,22 +22,20 @@ pub(super) struct MailRow {
     due_shard: Option<String>,
     #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
     lease_until: Option<Timestamp>,
-    /// Which claim made the lease, so that one that is sent twice knows its own.
+    /// The claim that made the lease. A claim that the SDK sends twice recognises its own lease by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) holder: Option<Uuid>,
-    /// Which sweep moved `due` last, likewise.
+    /// The sweep that moved `due` last. A move that the SDK sends twice recognises itself by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) mover: Option<Uuid>,
     /// The state before the last claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) claimed_from: Option<StateRow>,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum KindRow {
-    Welcome,
-    SessionReuse,
+    #[serde(flatten)]
+    origin: Origin,
+    /// The recipient. It is removed when the mail is finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to: Option<Email>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,10 +63,7 @@ impl MailRow {
         let corrupt = || StoreError::Corrupt { kind: "mail", place: key.to_string() };
         Ok(Mail {
             key,
-            kind: match self.kind {
-                KindRow::Welcome => MailKind::Welcome,
-                KindRow::SessionReuse => MailKind::SessionReuse,
-            },
+            kind: self.kind,
             state: match self.state {
                 StateRow::Pending => MailState::Pending,
                 StateRow::Sending => MailState::Sending(Lease { until: self.lease_until.ok_or_else(corrupt)? }),
@@ -80,19 +73,16 @@ impl MailRow {
             attempt: self.attempt,
             created_at: self.created_at,
             due: self.due,
+            origin: self.origin,
+            recipient: self.to,
         })
     }
 }
 
-/// The row of a mail that is owed and that nobody has claimed yet.
+/// Returns the item of a mail that is owed and not claimed yet.
 pub(in super::super) fn to_item(mail: &Mail) -> Result<Item, StoreError> {
     let row = MailRow {
-        pk: keys::user_partition(mail.key.user),
-        sk: keys::mail_sort(mail.key.mail),
-        kind: match mail.kind {
-            MailKind::Welcome => KindRow::Welcome,
-            MailKind::SessionReuse => KindRow::SessionReuse,
-        },
+        kind: mail.kind,
         state: StateRow::Pending,
         attempt: mail.attempt,
         created_at: mail.created_at,
@@ -102,6 +92,8 @@ pub(in super::super) fn to_item(mail: &Mail) -> Result<Item, StoreError> {
         holder: None,
         mover: None,
         claimed_from: None,
+        origin: mail.origin.clone(),
+        to: mail.recipient.clone(),
     };
-    write("mail", &row)
+    write("mail", keys::mail(mail.key), &row)
 }

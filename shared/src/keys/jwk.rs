@@ -1,9 +1,9 @@
 use std::collections::HashSet;
 
-use aws_lc_rs::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use jsonwebtoken::DecodingKey;
 use serde::{Deserialize, Serialize};
 
 use super::KeyError;
@@ -121,24 +121,31 @@ impl Jwk {
         is_strong && verifies && Self { key_ops: self.key_ops.clone(), ..Self::new(self.material.clone()) } == *self
     }
 
-    /// Whether `signature` is this key's over `message`.
+    /// Whether `signature`, in base64url, is this key's over `message`.
     #[must_use]
-    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.verify(message, signature).is_some()
+    pub fn verifies(&self, message: &[u8], signature: &str) -> bool {
+        let verified = |key| jsonwebtoken::crypto::verify(signature, message, &key, self.alg.into()).unwrap_or(false);
+        self.decoding_key().is_some_and(verified)
     }
 
-    fn verify(&self, message: &[u8], signature: &[u8]) -> Option<()> {
+    /// Returns what `jsonwebtoken` verifies with; nothing if the key's material is not of its algorithm.
+    #[must_use]
+    pub(crate) fn decoding_key(&self) -> Option<DecodingKey> {
         match (self.alg, &self.material) {
             (Algorithm::Es256, Material::Ec { crv, x, y }) if crv == "P-256" => {
-                let point = [&[4][..], &URL_SAFE_NO_PAD.decode(x).ok()?, &URL_SAFE_NO_PAD.decode(y).ok()?].concat();
-                UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point).verify(message, signature).ok()
+                DecodingKey::from_ec_components(x, y).ok()
             }
-            (Algorithm::Rs256, Material::Rsa { n, e }) => {
-                let key =
-                    RsaPublicKeyComponents { n: URL_SAFE_NO_PAD.decode(n).ok()?, e: URL_SAFE_NO_PAD.decode(e).ok()? };
-                key.verify(&signature::RSA_PKCS1_2048_8192_SHA256, message, signature).ok()
-            }
+            (Algorithm::Rs256, Material::Rsa { n, e }) => DecodingKey::from_rsa_components(n, e).ok(),
             _ => None,
+        }
+    }
+}
+
+impl From<Algorithm> for jsonwebtoken::Algorithm {
+    fn from(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Es256 => Self::ES256,
+            Algorithm::Rs256 => Self::RS256,
         }
     }
 }

@@ -2,48 +2,44 @@ use std::fmt::Write as _;
 
 use aws_lc_rs::hmac;
 
-use super::{KeyError, MAC_KEY_LENGTH};
+use crate::domain::MacKey;
 
-/// What stands in a table in place of a value that must not: a keyed digest, which nobody without the secret can make or try.
+/// Makes keyed digests: what stands in a table or a log line in place of a value that must not stand there.
 ///
-/// It is made of the secret's limit key, the one for what the tables are keyed by, and so it does not rotate; in the log, of the
-/// pseudonyms' key. Each purpose has a key of its own, derived from that one: no digest is one for another purpose, and a new purpose
-/// needs no new secret.
+/// Nobody can make or try a digest without the key. Each subject has a key of its own, derived from that one, so that digests of
+/// different subjects never match, and a new subject needs no new secret.
 #[derive(Debug)]
 pub struct Digests(hmac::Key);
 
-/// What a digest is of.
+/// What a digest stands for.
 #[derive(Clone, Copy, Debug)]
-pub enum Purpose {
-    /// The key of a request that may come again.
+pub enum Subject {
+    /// An `Idempotency-Key`.
     IdempotencyKey,
-    /// What a registration asks for.
+    /// The address and name of a registration.
     Registration,
-    /// Whose logins a network's are.
+    /// The logins of a network.
     LoginsOfNetwork,
-    /// Whose logins a network's to one address are.
+    /// The logins of a network to one address.
     LoginsOfAccountAndNetwork,
-    /// Whose failed logins an address's are.
+    /// The failed logins to an address.
     FailuresOfAccount,
-    /// Whose failed logins a known device's are.
+    /// The failed logins on a known device.
     FailuresOfDevice,
-    /// Whose registrations a network's are.
+    /// The registrations of a network.
     RegistrationsOfNetwork,
-    /// Who is not named in the log.
+    /// An address or a network, in the log.
     Pseudonym,
 }
 
 impl Digests {
-    pub(super) fn new(key: &[u8]) -> Result<Self, KeyError> {
-        if key.len() < MAC_KEY_LENGTH {
-            return Err(KeyError);
-        }
-        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, key)))
+    pub(super) fn new(key: &MacKey) -> Self {
+        Self(key.hmac())
     }
 
-    /// HMAC-SHA-256 over `parts`, in hexadecimal. Each part's length goes before it, so that no two lists are the same text.
+    /// Returns HMAC-SHA-256 over `parts`, in hexadecimal. Each part's length goes before it, so that no two lists are the same text.
     #[must_use]
-    pub fn digest(&self, purpose: Purpose, parts: &[&[u8]]) -> String {
+    pub fn digest(&self, purpose: Subject, parts: &[&[u8]]) -> String {
         let key = hmac::sign(&self.0, purpose.name().as_bytes());
         let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()));
         for part in parts {
@@ -57,7 +53,7 @@ impl Digests {
     }
 }
 
-impl Purpose {
+impl Subject {
     const fn name(self) -> &'static str {
         match self {
             Self::IdempotencyKey => "idempotency key",
@@ -79,13 +75,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_every_purpose_and_every_list_of_parts_has_a_digest_of_its_own() {
+    fn digests_differ_by_key_subject_and_parts() {
         // KEY-06
-        let digests = [Digests::new(&[1; 32]).unwrap(), Digests::new(&[2; 32]).unwrap()];
+        let digests = [1, 2].map(|byte| Digests::new(&MacKey::new([0; 4], vec![byte; 32].into())));
         let lists: [&[&[u8]]; 6] = [&[], &[b""], &[b"abc"], &[b"ab", b"c"], &[b"a", b"bc"], &[b"abc", b""]];
         let mut made = HashSet::new();
         for digests in &digests {
-            for purpose in [Purpose::IdempotencyKey, Purpose::Registration] {
+            for purpose in [Subject::IdempotencyKey, Subject::Registration] {
                 for list in lists {
                     let digest = digests.digest(purpose, list);
                     assert_eq!(digest, digests.digest(purpose, list));

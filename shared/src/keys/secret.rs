@@ -1,5 +1,3 @@
-//! The secret that keeps the keys, in Secrets Manager.
-
 use std::sync::Arc;
 
 use aws_sdk_secretsmanager::Client;
@@ -7,22 +5,21 @@ use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{KeyError, KeySet};
+use super::{KeyError, KeySet, Keys};
 use crate::aws::describe;
 use crate::cached::Cached;
-use crate::error::ApiError;
 
 /// The version that issuers use.
 pub const CURRENT: &str = "AWSCURRENT";
 /// The version that a rotation is making.
 pub const PENDING: &str = "AWSPENDING";
 
-/// The secret, and the set last read from it.
+/// A secret in Secrets Manager, and the keys last read from it.
 #[derive(Debug)]
-pub struct SigningKeys {
+pub struct Secret<K> {
     client: Client,
-    secret: String,
-    cache: Cached<KeySet>,
+    id: String,
+    cache: Cached<K>,
 }
 
 /// Why there are no keys.
@@ -31,7 +28,7 @@ pub enum SecretError {
     /// Secrets Manager did not answer as it should.
     #[error("{0}")]
     Unavailable(String),
-    /// It holds bytes, which nobody of ours ever put there.
+    /// It holds bytes, which Latchkey never writes.
     #[error("the secret holds bytes where a text should be")]
     Bytes,
     /// What the secret holds is no key set; before the first rotation it is a placeholder.
@@ -48,38 +45,38 @@ pub struct Version {
     pub text: SecretString,
 }
 
-impl From<SecretError> for ApiError {
-    fn from(error: SecretError) -> Self {
-        Self::Unavailable(error.to_string())
-    }
-}
-
-impl SigningKeys {
-    /// The secret with this name or ARN. Nothing is read yet.
+impl<K: Keys> Secret<K> {
+    /// Returns the secret with this name or ARN. Nothing is read yet.
     #[must_use]
-    pub const fn new(client: Client, secret: String) -> Self {
-        Self { client, secret, cache: Cached::empty() }
+    pub const fn new(client: Client, id: String) -> Self {
+        Self { client, id, cache: Cached::empty() }
     }
 
-    /// The keys, read from the secret every five minutes; while that fails the last ones for an hour more.
+    /// Returns its name or ARN.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns the keys. They are read every five minutes. While that fails, the last ones serve for an hour more.
     ///
     /// # Errors
-    /// [`SecretError`] when there are none.
-    pub async fn current(&self, now: Timestamp) -> Result<Arc<KeySet>, SecretError> {
+    /// [`SecretError`] if there are none.
+    pub async fn current(&self, now: Timestamp) -> Result<Arc<K>, SecretError> {
         self.cache
             .get(now, async || {
                 let version = self.version(CURRENT, None).await?.ok_or(KeyError)?;
-                Ok(KeySet::from_json(version.text.expose_secret())?)
+                Ok(K::from_json(version.text.expose_secret())?)
             })
             .await
     }
 
-    /// The version with this stage, and this id if one is given; nothing if there is none.
+    /// Returns the version with this stage, and with this id if one is given; nothing if there is none.
     ///
     /// # Errors
     /// [`SecretError::Unavailable`], [`SecretError::Bytes`].
     pub async fn version(&self, stage: &str, id: Option<&str>) -> Result<Option<Version>, SecretError> {
-        let request = self.client.get_secret_value().secret_id(&self.secret).version_stage(stage);
+        let request = self.client.get_secret_value().secret_id(&self.id).version_stage(stage);
         match request.set_version_id(id.map(str::to_owned)).send().await {
             Ok(output) => {
                 let text = output.secret_string.ok_or(SecretError::Bytes)?.into();
@@ -94,33 +91,33 @@ impl SigningKeys {
         }
     }
 
-    /// Keeps `set` as the version `id`, pending. Doing it twice with the same set is doing it once.
+    /// Keeps `set` as the pending version `id`. Repeating it with the same set changes nothing.
     ///
     /// # Errors
     /// [`SecretError`].
     pub async fn put_pending(&self, id: &str, set: &KeySet) -> Result<(), SecretError> {
         let text = set.to_json()?;
-        let request = self.client.put_secret_value().secret_id(&self.secret).client_request_token(id);
+        let request = self.client.put_secret_value().secret_id(&self.id).client_request_token(id);
         let request = request.secret_string(text.expose_secret()).version_stages(PENDING);
         request.send().await.map(drop).map_err(|error| unavailable("PutSecretValue", &error))
     }
 
-    /// Takes the version `id` out of the rotation that it was made for, so that the next one makes its own.
+    /// Takes the stage `AWSPENDING` from the version `id`, so that the next rotation makes a version of its own.
     ///
     /// # Errors
     /// [`SecretError::Unavailable`].
     pub async fn give_up_pending(&self, id: &str) -> Result<(), SecretError> {
-        let request = self.client.update_secret_version_stage().secret_id(&self.secret).version_stage(PENDING);
+        let request = self.client.update_secret_version_stage().secret_id(&self.id).version_stage(PENDING);
         let result = request.remove_from_version_id(id).send().await;
         result.map(drop).map_err(|error| unavailable("UpdateSecretVersionStage", &error))
     }
 
-    /// Makes the version `id` the current one, in place of the version `from`: fails if that is not the current one any more.
+    /// Makes the version `id` current in place of the version `from`. Fails if `from` is not current any more.
     ///
     /// # Errors
     /// [`SecretError::Unavailable`].
     pub async fn make_current(&self, id: &str, from: &str) -> Result<(), SecretError> {
-        let request = self.client.update_secret_version_stage().secret_id(&self.secret).version_stage(CURRENT);
+        let request = self.client.update_secret_version_stage().secret_id(&self.id).version_stage(CURRENT);
         let request = request.move_to_version_id(id).remove_from_version_id(from);
         request.send().await.map(drop).map_err(|error| unavailable("UpdateSecretVersionStage", &error))
     }

@@ -1,0 +1,75 @@
+//! The table of limits: what is counted, by what, how often, under which setting and log name.
+//!
+//! To add a limit: a variant of [`Limited`], its row in [`Rule::of`], a `keys::Subject` if it is not counted by user, and the call that
+//! counts it.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::app::App;
+use crate::config::Config;
+use crate::domain::{Limit, Limited, Policy};
+use crate::error::ApiError;
+use crate::keys::{AccountKeys, Subject};
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// What the log calls it.
+    pub log_name: &'static str,
+    /// What the digest in the counter's key is made of. `None`: the counter lies in the user's own partition.
+    pub counted_by: Option<Subject>,
+    /// How often.
+    pub policy: Policy,
+}
+
+impl Rule {
+    /// Returns the row of `limited` under these settings.
+    #[must_use]
+    pub fn of(limited: Limited, config: &Config) -> Self {
+        let row = |log_name, counted_by, policy| Self { log_name, counted_by, policy };
+        let hourly = |most| Policy::FixedWindow(Limit::hourly(most));
+        let daily = |most| Policy::FixedWindow(Limit::daily(most));
+        let quarter_hourly = |most| Policy::FixedWindow(Limit { most, every: SignedDuration::from_mins(15) });
+        let registrations = hourly(config.registrations_per_network);
+        let logins_of_network = hourly(config.logins_per_network);
+        let logins_of_both = quarter_hourly(config.logins_per_account_and_network);
+        let failures = Policy::Backoff(config.failed_logins_before_delay);
+        let welcome_mails = daily(config.welcome_emails_per_day);
+        // Addresses are not verified: a stranger who opens an account with one must not be able to fill its mailbox.
+        let reuse_mails = daily(3);
+        match limited {
+            Limited::Registrations => row("registrations", Some(Subject::RegistrationsOfNetwork), registrations),
+            Limited::LoginsOfNetwork => row("network", Some(Subject::LoginsOfNetwork), logins_of_network),
+            Limited::LoginsOfAccountAndNetwork => {
+                row("account and network", Some(Subject::LoginsOfAccountAndNetwork), logins_of_both)
+            }
+            Limited::FailuresOfAccount => row("account", Some(Subject::FailuresOfAccount), failures),
+            Limited::FailuresOfDevice => row("device", Some(Subject::FailuresOfDevice), failures),
+            Limited::WelcomeMails => row("welcome mails", None, welcome_mails),
+            Limited::ReuseMails => row("reuse mails", None, reuse_mails),
+        }
+    }
+
+    /// Returns the digest that stands in the counter's key; empty for a counter in the user's own partition.
+    #[must_use]
+    pub fn digest(&self, keys: &AccountKeys, parts: &[&[u8]]) -> String {
+        self.counted_by.map(|subject| keys.digests().digest(subject, parts)).unwrap_or_default()
+    }
+
+    /// Returns the refusal of what comes `wait` too early.
+    #[must_use]
+    pub const fn refusal(&self, wait: SignedDuration) -> ApiError {
+        ApiError::TooManyRequests { limit: self.log_name, wait }
+    }
+
+    /// Counts one more, which is not taken back whatever becomes of it.
+    ///
+    /// # Errors
+    /// 429 if it is one too many, 503.
+    pub async fn count(&self, app: &App, keys: &AccountKeys, parts: &[&[u8]], now: Timestamp) -> Result<(), ApiError> {
+        match app.limits.count(&self.digest(keys, parts), self.policy.limit(), now).await? {
+            Some(wait) => Err(self.refusal(wait)),
+            None => Ok(()),
+        }
+    }
+}

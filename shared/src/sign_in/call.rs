@@ -1,0 +1,80 @@
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tracing::Span;
+
+use crate::answers::{TokensBody, tokens};
+use crate::app::App;
+use crate::domain::{Device, DeviceToken, Email, Password, Session, User};
+use crate::error::ApiError;
+use crate::http::Request;
+use crate::keys::{AccountKeys, KeyError, SigningKeys};
+use crate::tokens::Parties;
+
+/// One request that signs a user in: the app, the keys and the time, each read once.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The app.
+    pub app: &'a App,
+    /// The request.
+    pub request: &'a Request,
+    /// The keys of tokens.
+    pub signing_keys: Arc<SigningKeys>,
+    /// The keys of devices, limits and pseudonyms.
+    pub account_keys: Arc<AccountKeys>,
+    /// The time of the request.
+    pub now: Timestamp,
+}
+
+/// What a client signs in with.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The address.
+    pub email: Email,
+    /// The password.
+    pub password: Password,
+    /// The `deviceToken` of an earlier answer.
+    pub device_token: Option<String>,
+}
+
+impl<'a> Call<'a> {
+    /// Reads the time and both sets of keys.
+    ///
+    /// # Errors
+    /// 503 if a secret cannot be read.
+    pub async fn begin(app: &'a App, request: &'a Request) -> Result<Self, ApiError> {
+        let now = app.clock.now();
+        let (signing_keys, account_keys) = tokio::join!(app.signing_keys.current(now), app.account_keys.current(now));
+        Ok(Self { app, request, signing_keys: signing_keys?, account_keys: account_keys?, now })
+    }
+
+    /// Returns the network that limits count this request for. All requests without a source address count as one network.
+    ///
+    /// Later log lines of this request carry the network's pseudonym.
+    #[must_use]
+    pub fn counted_network(&self) -> String {
+        let network = self.request.network().unwrap_or_default();
+        Span::current().record("network", self.account_keys.pseudonym(&network));
+        network
+    }
+
+    /// Issues the tokens of a session.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] if the keys cannot be used.
+    pub fn tokens(&self, session: &Session) -> Result<TokensBody, ApiError> {
+        let issuer = self.request.issuer(&self.app.config)?;
+        let parties = Parties { issuer: &issuer, audience: &self.app.config.audience };
+        tokens(&self.signing_keys, parties, session, self.now)
+    }
+
+    /// Makes the token by which the user's next login knows this device.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] if there is no key.
+    pub fn device_token(&self, user: &User, device: Option<Device>) -> Result<DeviceToken, ApiError> {
+        let key = self.account_keys.device_key(self.now).ok_or(KeyError)?;
+        let device = device.unwrap_or_else(|| Device::new(user.id));
+        Ok(DeviceToken::mint(key, &device, user.password_version))
+    }
+}
