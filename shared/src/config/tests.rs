@@ -158,4 +158,13 @@ fn one_endpoint_serves_all_unless_a_service_has_its_own() {
         read(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:1"), ("AWS_ENDPOINT_URL_SES", "http://127.0.0.1:2")]).unwrap();
     assert_eq!(config.aws.sqs_endpoint.as_deref(), Some("http://127.0.0.1:1"));
     assert_eq!(config.aws.ses_endpoint.as_deref(), Some("http://127.0.0.1:2"));
+    for endpoint in [
+        "http://host.docker.internal:4566",
+        "http://[::1]:4566",
+        "http://localhost",
+        "https://sqs.eu-central-1.amazonaws.com/",
+    ] {
+        let config = read(&[("AWS_ENDPOINT_URL", endpoint)]).unwrap();
+        assert_eq!(config.aws.dynamodb_endpoint.as_deref(), Some(endpoint));
+    }
 }
