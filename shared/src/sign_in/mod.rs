@@ -143,7 +143,7 @@ impl Identified {
             let hash = call.app.passwords.hash(password).await?;
             Ok::<_, ApiError>(call.app.users.replace_hash(&self.user.email, outdated, &hash).await?)
         };
-        let reason = match app.clock.within(BEST_EFFORT_TIMEOUT, renew).await {
+        let reason = match call.app.clock.within(BEST_EFFORT_TIMEOUT, renew).await {
             Ok(Ok(true)) => return tracing::info!(event = "password_rehashed", user = %self.user.id),
             Ok(Ok(false)) => return, // another login was quicker
             Ok(Err(error)) => error.to_string(),

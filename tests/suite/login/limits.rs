@@ -1,6 +1,6 @@
 //! How often anyone may try.
 
-use futures_util::{StreamExt, stream};
+use futures_util::future::join_all;
 use http::header::RETRY_AFTER;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -14,8 +14,6 @@ use crate::mailer::calls;
 use crate::register::down;
 
 pub const WRONG: &str = "another password";
-/// More would wait for each other until they time out, in a debug build beside other tests.
-const AT_ONCE: usize = 25;
 
 /// A login from this address.
 pub async fn from(world: &World, source_ip: &str, email: &str, password: &str) -> Answer {
@@ -46,8 +44,7 @@ async fn of_two_hundred_wrong_logins_at_once_ten_are_hashed() {
         let world = World::with(&[("LOGINS_PER_NETWORK", "1000"), ("FAILED_LOGINS_BEFORE_DELAY", "100")]).await;
         world.registered("ada@example.com").await;
         let before = hashes(&world);
-        let logins = stream::iter((0..200).map(|_| world.login(email, WRONG)));
-        let answers: Vec<_> = logins.buffer_unordered(AT_ONCE).collect().await;
+        let answers = join_all((0..200).map(|_| world.login(email, WRONG))).await;
         let of = |status| answers.iter().filter(|answer| answer.status == status).count();
         assert_eq!((of(401), of(429), hashes(&world) - before), (10, 190, 10), "{email}");
     }
@@ -176,7 +173,7 @@ async fn at_once_from_all_the_world_no_more_are_let_through() {
     // LIM-01
     let world = World::new().await;
     let logins = (0..40).map(async |number| from(&world, &elsewhere(number), "ada@example.com", WRONG).await.status);
-    let statuses: Vec<_> = stream::iter(logins).buffer_unordered(AT_ONCE).collect().await;
+    let statuses = join_all(logins).await;
     let of = |expected| statuses.iter().filter(|status| **status == expected).count();
     assert_eq!((of(401), of(429), hashes(&world)), (10, 30, 10));
 }
