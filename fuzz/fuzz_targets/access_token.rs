@@ -1,4 +1,4 @@
-//! No text that was not signed is a token. The signer's key is thrown away, so nothing can be.
+//! Every text without a valid signature is refused. The private key is thrown away, so no text has one.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -1,4 +1,6 @@
-//! Every event is answered, and none with a 500 (INP-05, HTP-01).
+//! Every event is answered, and none with a 5xx (INP-05, HTP-01).
+//!
+//! Start from the events of the tests: `cargo fuzz run event --sanitizer none fuzz/corpus/event tests/events`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! An app that is connected to nothing, and answers to an event.
+//! Answers events with an app that is not connected to anything.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use shared::config::Config;
 use shared::http::{self, Request, Response};
 use tokio::runtime::{Builder, Runtime};
 
-/// Some day in 2027.
+/// A day in 2027.
 pub const NOW: i64 = 1_800_000_000;
 
 pub static APP: LazyLock<App> = LazyLock::new(|| {
@@ -30,16 +30,15 @@ pub static APP: LazyLock<App> = LazyLock::new(|| {
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread().enable_time().build().unwrap());
 
-/// The status that a function gives which reads all that a request has.
+/// Returns the status of a function's answer. The function reads every part of the request.
 pub fn status(event: Value) -> i64 {
     let event = LambdaEvent::new(event, Context::default());
-    let answer = RUNTIME.block_on(http::respond(&APP, event, read));
-    answer.status_code
+    RUNTIME.block_on(http::respond(&APP, event, read)).status_code
 }
 
 async fn read(app: &App, request: Request) -> Result<Response, shared::error::ApiError> {
     let _ = (request.path(), request.method(), request.path_parameter("id"), request.network(), request.user_agent());
-    let _ = (request.bearer_token(), request.issuer(&app.config));
+    let _ = (request.route_key(), request.bearer_token(), request.idempotency_key(), request.issuer(&app.config));
     let mut fields = http::fields(&request)?;
     let email = fields.required("email", shared::domain::Email::parse);
     let name = fields.optional("name", shared::domain::Name::parse);

@@ -1,8 +1,8 @@
-//! How guessable any password of anyone is can be told (PWD-05), at no more than a request may cost.
+//! Every password is judged, whatever the address and the name are (PWD-05).
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use shared::domain::{PersonalWords, Email, Name, NewPassword};
+use shared::domain::{Email, Name, NewPassword, PersonalWords};
 
 fuzz_target!(|chosen: (&str, &str, &str)| {
     let (password, email, name) = chosen;

@@ -1,4 +1,4 @@
-//! No text that was not authenticated is a refresh token.
+//! Every text without a valid MAC is refused.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -1,7 +1,10 @@
 //! The settings: read from the environment here, once, and nowhere else.
 //!
 //! Every function gets the same variables. They are names, not secrets: what a function may do with a name is its role's
-//! affair. To add one: a field with its doc, a line in [`Config::read`], the template's `Globals` and the README's table.
+//! affair. To add one: a field with its doc, a line in [`Config::read`], the template's `Globals` and `docs/configuration.md`.
+
+mod checks;
+mod sender;
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -13,7 +16,9 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Email;
+pub use sender::Sender;
+
+use checks::Check;
 
 /// All settings.
 #[derive(Clone, Debug)]
@@ -38,13 +43,13 @@ pub struct Config {
     pub signing_algorithm: Algorithm,
     /// `ISSUER`: the `iss` of access tokens; where it is empty, `https://` and the API's domain name.
     pub issuer: Option<String>,
-    /// `AUDIENCE`: the `aud` of access tokens.
+    /// `AUDIENCE`: the `aud` of access tokens, 1 to 128 printable ASCII characters without spaces.
     pub audience: String,
-    /// `MAIL_SENDER`: the mails' `From`, as `address` or `Name <address>`.
-    pub mail_sender: String,
-    /// `SERVICE_NAME`: what the mails call the service.
+    /// `MAIL_SENDER`: whom the mails are from, as `address` or `Name <address>`.
+    pub mail_sender: Sender,
+    /// `SERVICE_NAME`: what the mails call the service, in 64 characters at the most.
     pub service_name: String,
-    /// `WELCOME_SUBJECT`: the subject of the welcome mail.
+    /// `WELCOME_SUBJECT`: the subject of the welcome mail, 128 characters at the most.
     pub welcome_subject: String,
     /// `WELCOME_EMAILS_PER_DAY`: how many more welcome mails a user may ask for in a day, 1 to 1000.
     pub welcome_emails_per_day: u32,
@@ -134,7 +139,8 @@ pub struct ConfigError {
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    // What is no UTF-8 becomes U+FFFD, which no check lets through.
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 impl Function {
@@ -168,20 +174,18 @@ impl Config {
             credentials_table: env.required("CREDENTIALS_TABLE", "the name of the credentials table")?,
             accounts_table: env.required("ACCOUNTS_TABLE", "the name of the accounts table")?,
             public_keys_table: env.required("PUBLIC_KEYS_TABLE", "the name of the table of public keys")?,
-            mail_queue_url: env.required("MAIL_QUEUE_URL", "the URL of the mail queue")?,
+            mail_queue_url: env.required_url("MAIL_QUEUE_URL", "the URL of the mail queue")?,
             mail_dead_letter_queue_url: env
-                .required("MAIL_DEAD_LETTER_QUEUE_URL", "the URL of the mail queue's dead-letter queue")?,
+                .required_url("MAIL_DEAD_LETTER_QUEUE_URL", "the URL of the mail queue's dead-letter queue")?,
             mail_configuration_set: env.required("MAIL_CONFIGURATION_SET", "the name of an SES configuration set")?,
             signing_keys_secret: env.required("SIGNING_KEYS_SECRET", "the ARN of the secret with the signing keys")?,
             account_keys_secret: env.required("ACCOUNT_KEYS_SECRET", "the ARN of the secret with the account keys")?,
             signing_algorithm: env.parsed("SIGNING_ALGORITHM", "ES256 or RS256")?.unwrap_or(Algorithm::Es256),
-            issuer: env.checked("ISSUER", "an https:// URL without a slash at its end, or nothing", is_issuer)?,
-            audience: env.or("AUDIENCE", "latchkey"),
-            mail_sender: env
-                .checked("MAIL_SENDER", "`address` or `Name <address>`, on one line", is_sender)?
-                .ok_or_else(|| missing("MAIL_SENDER", "`address` or `Name <address>`"))?,
-            service_name: env.checked("SERVICE_NAME", "one line of text", is_line)?.unwrap_or("our platform".into()),
-            welcome_subject: env.checked("WELCOME_SUBJECT", "one line of text", is_line)?.unwrap_or("Welcome!".into()),
+            issuer: env.checked("ISSUER", &checks::ISSUER)?,
+            audience: env.checked("AUDIENCE", &checks::AUDIENCE)?.unwrap_or("latchkey".into()),
+            mail_sender: env.sender("MAIL_SENDER")?,
+            service_name: env.checked("SERVICE_NAME", &checks::SERVICE_NAME)?.unwrap_or("our platform".into()),
+            welcome_subject: env.checked("WELCOME_SUBJECT", &checks::SUBJECT)?.unwrap_or("Welcome!".into()),
             welcome_emails_per_day: env.within("WELCOME_EMAILS_PER_DAY", "a number", 1..=1000, 5)?,
             min_password_length: env.within("MIN_PASSWORD_LENGTH", "a number", 8..=64, 8)?,
             registrations_per_network: env.within("REGISTRATIONS_PER_NETWORK", "a number", 1..=1_000_000, 100)?,
@@ -194,13 +198,13 @@ impl Config {
                 0..=60,
                 10,
             )?),
-            hash_concurrency: env.parsed("HASH_CONCURRENCY", "a number from 1 on")?,
+            hash_concurrency: env.within_or_none("HASH_CONCURRENCY", "a number", 1..=256)?.and_then(NonZeroUsize::new),
             log_level: env.parsed("LOG_LEVEL", "INFO, WARN or ERROR")?.unwrap_or(LogLevel::Info),
             aws: AwsConfig {
                 region: env.required("AWS_REGION", "a region, such as eu-central-1")?,
                 access_key_id: env.required("AWS_ACCESS_KEY_ID", "an access key (Lambda sets it)")?,
                 secret_access_key: env.required("AWS_SECRET_ACCESS_KEY", "a secret key (Lambda sets it)")?.into(),
-                session_token: env.get("AWS_SESSION_TOKEN").map(SecretString::from),
+                session_token: env.checked("AWS_SESSION_TOKEN", &checks::SESSION_TOKEN)?.map(SecretString::from),
                 dynamodb_endpoint: env.endpoint("AWS_ENDPOINT_URL_DYNAMODB")?,
                 sqs_endpoint: env.endpoint("AWS_ENDPOINT_URL_SQS")?,
                 ses_endpoint: env.endpoint("AWS_ENDPOINT_URL_SES")?,
@@ -228,22 +232,25 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         (self.0)(variable)
     }
 
-    fn or(&self, variable: &str, default: &str) -> String {
-        self.get(variable).unwrap_or_else(|| default.to_owned())
-    }
-
+    /// A name, a key or an ARN: one word.
     fn required(&self, variable: &'static str, wants: &'static str) -> Result<String, ConfigError> {
-        self.get(variable).ok_or_else(|| missing(variable, wants))
+        let check = Check { wants, is_met: checks::is_word };
+        self.checked(variable, &check)?.ok_or_else(|| missing(variable, wants))
     }
 
-    fn checked(
-        &self,
-        variable: &'static str,
-        wants: &'static str,
-        check: fn(&str) -> bool,
-    ) -> Result<Option<String>, ConfigError> {
+    fn required_url(&self, variable: &'static str, wants: &'static str) -> Result<String, ConfigError> {
+        let check = Check { wants, is_met: checks::is_url };
+        self.checked(variable, &check)?.ok_or_else(|| missing(variable, wants))
+    }
+
+    fn sender(&self, variable: &'static str) -> Result<Sender, ConfigError> {
+        let text = self.get(variable).ok_or_else(|| missing(variable, sender::WANTS))?;
+        Sender::parse(&text).ok_or_else(|| wrong(variable, sender::WANTS))
+    }
+
+    fn checked(&self, variable: &'static str, check: &Check) -> Result<Option<String>, ConfigError> {
         match self.get(variable) {
-            Some(value) if !check(&value) => Err(wrong(variable, wants)),
+            Some(value) if !(check.is_met)(&value) => Err(wrong(variable, check.wants)),
             value => Ok(value),
         }
     }
@@ -259,15 +266,24 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         range: RangeInclusive<T>,
         default: T,
     ) -> Result<T, ConfigError> {
-        let Some(value) = self.get(variable) else { return Ok(default) };
+        Ok(self.within_or_none(variable, what, range)?.unwrap_or(default))
+    }
+
+    fn within_or_none<T: FromStr + PartialOrd + Display>(
+        &self,
+        variable: &'static str,
+        what: &str,
+        range: RangeInclusive<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(value) = self.get(variable) else { return Ok(None) };
         let value = value.parse().ok().filter(|value| range.contains(value));
-        value.ok_or_else(|| wrong(variable, format!("{what} from {} to {}", range.start(), range.end())))
+        let wants = || format!("{what} from {} to {}", range.start(), range.end());
+        value.map(Some).ok_or_else(|| wrong(variable, wants()))
     }
 
     fn endpoint(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {
-        const WANTS: &str = "a URL, such as http://127.0.0.1:4566";
-        let specific = self.checked(variable, WANTS, is_url)?;
-        let general = self.checked("AWS_ENDPOINT_URL", WANTS, is_url)?;
+        let specific = self.checked(variable, &checks::ENDPOINT)?;
+        let general = self.checked("AWS_ENDPOINT_URL", &checks::ENDPOINT)?;
         Ok(specific.or(general))
     }
 }
@@ -278,28 +294,6 @@ const fn missing(variable: &'static str, wants: &'static str) -> ConfigError {
 
 fn wrong(variable: &'static str, wants: impl Into<Cow<'static, str>>) -> ConfigError {
     ConfigError { variable, problem: "cannot be used as it is set", wants: wants.into() }
-}
-
-fn is_url(text: &str) -> bool {
-    text.parse::<http::Uri>().is_ok_and(|uri| uri.scheme().is_some() && uri.host().is_some())
-}
-
-/// HTTPS, as discovery demands (OpenID Connect Discovery 1.0, 3), but for the loopback of development.
-fn is_issuer(text: &str) -> bool {
-    let loopback = ["http://localhost", "http://127.0.0.1"].iter().any(|start| text.starts_with(start));
-    is_url(text) && (text.starts_with("https://") || loopback) && !text.ends_with('/') && !text.contains(['?', '#'])
-}
-
-fn is_line(text: &str) -> bool {
-    !text.trim().is_empty() && !text.chars().any(char::is_control)
-}
-
-fn is_sender(text: &str) -> bool {
-    let address = match text.split_once('<') {
-        Some((_, rest)) => rest.strip_suffix('>').unwrap_or_default(),
-        None => text,
-    };
-    is_line(text) && text.is_ascii() && Email::parse(address).is_ok()
 }
 
 impl FromStr for Algorithm {

@@ -61,7 +61,8 @@ async fn single_faults() -> Vec<Case> {
     let mut cases = Vec::new();
     for (scenario, calls) in counted().await {
         for position in 0..calls {
-            cases.extend(Mode::ALL.map(|mode| Case { scenario: Arc::clone(&scenario), faults: vec![(position, mode)] }));
+            cases
+                .extend(Mode::ALL.map(|mode| Case { scenario: Arc::clone(&scenario), faults: vec![(position, mode)] }));
         }
     }
     cases

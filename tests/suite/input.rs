@@ -6,41 +6,12 @@ mod bodies;
 mod events;
 
 use serde_json::{Value, json};
-use tests::event::HttpRequest;
-use tests::system::Answer;
-use tests::world::{Actor, PASSWORD, World, request};
+use tests::world::{Actor, PASSWORD, World, answered, posted};
 
 const REGISTER: &str = "/api/auth/register";
 const LOGIN: &str = "/api/auth/login";
 const REFRESH: &str = "/api/auth/refresh";
 const LOGOUT: &str = "/api/auth/logout";
-
-/// A request with a JSON body, to be changed before it is sent.
-pub(crate) fn posted<'a>(path: &'a str, body: &Value) -> HttpRequest<'a> {
-    let mut request = request("POST", path);
-    request.headers.insert("content-type", "application/json".parse().unwrap());
-    request.body = Some(body.to_string().into_bytes());
-    request
-}
-
-/// Deletes an item, as a hand in the console would.
-pub(crate) fn delete(world: &World, table: &str, partition: &str, sort_key: &str) {
-    let key = json!({"pk": {"S": partition}, "sk": {"S": sort_key}});
-    let request = serde_json::from_value(json!({"TableName": table, "Key": key})).unwrap();
-    world.system().database.delete_item(request).unwrap();
-}
-
-/// The answer of a function that was invoked with an event of the test's own.
-pub(crate) fn answered(value: &Value) -> Answer {
-    let headers = value["headers"].as_object().into_iter().flatten();
-    Answer {
-        status: value["statusCode"].as_u64().unwrap().try_into().unwrap(),
-        headers: headers
-            .map(|(name, value)| (name.parse().unwrap(), value.as_str().unwrap().parse().unwrap()))
-            .collect(),
-        body: value["body"].as_str().unwrap_or_default().to_owned(),
-    }
-}
 
 fn violation(field: &str, code: &str, message: &str) -> Value {
     json!({"path": [field], "code": code, "message": message})
@@ -221,15 +192,19 @@ async fn a_value_of_another_type_is_named_by_its_type_and_never_shown() {
     let fields = [
         (REGISTER, "email", "string"),
         (REGISTER, "password", "string"),
-        (REGISTER, "name", "string"),
         (LOGIN, "email", "string"),
         (LOGIN, "password", "string"),
         (REFRESH, "refreshToken", "string"),
         (LOGOUT, "refreshToken", "string"),
-        (LOGOUT, "everywhere", "boolean"),
+    ]
+    .map(|(path, field, wanted)| (path, field, wanted, ""));
+    let optional = [
+        (REGISTER, "name", "string", "null"),
+        (LOGIN, "deviceToken", "string", "null"),
+        (LOGOUT, "everywhere", "boolean", "null"),
     ];
-    for (path, field, wanted) in fields {
-        for (value, received) in values.iter().filter(|(_, received)| *received != wanted) {
+    for (path, field, wanted, also_accepted) in fields.into_iter().chain(optional) {
+        for (value, received) in values.iter().filter(|(_, received)| ![wanted, also_accepted].contains(received)) {
             let mut body = json!({"email": "ada@example.com", "password": PASSWORD, "refreshToken": "x"});
             body[field] = value.clone();
             let answer = world.post(path, &body).await;
@@ -240,4 +215,32 @@ async fn a_value_of_another_type_is_named_by_its_type_and_never_shown() {
             assert!(!shown.contains("canary") && !shown.contains("4711"), "{shown}");
         }
     }
+}
+
+#[tokio::test]
+async fn null_for_an_optional_field_is_the_same_as_absent() {
+    // FLT-07
+    let world = World::new().await;
+    let register = async |name: Option<Value>| {
+        let mut body = json!({"email": "ada@example.com", "password": PASSWORD});
+        if let Some(name) = name {
+            body["name"] = name;
+        }
+        let mut request = posted(REGISTER, &body);
+        request.headers.insert("idempotency-key", "one".parse().unwrap());
+        world.send(request).await
+    };
+    let ada = Actor::signed_in("", &register(Some(Value::Null)).await, 201);
+    assert_eq!(ada.user["name"], Value::Null);
+    let replay = Actor::signed_in("", &register(None).await, 201);
+    assert_eq!(replay.user, ada.user, "the same request under its key");
+    assert_eq!(register(Some(json!("Ada"))).await.status, 422, "another request");
+    world.deliver_mail().await;
+
+    let login = json!({"email": "ada@example.com", "password": PASSWORD, "deviceToken": null});
+    let other = Actor::signed_in("", &world.post(LOGIN, &login).await, 200);
+    let logout = json!({"refreshToken": other.refresh_token, "everywhere": null});
+    assert_eq!(world.post(LOGOUT, &logout).await.status, 204);
+    assert_eq!(world.refresh(&other.refresh_token).await.status, 401);
+    assert_eq!(world.refresh(&ada.refresh_token).await.status, 200, "only the one session ended");
 }

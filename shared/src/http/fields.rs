@@ -10,8 +10,8 @@ use crate::json::{self, JsonError, Strict};
 
 /// The fields of a JSON body.
 ///
-/// A handler takes them one by one and gets all violations in one error. A derived `Deserialize` would stop at the first.
-/// Fields that the handler does not take are ignored.
+/// A handler takes them one by one and gets all violations in one error. A derived `Deserialize` would stop at the
+/// first. Fields that the handler does not take are ignored.
 pub struct Fields {
     object: Map<String, Value>,
     violations: Vec<Violation>,
@@ -26,8 +26,8 @@ impl fmt::Debug for Fields {
 
 /// Reads the body of `request`.
 ///
-/// The errors are 415 if it is not announced as JSON, 413 if it is larger than 8 KiB, and 400 if it is not a JSON object or has
-/// the same key twice.
+/// The errors are 415 if it is not announced as JSON, 413 if it is larger than 8 KiB, and 400 if it is not a JSON
+/// object or has the same key twice.
 pub fn fields(request: &Request) -> Result<Fields, ApiError> {
     let body = request.json_body().map_err(|error| match error {
         BodyError::NotJson => ApiError::NotJson,
@@ -52,7 +52,6 @@ impl Fields {
     }
 
     /// Takes a string that may be absent or `null` and parses it. Returns `None` if it is refused.
-    #[expect(clippy::option_option, reason = "`?` takes the outer one, which says that the field was refused")]
     pub fn optional<T>(
         &mut self,
         field: &'static str,
@@ -73,7 +72,8 @@ impl Fields {
         }
     }
 
-    /// Takes a header's value, so that its violation is reported with those of the body. Returns `None` if it is refused.
+    /// Takes a header's value, so that its violation is reported with those of the body. Returns `None` if it is
+    /// refused.
     pub fn header<T>(&mut self, value: Result<T, Violation>) -> Option<T> {
         value.map_err(|violation| self.violations.push(violation)).ok()
     }

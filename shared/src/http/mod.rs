@@ -25,36 +25,36 @@ pub use fields::{Fields, fields};
 pub use request::Request;
 pub use response::{Response, json, no_content};
 
+/// API Gateway accepts at most 10,240 bytes of headers. `HeaderMap` panics if it has to hold more than 24,576 headers.
+const MAX_HEADERS: usize = 10_240;
+
 /// Calls `handle` for an event and returns its response.
 ///
-/// It always returns a response, in time for API Gateway to pass it on. Errors, panics and timeouts become problem documents.
-/// Failures are logged here and nowhere else.
+/// It always returns a response, in time for API Gateway to pass it on. Errors, panics and timeouts become problem
+/// documents. Failures are logged here and nowhere else.
 pub async fn respond<H>(app: &App, event: LambdaEvent<Value>, handle: H) -> ApiGatewayV2httpResponse
 where
     H: AsyncFnOnce(&App, Request) -> Result<Response, ApiError>,
 {
     let (payload, context) = event.into_parts();
     let deadline = Deadline::new(&app.clock, context.deadline);
-    let request = serde_json::from_value::<ApiGatewayV2httpRequest>(payload);
-    let request_id = match &request {
-        Ok(request) => request.request_context.request_id.clone(),
-        Err(_) => None,
-    };
-    let request_id = request_id.unwrap_or_else(|| context.request_id.clone());
+    let event = read(payload);
+    let request_id = event.as_ref().and_then(|event| event.request_context.request_id.clone());
+    let request_id = request_id.unwrap_or(context.request_id);
     // An `error` span stays enabled at every log level, so all lines carry its fields.
     let span = tracing::error_span!("request", request_id, user = Empty, network = Empty);
-    let result = match request {
-        Ok(request) => {
+    let result = match event {
+        Some(event) => {
             let time = deadline.time_left();
-            let request = Request::new(request, context).until(deadline);
-            let answer = AssertUnwindSafe(handle(app, request)).catch_unwind().instrument(span.clone());
+            let answer = async { handle(app, Request::new(event, deadline)).await };
+            let answer = AssertUnwindSafe(answer).catch_unwind().instrument(span.clone());
             match app.clock.within(time, answer).await {
                 Ok(Ok(result)) => result,
                 Ok(Err(_panic)) => Err(ApiError::Internal("a panic, logged where it happened".to_owned())),
                 Err(_out_of_time) => Err(ApiError::Unavailable("the time of this invocation ran out".to_owned())),
             }
         }
-        Err(_) => Err(unreadable()),
+        None => Err(unreadable()),
     };
     let response = result.unwrap_or_else(|error| {
         let response = response::problem(&error, &request_id);
@@ -62,6 +62,15 @@ where
         response
     });
     response.into_event(&request_id)
+}
+
+/// Returns the event, or `None` if API Gateway does not make such events.
+fn read(payload: Value) -> Option<ApiGatewayV2httpRequest> {
+    let headers = payload.get("headers").and_then(Value::as_object);
+    if headers.is_some_and(|headers| headers.len() > MAX_HEADERS) {
+        return None;
+    }
+    serde_json::from_value(payload).ok()
 }
 
 fn unreadable() -> ApiError {

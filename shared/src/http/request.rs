@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH};
 use http::{HeaderName, Method};
 use lambda_http::request::RequestContext;
-use lambda_http::{Body, Context, RequestExt};
+use lambda_http::{Body, RequestExt};
 
 use crate::clock::Deadline;
 use crate::config::Config;
@@ -34,38 +34,29 @@ impl fmt::Debug for Request {
 impl Request {
     /// Builds the request from an event of payload format 2.0.
     ///
-    /// `lambda_http` can convert the event itself. That conversion panics if the body is not base64, or if the host, the path or
-    /// the query do not make a URI. Setting the parts one by one cannot fail. [`Self::json_body`] reports what is wrong with
-    /// the body.
-    pub(super) fn new(event: ApiGatewayV2httpRequest, invocation: Context) -> Self {
+    /// `lambda_http` can convert the event itself. That conversion panics if the body is not base64, or if the host,
+    /// the path or the query do not make a URI. Setting the parts one by one cannot fail. [`Self::json_body`] reports
+    /// what is wrong with the body.
+    pub(super) fn new(event: ApiGatewayV2httpRequest, deadline: Deadline) -> Self {
         let mut context = event.request_context;
         context.route_key = context.route_key.or(event.route_key);
-        let (body, error) = match decode(event.body.unwrap_or_default(), event.is_base64_encoded) {
-            Ok(body) => (body, None),
-            Err(error) => (Body::Empty, Some(error)),
-        };
-        let mut request = lambda_http::Request::new(body)
+        let mut request = lambda_http::Request::new(Body::Empty)
             .with_raw_http_path(event.raw_path.unwrap_or_default())
-            .with_path_parameters(event.path_parameters)
-            .with_lambda_context(invocation);
+            .with_path_parameters(event.path_parameters);
         *request.method_mut() = context.http.method.clone();
         *request.headers_mut() = event.headers;
-        if let Some(error) = error {
-            request.extensions_mut().insert(error);
+        match decode(event.body.unwrap_or_default(), event.is_base64_encoded) {
+            Ok(body) => *request.body_mut() = body,
+            Err(error) => drop(request.extensions_mut().insert(error)),
         }
+        request.extensions_mut().insert(deadline);
         Self(request.with_request_context(RequestContext::ApiGatewayV2(context)))
-    }
-
-    /// Returns the request with the time by which it must be answered.
-    pub(super) fn until(mut self, deadline: Deadline) -> Self {
-        self.0.extensions_mut().insert(deadline);
-        self
     }
 
     /// Returns the key of the route that API Gateway matched, such as `GET /api/auth/sessions/{id}`.
     ///
-    /// `cargo lambda watch` calls every function through the route `$default`. For that route, the key is made from the method
-    /// and the path. Each path parameter's name replaces its value, in the last segment that has the value.
+    /// `cargo lambda watch` calls every function through the route `$default`. For that route, the key is made from the
+    /// method and the path. Each path parameter's name replaces its value, in the last segment that has the value.
     #[must_use]
     pub fn route_key(&self) -> Cow<'_, str> {
         match self.context().and_then(|context| context.route_key.as_deref()) {
@@ -209,8 +200,8 @@ fn decode(text: String, is_base64_encoded: bool) -> Result<Body, BodyError> {
     if body.len() > MAX_BODY { Err(BodyError::TooLarge) } else { Ok(body) }
 }
 
-/// Accepts `application/json` and types with the suffix `+json` (RFC 6839, 3.1). JSON is always UTF-8 (RFC 8259, 8.1), so another
-/// `charset` is refused.
+/// Accepts `application/json` and types with the suffix `+json` (RFC 6839, 3.1). JSON is always UTF-8 (RFC 8259, 8.1),
+/// so another `charset` is refused.
 fn is_json(content_type: &str) -> bool {
     let mut parts = content_type.split(';').map(|part| part.trim().to_ascii_lowercase());
     let essence = parts.next().unwrap_or_default();

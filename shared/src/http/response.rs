@@ -53,8 +53,8 @@ impl Response {
 
     /// Lets every cache keep the response for five minutes.
     ///
-    /// The entity tag is the digest of the body (RFC 9110, 8.8.3). If the client already has the body, the response becomes a
-    /// 304 without one.
+    /// The entity tag is the digest of the body (RFC 9110, 8.8.3). If the client already has the body, the response
+    /// becomes a 304 without one.
     #[must_use]
     pub fn cacheable(self, request: &Request) -> Self {
         let mut response = self.0;
@@ -77,7 +77,8 @@ impl Response {
         self.retry_after(SignedDuration::from_secs(1))
     }
 
-    /// Asks the client to retry after `wait`. It is rounded up, because `Retry-After` has whole seconds (RFC 9110, 10.2.3).
+    /// Asks the client to retry after `wait`. It is rounded up, because `Retry-After` has whole seconds (RFC 9110,
+    /// 10.2.3).
     fn retry_after(mut self, wait: SignedDuration) -> Self {
         let seconds = wait.as_secs() + i64::from(wait.subsec_nanos() > 0);
         self.0.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());
@@ -88,8 +89,8 @@ impl Response {
         self.0.status()
     }
 
-    /// Converts the response to an event of API Gateway and adds the headers that every response carries (OWASP REST Security
-    /// Cheat Sheet).
+    /// Converts the response to an event of API Gateway and adds the headers that every response carries (OWASP REST
+    /// Security Cheat Sheet).
     pub(super) fn into_event(self, request_id: &str) -> ApiGatewayV2httpResponse {
         let (mut parts, body) = self.0.into_parts();
         let fixed = [

@@ -47,7 +47,7 @@ impl Mailer {
     pub fn new(client: Client, config: &Config) -> Self {
         Self {
             client,
-            sender: config.mail_sender.clone(),
+            sender: config.mail_sender.header(),
             configuration_set: config.mail_configuration_set.clone(),
             service_name: config.service_name.clone(),
             welcome_subject: config.welcome_subject.clone(),

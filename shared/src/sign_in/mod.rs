@@ -81,8 +81,8 @@ async fn find(call: &Call<'_>, login: &Login, attempt: &mut Attempt) -> Result<F
     let found = if is_of_one_time(&found, login) {
         found
     } else {
-        // The password or the address changed between two reads.
-        verify(call, login, call.app.users.credential(&login.email).await?).await?
+        // The password or the address changed between two reads. Boxed, because it is rare and its future is large.
+        Box::pin(async { verify(call, login, call.app.users.credential(&login.email).await?).await }).await?
     };
     if is_of_one_time(&found, login) {
         return Ok(Found { device, ..found });

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::wire::Refusal;
+use crate::private;
 
 /// One service's state.
 pub(super) struct Kept<S> {
@@ -26,10 +27,13 @@ impl<S: Default + Serialize + DeserializeOwned> Kept<S> {
         let Some(folder) = folder else {
             return Ok(Self { state: Mutex::default(), file: None });
         };
-        fs::create_dir_all(folder)?;
+        private::create_folder(folder)?;
         let file = folder.join(format!("{service}.json"));
         let state = match fs::read(&file) {
-            Ok(json) => serde_json::from_slice(&json)?,
+            Ok(json) => {
+                private::open_file(&file)?; // an earlier version let others read it
+                serde_json::from_slice(&json)?
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => S::default(),
             Err(error) => return Err(error),
         };
@@ -64,7 +68,9 @@ impl<S: Default + Serialize + DeserializeOwned> Kept<S> {
     fn write(&self, state: &S) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let draft = file.with_extension("json.new");
-        fs::write(&draft, serde_json::to_vec_pretty(state)?)?;
+        let mut written = private::open_file(&draft)?;
+        written.set_len(0)?;
+        written.write_all(&serde_json::to_vec_pretty(state)?)?;
         fs::rename(draft, file)
     }
 

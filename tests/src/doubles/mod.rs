@@ -15,13 +15,13 @@ mod sqs;
 mod wire;
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use shared::clock::Clock;
 use tokio::net::TcpListener;
-use tokio::task::AbortHandle;
+use tokio::task::JoinSet;
 
 pub use capacity::Units;
 pub use connector::http;
@@ -52,7 +52,10 @@ pub struct Aws {
     pub secrets: Secrets,
     faults: Arc<Faults>,
     capacity: Arc<Capacity>,
-    _task: Arc<ServerTask>,
+    address: SocketAddr,
+    server: Arc<Server>,
+    /// One for each listener. They end, and with them every open connection, when the last clone is dropped.
+    listeners: Arc<Mutex<JoinSet<()>>>,
 }
 
 impl Aws {
@@ -63,7 +66,8 @@ impl Aws {
     /// When the port is taken, or `data` cannot be read or does not hold what these doubles write.
     pub async fn start(clock: Clock, port: u16, data: Option<&Path>, dynamodb: Option<String>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-        let endpoint = format!("http://{}", listener.local_addr()?);
+        let address = listener.local_addr()?;
+        let endpoint = format!("http://{address}");
         let sqs = Sqs::open(clock.clone(), endpoint.clone(), data)?;
         let ses = Ses::open(clock.clone(), data)?;
         let secrets = Secrets::open(clock, data)?;
@@ -72,8 +76,40 @@ impl Aws {
         let capacity = Arc::new(Capacity::default());
         let dynamodb = dynamodb.map(|url| (url, Arc::clone(&capacity)));
         let server = Server::new(sqs.clone(), ses.clone(), secrets.clone(), Arc::clone(&faults), dynamodb);
-        let task = tokio::spawn(server.run(listener)).abort_handle();
-        Ok(Self { endpoint, sqs, ses, secrets, faults, capacity, _task: Arc::new(ServerTask(task)) })
+        let aws = Self {
+            endpoint,
+            sqs,
+            ses,
+            secrets,
+            faults,
+            capacity,
+            address,
+            server: Arc::new(server),
+            listeners: Arc::default(),
+        };
+        aws.listen(listener);
+        Ok(aws)
+    }
+
+    /// Listens on `address` too, for clients that call this machine `host`. Answers with the base URL for them.
+    ///
+    /// # Errors
+    /// When the address is not this machine's.
+    pub async fn listen_for(&self, host: &str, address: IpAddr) -> io::Result<String> {
+        let mut port = self.address.port();
+        if address != self.address.ip() {
+            let listener = TcpListener::bind((address, 0)).await?;
+            port = listener.local_addr()?.port();
+            self.listen(listener);
+        }
+        self.server.allow_host(host.to_owned());
+        self.server.allow_host(address.to_string());
+        Ok(format!("http://{host}:{port}"))
+    }
+
+    fn listen(&self, listener: TcpListener) {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.spawn(Arc::clone(&self.server).run(listener));
     }
 
     /// Makes the next `times` calls of `operation` (`SendMessage`, `SendEmail`, ...) meet `fault`, after any that were
@@ -123,15 +159,5 @@ impl Aws {
     #[must_use]
     pub fn capacity(&self) -> Units {
         self.capacity.so_far()
-    }
-}
-
-/// Ends the server, and with it every open connection, when it is dropped.
-#[derive(Debug)]
-struct ServerTask(AbortHandle);
-
-impl Drop for ServerTask {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

@@ -1,10 +1,10 @@
-//! The HTTP server: one listener, a task for each connection, and the way on to DynamoDB.
+//! The HTTP server: a task for each connection, and the way on to DynamoDB.
 //!
 //! It drives hyper itself, because a connection must be closable without an answer: hyper does so when the service fails.
 
 use std::future::pending;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
@@ -27,8 +27,10 @@ use super::secrets::Secrets;
 use super::ses::Ses;
 use super::sqs::Sqs;
 use super::wire::{self, Refusal, Reply};
+use crate::hosts;
 
-/// The services behind the listener.
+/// The services behind the listeners.
+#[derive(Debug)]
 pub(super) struct Server {
     sqs: Sqs,
     ses: Ses,
@@ -36,6 +38,8 @@ pub(super) struct Server {
     faults: Arc<Faults>,
     dynamodb: Option<(String, Arc<Capacity>)>,
     client: Client<HttpConnector, Full<Bytes>>,
+    /// The names beside those of loopback that clients may call this server by.
+    hosts: RwLock<Vec<String>>,
 }
 
 impl Server {
@@ -48,18 +52,22 @@ impl Server {
         dynamodb: Option<(String, Arc<Capacity>)>,
     ) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { sqs, ses, secrets, faults, dynamodb, client }
+        Self { sqs, ses, secrets, faults, dynamodb, client, hosts: RwLock::default() }
+    }
+
+    /// Lets clients call this server by another name.
+    pub(super) fn allow_host(&self, host: String) {
+        self.hosts.write().unwrap_or_else(PoisonError::into_inner).push(host);
     }
 
     /// Serves until it is dropped; the connections end with it, the hanging ones too.
-    pub(super) async fn run(self, listener: TcpListener) {
-        let server = Arc::new(self);
+    pub(super) async fn run(self: Arc<Self>, listener: TcpListener) {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        connections.spawn(Arc::clone(&server).converse(stream));
+                        connections.spawn(Arc::clone(&self).converse(stream));
                     }
                     // Out of file descriptors, most likely: some connection has to end first.
                     Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -79,6 +87,9 @@ impl Server {
     /// The answer to a request; an error closes the connection without one.
     async fn answer(&self, request: Request<Incoming>) -> io::Result<Reply> {
         let (head, body) = request.into_parts();
+        if !hosts::is_known(&head.uri, &head.headers, &self.hosts.read().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(wire::unknown_host());
+        }
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
         let Some(call) = wire::recognise(&head, &body) else {
             return Ok(wire::no_such_service());

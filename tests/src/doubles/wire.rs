@@ -99,6 +99,14 @@ pub(super) fn no_such_service() -> Reply {
     reply
 }
 
+/// The answer to a request that calls this machine by a name that is not its own.
+pub(super) fn unknown_host() -> Reply {
+    let mut reply =
+        Response::new(Full::from("the doubles answer only to this machine's own names, such as localhost\n"));
+    *reply.status_mut() = StatusCode::MISDIRECTED_REQUEST;
+    reply
+}
+
 /// The answer to a sender that hangs by itself.
 pub(super) fn hanging() -> Reply {
     let mut reply = Response::new(Full::default());

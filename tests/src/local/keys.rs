@@ -1,4 +1,4 @@
-//! `POST /_local/rotate`: turns the keys, as Secrets Manager does every month; with a body, withdraws some (`docs/keys.md`).
+//! `POST /_local/rotate`: rotates the keys, as Secrets Manager does every month. With a body it withdraws some (`docs/keys.md`).
 
 use std::sync::Arc;
 
@@ -7,21 +7,21 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde_json::{Value, json};
-use tests::system::System;
-use tests::{event, functions};
 
-use crate::AnyError;
-use crate::server::{json_response, message};
+use super::AnyError;
+use super::server::{json_response, message};
+use crate::system::System;
+use crate::{event, functions};
 
-/// The names of the keys in the secret after it. The functions keep what they know of keys for five minutes, here as in AWS.
+/// Answers with the names of the keys that are left. The functions keep what they know of keys for five minutes, here as in AWS.
 pub async fn rotate(State(system): State<Arc<System>>, body: Bytes) -> Response {
-    match turned(&system, &body).await {
+    match rotated(&system, &body).await {
         Ok(keys) => json_response(StatusCode::OK, &keys),
         Err(error) => message(StatusCode::BAD_REQUEST, &error.to_string()),
     }
 }
 
-async fn turned(system: &System, body: &[u8]) -> Result<Value, AnyError> {
+async fn rotated(system: &System, body: &[u8]) -> Result<Value, AnyError> {
     let wish = if body.is_empty() {
         system.rotate_keys().await?;
         json!({"withdraw": []})

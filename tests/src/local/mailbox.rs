@@ -7,9 +7,12 @@ use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use http::header::ACCEPT;
 use http::{HeaderMap, StatusCode};
+use mail_parser::MessageParser;
 use serde_json::{Value, json};
-use tests::doubles::SentMail;
-use tests::system::{DEAD_LETTER_QUEUE, MAIL_QUEUE, System};
+
+use super::server::json_response;
+use crate::doubles::SentMail;
+use crate::system::{DEAD_LETTER_QUEUE, MAIL_QUEUE, System};
 
 #[derive(Template)]
 #[template(path = "mailbox.html")]
@@ -41,7 +44,7 @@ pub async fn show(State(system): State<Arc<System>>, headers: HeaderMap) -> Resp
     if !accept.contains("text/html") {
         let mails: Vec<Value> = mails.iter().map(Shown::to_json).collect();
         let body = json!({"mails": mails, "queued": queued, "deadLettered": dead_lettered});
-        return crate::server::json_response(StatusCode::OK, &body);
+        return json_response(StatusCode::OK, &body);
     }
     mails.reverse();
     match (Page { mails, queued, dead_lettered }).render() {
@@ -54,7 +57,7 @@ impl From<SentMail> for Shown {
     fn from(mail: SentMail) -> Self {
         Self {
             to: mail.to.join(", "),
-            from: mail.source,
+            from: as_shown(&mail.source),
             subject: mail.subject,
             text: mail.text.unwrap_or_default(),
             html: mail.html.unwrap_or_default(),
@@ -65,6 +68,17 @@ impl From<SentMail> for Shown {
 
 impl Shown {
     fn to_json(&self) -> Value {
-        json!({"to": self.to, "subject": self.subject, "text": self.text, "html": self.html, "sentAt": self.sent_at})
+        json!({"to": self.to, "from": self.from, "subject": self.subject, "text": self.text, "html": self.html, "sentAt": self.sent_at})
+    }
+}
+
+/// Reads a `From` as mail programs show it: without quotes, and with encoded words decoded.
+fn as_shown(from: &str) -> String {
+    let header = format!("From: {from}\r\n\r\n");
+    let message = MessageParser::default().parse(&header);
+    let sender = message.as_ref().and_then(|message| message.from()?.first());
+    match sender.map(|sender| (sender.name(), sender.address())) {
+        Some((Some(name), Some(address))) => format!("{name} <{address}>"),
+        _ => from.to_owned(),
     }
 }

@@ -1,128 +1,142 @@
-//! What `cargo local` is told, and what it says.
+//! The command line and the environment of `cargo local`.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::net::IpAddr;
+use std::path::PathBuf;
 
-use tests::functions::ROUTES;
-
-use crate::AnyError;
+use super::cors::Origins;
+use super::{AnyError, env_file};
+use crate::template;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
-cargo local: runs Latchkey on this machine
+Runs Latchkey on this machine: every function in one process, with doubles of
+DynamoDB, SQS, SES and Secrets Manager. Nothing is sent to AWS, and no mail leaves.
 
-  --data DIR        keep accounts, mails and keys in DIR, over restarts
-  --env-file FILE   write the functions' settings to FILE, for `cargo lambda watch --env-file FILE`
-                    or, if it ends in .json, for `sam local invoke --env-vars FILE`
-  --help            this
+Usage: cargo local [OPTIONS]
 
-Variables: PORT (3000; 0 picks a free one), ALLOWED_ORIGINS (for CORS, separated by commas), and every setting of the
-README's table.";
+  --data DIR          Keeps accounts, mails and keys in the folder DIR. Without it
+                      they are in memory, and gone when the command stops.
+  --env-file FILE     Writes the settings of the functions to FILE, so that a function
+                      that runs elsewhere uses the same data. It can be given twice.
+                        FILE         for `cargo lambda watch --env-file FILE`, or for a
+                                     shell: `set -a; . FILE`
+                        FILE.json    for `sam local invoke --env-vars FILE.json`, and
+                                     only with --for-docker
+  --for-docker        Lets containers reach the AWS doubles, which otherwise listen on
+                      127.0.0.1 alone. They listen on the gateway of Docker's network
+                      as well. Every program that reaches that address can then read
+                      and change the data. Start the containers with
+                      `--add-host host.docker.internal:host-gateway`.
+  --docker-address IP
+                      Does the same at an address of this machine that you name, where
+                      containers reach it by another one than the gateway.
+  --help              Prints this text.
 
-/// The settings that are passed on from the environment. Those of AWS are the system's own.
-const SETTINGS: [&str; 15] = [
-    "AUDIENCE",
-    "FAILED_LOGINS_BEFORE_DELAY",
-    "HASH_CONCURRENCY",
-    "ISSUER",
-    "LOGINS_PER_ACCOUNT_AND_NETWORK",
-    "LOGINS_PER_NETWORK",
-    "LOG_LEVEL",
-    "MAIL_SENDER",
-    "MIN_PASSWORD_LENGTH",
-    "REFRESH_GRACE_SECONDS",
-    "REGISTRATIONS_PER_NETWORK",
-    "SERVICE_NAME",
-    "SIGNING_ALGORITHM",
-    "WELCOME_EMAILS_PER_DAY",
-    "WELCOME_SUBJECT",
-];
+Environment variables:
+
+  PORT                The port of the API. The default is 3000; 0 picks a free port.
+  ALLOWED_ORIGINS     The origins whose pages may call the API from a browser, such as
+                      https://app.example.com, separated by commas; or *.
+
+The settings of the functions are variables too; docs/configuration.md lists them:
+`MIN_PASSWORD_LENGTH=12 cargo local`.";
+
+/// The settings that the template leaves to the code.
+const NOT_IN_TEMPLATE: [&str; 1] = ["HASH_CONCURRENCY"];
+/// The most that `HASH_CONCURRENCY` may be.
+const MOST_HASHES_AT_ONCE: usize = 256;
 
 /// The command line.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Arguments {
-    /// Where data is kept; in memory if nowhere.
+    /// The folder with the data; in memory without one.
     pub data: Option<PathBuf>,
-    /// Where the functions' settings are written for other processes.
-    pub env_file: Option<PathBuf>,
+    /// The files to which the functions' settings are written.
+    pub env_files: Vec<PathBuf>,
+    /// Whether containers may reach the AWS doubles.
+    pub for_docker: bool,
+    /// The address at which they do; the one that Docker names without it.
+    pub docker_address: Option<IpAddr>,
 }
 
 impl Arguments {
-    /// Reads the command line. Nothing if help is asked for.
-    pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Self>, AnyError> {
+    /// Reads the command line. Answers with nothing if it asks for help.
+    ///
+    /// # Errors
+    /// The word that cannot be used, and why.
+    pub fn parse(words: impl Iterator<Item = String>) -> Result<Option<Self>, AnyError> {
         let mut arguments = Self::default();
-        while let Some(word) = words.next() {
-            let mut path = || words.next().map(PathBuf::from).ok_or(format!("{word} wants a path"));
-            match word.as_str() {
-                "--data" => arguments.data = Some(path()?),
-                "--env-file" => arguments.env_file = Some(path()?),
+        let mut words = words.flat_map(|word| match word.split_once('=') {
+            Some((option, value)) if option.starts_with("--") => vec![option.to_owned(), value.to_owned()],
+            _ => vec![word],
+        });
+        while let Some(option) = words.next() {
+            let mut value = |what: &str| {
+                let value = words.next().filter(|value| !value.is_empty() && !value.starts_with("--"));
+                value.ok_or_else(|| format!("{option} wants {what}"))
+            };
+            match option.as_str() {
+                "--data" => arguments.data = Some(value("a folder")?.into()),
+                "--env-file" => arguments.env_files.push(value("a file")?.into()),
+                "--for-docker" => arguments.for_docker = true,
+                "--docker-address" => {
+                    let address = value("an IP address")?;
+                    let wrong = |_| format!("--docker-address wants an IP address of this machine, not {address}");
+                    arguments.docker_address = Some(address.parse().map_err(wrong)?);
+                    arguments.for_docker = true;
+                }
                 "--help" | "-h" => return Ok(None),
-                _ => return Err(format!("{word} is not known; --help tells what is").into()),
+                _ => return Err(format!("{option} is not an option; --help lists them").into()),
             }
         }
-        Ok(Some(arguments))
-    }
-}
-
-/// The port to listen on.
-pub fn port() -> Result<u16, AnyError> {
-    match variable("PORT") {
-        None => Ok(3000),
-        Some(text) => {
-            text.parse().map_err(|_| "PORT cannot be used as it is set; it wants a number up to 65535".into())
+        match arguments.env_files.iter().find(|file| env_file::is_for_containers(file)) {
+            Some(file) if !arguments.for_docker => Err(format!(
+                "--env-file {} is for functions in containers, which reach the AWS doubles only with --for-docker",
+                file.display()
+            )
+            .into()),
+            _ => Ok(Some(arguments)),
         }
     }
 }
 
-/// The origins that may call from a browser.
-pub fn allowed_origins() -> Result<Vec<http::HeaderValue>, AnyError> {
-    let text = variable("ALLOWED_ORIGINS").unwrap_or_default();
-    let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
-    let wrong = |_| "ALLOWED_ORIGINS cannot be used as it is set; it wants origins, separated by commas".into();
-    origins.map(|origin| origin.parse().map_err(wrong)).collect()
+/// Reads the port to listen on.
+///
+/// # Errors
+/// When `PORT` is not a port.
+pub fn port(lookup: impl Fn(&str) -> Option<String>) -> Result<u16, AnyError> {
+    let Some(text) = lookup("PORT") else { return Ok(3000) };
+    text.parse().map_err(|_| "PORT cannot be used as it is set; it wants a number from 0 to 65535".into())
 }
 
-/// The settings for a system at `url`.
-pub fn settings(url: &str) -> HashMap<String, String> {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+/// Reads the origins that may call from a browser.
+///
+/// # Errors
+/// When `ALLOWED_ORIGINS` names what no browser sends.
+pub fn allowed_origins(lookup: impl Fn(&str) -> Option<String>) -> Result<Origins, AnyError> {
+    Origins::parse(&lookup("ALLOWED_ORIGINS").unwrap_or_default()).ok_or_else(|| {
+        "ALLOWED_ORIGINS cannot be used as it is set; it wants origins as browsers send them, such as \
+         https://app.example.com or http://localhost:5173, in lower case, separated by commas, without spaces, without \
+         a slash or a path at the end and without the ports 80 of http and 443 of https; or * for all"
+            .into()
+    })
+}
+
+/// Returns the settings for a system at `url`: those of the environment that an operator could set in the template too.
+pub fn settings(url: &str, lookup: impl Fn(&str) -> Option<String>) -> HashMap<String, String> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_HASHES_AT_ONCE);
     let mut settings =
         HashMap::from([("ISSUER".to_owned(), url.to_owned()), ("HASH_CONCURRENCY".to_owned(), processors.to_string())]);
-    settings.extend(SETTINGS.iter().filter_map(|name| Some(((*name).to_owned(), variable(name)?))));
+    let names = template::settings().into_iter().chain(NOT_IN_TEMPLATE);
+    settings.extend(names.filter_map(|name| Some((name.to_owned(), lookup(name)?))));
     settings
 }
 
-/// Writes the functions' settings as `NAME="value"` lines, or as what `sam local invoke --env-vars` reads.
-pub fn write_environment(file: &Path, environment: &HashMap<String, String>) -> Result<(), AnyError> {
-    let text = if file.extension().is_some_and(|extension| extension == "json") {
-        serde_json::to_string_pretty(&serde_json::json!({"Parameters": environment}))?
-    } else {
-        let mut lines: Vec<_> = environment.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
-        lines.sort();
-        lines.join("\n") + "\n"
-    };
-    std::fs::write(file, text).map_err(|error| format!("{} cannot be written: {error}", file.display()).into())
-}
-
-/// What is said once everything runs.
-pub fn greeting(url: &str, aws: &str, data: Option<&Path>) -> String {
-    let mut text = format!("Latchkey is at {url}\n\n");
-    for (method, path, _) in ROUTES {
-        let _ = writeln!(text, "  {method:<6} {path}");
-    }
-    let kept = data.map_or("in memory".to_owned(), |folder| format!("in {}", folder.display()));
-    let _ = write!(
-        text,
-        "\n  API reference  {url}/\n  mailbox        {url}/_local/mail\n  turn the keys  \
-         curl -X POST {url}/_local/rotate\n  AWS doubles    {aws}\n  data           {kept}\n\n\
-         Try:\n\n  curl {url}/api/auth/register -H 'Content-Type: application/json' \\\n    \
-         -d '{{\"email\":\"ada@example.com\",\"password\":\"correct horse battery staple\",\"name\":\"Ada\"}}'\n\n\
-         Ctrl-C stops it."
-    );
-    text
-}
-
+/// Reads a variable of this process. An empty one counts as absent.
+#[must_use]
 #[expect(clippy::disallowed_methods, reason = "what `shared::config` reads in a function, this hands to it")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+pub fn variable(name: &str) -> Option<String> {
+    // What is no UTF-8 becomes U+FFFD, which no check lets through.
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()).filter(|value| !value.is_empty())
 }

@@ -3,67 +3,81 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
-use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::{Extension, Router};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, ORIGIN};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
-use tests::contract::CONTRACT;
-use tests::event::HttpRequest;
-use tests::system::System;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tower_http::cors::CorsLayer;
 use utoipa_swagger_ui::Config;
 
-use crate::{keys, mailbox};
+use super::cors::Origins;
+use super::{AnyError, keys, mailbox};
+use crate::contract::CONTRACT;
+use crate::event::HttpRequest;
+use crate::hosts;
+use crate::system::System;
 
 /// That of API Gateway.
 const MAX_BODY: usize = 10 * 1024 * 1024;
 
-/// Answers until it is stopped.
-pub async fn serve(
-    listener: TcpListener,
-    system: Arc<System>,
-    allowed_origins: Vec<HeaderValue>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let mut app = Router::new()
+/// Serves the API, its reference, and what only `cargo local` has. Pages of other origins may call the API alone.
+pub(super) fn router(system: Arc<System>, origins: &Origins) -> Result<Router, AnyError> {
+    let mut api = Router::new().fallback(call).with_state(Arc::clone(&system));
+    if let Some(cors) = origins.layer()? {
+        api = api.layer(cors);
+    }
+    let router = Router::new()
         .route("/openapi.json", get(contract))
         .route("/_local/mail", get(mailbox::show))
         .route("/_local/rotate", post(keys::rotate))
-        .fallback(call)
+        .fallback_service(api)
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn(refuse_other_sites))
         .with_state(system);
-    if !allowed_origins.is_empty() {
-        app = app.layer(cors(allowed_origins));
+    Ok(router)
+}
+
+/// Makes the service for a connection from `peer`.
+pub(super) fn service(router: &Router, peer: SocketAddr) -> TowerToHyperService<Router> {
+    TowerToHyperService::new(router.clone().layer(Extension(ConnectInfo(peer))))
+}
+
+/// Refuses what a page of another site could have a browser send here: requests under that site's own name, and requests to
+/// what only `cargo local` has.
+async fn refuse_other_sites(request: Request, next: Next) -> Response {
+    if !hosts::is_known(request.uri(), request.headers(), &[]) {
+        let reason = "cargo local answers only to localhost, 127.0.0.1 and [::1]";
+        return message(StatusCode::MISDIRECTED_REQUEST, reason);
     }
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    let stop = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
-    drop(axum::serve(listener, app).with_graceful_shutdown(stop).await);
+    if request.uri().path().starts_with("/_local/") && is_from_another_origin(request.headers()) {
+        return message(StatusCode::FORBIDDEN, "pages of other origins may not use this");
+    }
+    next.run(request).await
 }
 
-/// As the template has it.
-fn cors(allowed_origins: Vec<HeaderValue>) -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(allowed_origins)
-        .allow_methods([Method::GET, Method::POST, Method::DELETE])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("idempotency-key")])
-        .expose_headers([RETRY_AFTER])
+fn is_from_another_origin(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or_default());
+    text(ORIGIN).is_some_and(|origin| Some(origin) != text(HOST).map(|host| format!("http://{host}")).as_deref())
 }
 
-/// A route goes to its function; a file of the API reference is served; all else gets what API Gateway says.
+/// Calls the function of a route, or serves a file of the API reference. All else gets what API Gateway says. HEAD is GET
+/// without the body.
 async fn call(
     State(system): State<Arc<System>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
+    let Ok(body) = body else { return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large") };
+    let method = if method == Method::HEAD { Method::GET } else { method }; // axum leaves the body out
     let source_ip = peer.ip().to_string();
     let domain_name = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost").to_owned();
     let request = HttpRequest {
@@ -83,7 +97,7 @@ async fn call(
         Ok(None) if method == Method::GET => reference(uri.path()).unwrap_or_else(not_found),
         Ok(None) => not_found(),
         Err(error) => {
-            crate::complain("a function failed", &error);
+            super::complain("a function failed", &error);
             message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
         }
     }

@@ -135,7 +135,7 @@ impl Client {
         let clock = &world.system().app.clock;
         let waited = clock.waited();
         let answer = world.system().call(&request).await;
-        let waited = clock.waited() - waited;
+        let waited = clock.waited().saturating_sub(waited);
         if waited > IN_TIME {
             self.complain("I8", format!("{wish:?} took {waited:?}"));
         }

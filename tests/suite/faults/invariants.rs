@@ -9,7 +9,7 @@ use tests::world::World;
 
 use super::client::NAME;
 use super::stage::Stage;
-use crate::log::canaries::spellings;
+use crate::support::spellings;
 
 /// The most live sessions of a user.
 const MOST_SESSIONS: usize = 10;

@@ -74,8 +74,10 @@ fn sample(mut cases: Vec<Case>, seed: u64, size: usize) -> Vec<Case> {
     let mut met = HashSet::new();
     let (mut sample, others): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| {
         let modes = case.faults.iter().map(|(_, mode)| mode.to_string());
-        let kinds = modes.chain([case.scenario.name.to_owned()]);
-        kinds.fold(false, |is_new, kind| met.insert(kind) || is_new)
+        let kinds: Vec<_> = modes.chain([case.scenario.name.to_owned()]).collect();
+        let before = met.len();
+        met.extend(kinds);
+        met.len() > before
     });
     sample.extend(others);
     sample.truncate(size.max(met.len()));
@@ -95,9 +97,9 @@ fn variable(name: &str) -> Option<String> {
 /// As if each scenario made three calls.
 fn cases() -> Vec<Case> {
     let faults = (0..3).flat_map(|position| Mode::ALL.map(|mode| vec![(position, mode)]));
-    let cases = scenarios::ALL.iter().flat_map(|scenario| {
-        faults.clone().map(|faults| Case { scenario: Arc::clone(scenario), faults })
-    });
+    let cases = scenarios::ALL
+        .iter()
+        .flat_map(|scenario| faults.clone().map(|faults| Case { scenario: Arc::clone(scenario), faults }));
     cases.collect()
 }
 

@@ -126,7 +126,7 @@ impl Stage {
             Act::Rotate => system.rotate_keys().await.is_ok(),
         };
         let steps = if matches!(act, Act::Rotate) { 4 } else { 1 };
-        let waited = self.world.system().app.clock.waited() - waited;
+        let waited = self.world.system().app.clock.waited().saturating_sub(waited);
         if waited > IN_TIME * steps {
             self.complain("I8", format!("{act:?} took {waited:?}"));
         }

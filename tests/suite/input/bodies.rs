@@ -5,11 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tests::event::HttpRequest;
 use tests::system::Answer;
-use tests::world::{PASSWORD, World};
+use tests::world::{PASSWORD, World, request};
 use tests::{event, functions};
 use uuid::Uuid;
 
-use super::{LOGIN, LOGOUT, REFRESH, REGISTER, answered, posted};
+use super::events::invoke;
+use super::{LOGIN, LOGOUT, REFRESH, REGISTER, posted};
 
 const JSON: &str = "application/json";
 const LIMIT: usize = 8192;
@@ -32,8 +33,7 @@ async fn post_base64(world: &World, path: &str, body: &str) -> Answer {
     event["body"] = json!(body);
     event["isBase64Encoded"] = json!(true);
     let function = functions::route("POST", path).unwrap().function;
-    let answer = functions::invoke(&world.system().app, function, event::invocation(event, 10)).await.unwrap();
-    let answer = answered(&answer);
+    let answer = invoke(world, function, event).await;
     assert_eq!(tests::contract::complaint("POST", path, &answer), None);
     answer
 }
@@ -115,6 +115,39 @@ async fn a_body_in_base64_is_a_body_like_any_other() {
             let details = whole_body("invalid_json", "The body is not valid base64");
             assert_eq!((answer.status, &answer.json()["details"]), (400, &details), "{path} {broken:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_type_of_a_body_counts_before_its_size_and_its_size_before_its_content() {
+    // INP-05
+    let world = World::new().await;
+    let (large, broken) = ("!".repeat(20_000), "!");
+    for path in [REGISTER, LOGIN, REFRESH, LOGOUT] {
+        for body in [&large, broken] {
+            let mut event = event::http(&posted(path, &Value::Null), world.now());
+            event["headers"]["content-type"] = json!("text/plain");
+            event["body"] = json!(body);
+            for is_base64_encoded in [true, false] {
+                event["isBase64Encoded"] = json!(is_base64_encoded);
+                let function = functions::route("POST", path).unwrap().function;
+                assert_eq!(invoke(&world, function, event.clone()).await.status, 415, "{path}");
+            }
+        }
+        assert_eq!(post_base64(&world, path, &large).await.status, 413, "{path}");
+        assert_eq!(post_base64(&world, path, broken).await.status, 400, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_route_without_a_body_ignores_a_faulty_one() {
+    // INP-05
+    let world = World::new().await;
+    for body in ["!".repeat(20_000), "!".to_owned()] {
+        let mut event = event::http(&request("GET", "/health"), world.now());
+        event["body"] = json!(body);
+        event["isBase64Encoded"] = json!(true);
+        assert_eq!(invoke(&world, "public", event).await.status, 200);
     }
 }
 

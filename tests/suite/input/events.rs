@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use tests::system::Answer;
-use tests::world::{PASSWORD, World};
+use tests::world::{PASSWORD, World, request};
 use tests::{event, functions};
 
 use super::{LOGIN, REGISTER, answered, posted};
 
-async fn invoke(world: &World, function: &str, event: Value) -> Answer {
+pub(super) async fn invoke(world: &World, function: &str, event: Value) -> Answer {
     let answer = functions::invoke(&world.system().app, function, event::invocation(event, 10)).await;
     answered(&answer.expect("the invocation does not fail"))
 }
@@ -50,6 +50,7 @@ async fn what_is_no_event_of_api_gateway_s_is_refused_like_any_bad_request() {
         changed(&world, "/requestContext/http/method", json!(5)),
         changed(&world, "/requestContext/timeEpoch", json!("canary")),
         changed(&world, "/headers", json!("canary")),
+        changed(&world, "/headers", (0..30_000).map(|n| (format!("canary-{n}"), json!(""))).collect()),
         changed(&world, "/headers", json!({"x-canary": 5})),
         changed(&world, "/headers", json!({"not a name": "canary"})),
         changed(&world, "/headers", json!({"x-canary": "line\nbreak"})),
@@ -92,6 +93,101 @@ async fn what_is_odd_and_yet_a_request_is_answered_as_any_other() {
     }
     let answer = invoke(&world, "login", changed(&world, "/headers", json!(null))).await;
     assert_eq!(answer.status, 415);
+}
+
+#[tokio::test]
+async fn an_event_whose_host_path_or_query_makes_no_uri_is_answered_as_any_other() {
+    // INP-05, HTP-01
+    let world = World::new().await;
+    world.registered("ada@example.com").await;
+    let long = "x".repeat(70_000);
+    for query in ["a=<b>", "a=\"b\"", "a=b c", "a=\u{7}", "a=%zz", "ä", &long] {
+        let answer = invoke(&world, "login", changed(&world, "/rawQueryString", json!(query))).await;
+        assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+    }
+    for path in ["", ":99999", "api", "//", "/a b", "/\u{7}", "/ä", "/%zz", &long] {
+        let answer = invoke(&world, "login", changed(&world, "/rawPath", json!(path))).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    }
+    for host in ["", "a b", "a:99999", "a<b", "[::1", "1.2.3.256", "xn--a", "ä", &long] {
+        let mut event = login(&world);
+        event["headers"]["host"] = json!(host);
+        event["requestContext"]["domainName"] = json!(if host.is_empty() { "a b" } else { host });
+        let answer = invoke(&world, "login", event).await;
+        assert_eq!(answer.status, 200, "{host}: {}", answer.body);
+    }
+    for scheme in ["", "https, http", ":", "a b"] {
+        let mut event = login(&world);
+        event["headers"]["x-forwarded-proto"] = json!(scheme);
+        let answer = invoke(&world, "login", event).await;
+        assert_eq!(answer.status, 200, "{scheme}: {}", answer.body);
+    }
+}
+
+/// Returns an event for a route, under `key` as the route's key.
+fn routed(world: &World, method: &str, path: &str, key: &Value) -> Value {
+    let mut event = event::http(&request(method, path), world.now());
+    event["routeKey"] = key.clone();
+    event["requestContext"]["routeKey"] = key.clone();
+    event
+}
+
+#[tokio::test]
+async fn a_function_that_is_called_for_a_route_it_does_not_have_answers_404() {
+    // HTP-01, HTP-03
+    let world = World::new().await;
+    for function in ["account", "public"] {
+        for (method, path) in [
+            ("GET", "/nowhere"),
+            ("GET", "/"),
+            ("GET", ""),
+            ("PUT", "/api/auth/me"),
+            ("DELETE", "/api/auth/sessions"),
+            ("POST", "/health"),
+            ("GET", "/health/"),
+            ("POST", LOGIN),
+        ] {
+            for key in [json!(format!("{method} {path}")), json!("$default"), json!(null), json!(""), json!("canary")] {
+                let answer = invoke(&world, function, routed(&world, method, path, &key)).await;
+                assert_eq!(answer.verdict(), (404, "Not found".to_owned()), "{function} {method} {path} {key}");
+                assert_eq!(answer.headers["content-type"], "application/problem+json");
+                assert!(!answer.body.contains("canary"), "{}", answer.body);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_default_route_leads_to_the_same_handlers() {
+    // HTP-01
+    let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "100")]).await;
+    let ada = world.registered("ada@example.com").await;
+    world.leave_mail();
+    let several = functions::ROUTES.iter().filter(|(_, _, function)| ["account", "public"].contains(function));
+    for (method, pattern, function) in several {
+        for value in ["7", "sessions", "api", "{id}"] {
+            let path = pattern.replace("{id}", value);
+            for authorization in [None, Some(ada.bearer())] {
+                let sent = |key: Option<Value>| {
+                    let mut event = event::http(&request(method, &path), world.now());
+                    if let Some(authorization) = &authorization {
+                        event["headers"]["authorization"] = json!(authorization);
+                    }
+                    if let Some(key) = key {
+                        event["routeKey"] = key.clone();
+                        event["requestContext"]["routeKey"] = key;
+                    }
+                    event
+                };
+                let expected = invoke(&world, function, sent(None)).await.without_request_id();
+                assert!(!expected.body.contains("Not found"), "{method} {path}");
+                for key in [json!("$default"), json!(null)] {
+                    let answer = invoke(&world, function, sent(Some(key))).await.without_request_id();
+                    assert_eq!(answer, expected, "{method} {path}");
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test]

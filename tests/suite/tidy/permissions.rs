@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::{function_of, functions, resources};
 
-/// Action and resource of everything that a function may do, its own log group aside. An item of a transaction counts as the
-/// action of its kind (`TransactWriteItems` has no right of its own).
+/// Action and resource of everything that a function may do, apart from writing the log. An item of a transaction counts as
+/// the action of its kind (`TransactWriteItems` has no right of its own).
 const MATRIX: [(&str, &[(&str, &str)]); 11] = [
     (
         "register",
@@ -23,6 +23,7 @@ const MATRIX: [(&str, &[(&str, &str)]); 11] = [
             ("dynamodb:UpdateItem", "Accounts"), // counts, too
             ("sqs:SendMessage", "MailQueue"),
             ("secretsmanager:GetSecretValue", "SigningKeys"),
+            ("secretsmanager:GetSecretValue", "AccountKeys"),
         ],
     ),
     (
@@ -35,6 +36,7 @@ const MATRIX: [(&str, &[(&str, &str)]); 11] = [
             ("dynamodb:PutItem", "Accounts"),
             ("dynamodb:UpdateItem", "Accounts"), // counts attempts, and ends the oldest of too many sessions
             ("secretsmanager:GetSecretValue", "SigningKeys"),
+            ("secretsmanager:GetSecretValue", "AccountKeys"),
         ],
     ),
     (
@@ -105,6 +107,9 @@ const MATRIX: [(&str, &[(&str, &str)]); 11] = [
             ("secretsmanager:GetSecretValue", "SigningKeys"),
             ("secretsmanager:PutSecretValue", "SigningKeys"),
             ("secretsmanager:UpdateSecretVersionStage", "SigningKeys"),
+            ("secretsmanager:GetSecretValue", "AccountKeys"),
+            ("secretsmanager:PutSecretValue", "AccountKeys"),
+            ("secretsmanager:UpdateSecretVersionStage", "AccountKeys"),
             ("dynamodb:GetItem", "PublicKeys"),
             ("dynamodb:PutItem", "PublicKeys"),
         ],
@@ -145,7 +150,7 @@ fn no_role_has_a_wildcard_a_scan_or_a_language_of_its_own() {
         }
     }
     for (id, role) in resources("AWS::IAM::Role") {
-        assert_eq!(role["Properties"]["ManagedPolicyArns"], Value::Null, "{id}: managed policies grant too much");
+        assert_eq!(role["Properties"]["ManagedPolicyArns"], json!(["WriteLogs"]), "{id}: grant the rest in the role");
         let trust = &role["Properties"]["AssumeRolePolicyDocument"]["Statement"];
         let lambda =
             json!([{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]);
@@ -164,15 +169,43 @@ fn credentials_are_touched_by_register_and_login_alone() {
 }
 
 #[test]
-fn the_secret_is_read_by_those_who_issue_and_written_by_its_rotation_alone() {
-    // KEY-01, KEY-02
-    let on_secret = |action: &str| -> Vec<String> {
-        let action = format!("secretsmanager:{action}");
-        let may = granted().into_iter().filter(|(_, rights)| rights.iter().any(|(granted, _)| *granted == action));
-        may.map(|(function, _)| function).collect()
+fn every_role_may_write_the_one_log_group_and_no_other() {
+    // IAM-01
+    for kind in ["AWS::IAM::Policy", "AWS::IAM::RolePolicy"] {
+        assert_eq!(resources(kind).next(), None, "a function's rights stand in its role, where the matrix sees them");
+    }
+    let policies: Vec<_> = resources("AWS::IAM::ManagedPolicy").collect();
+    let [(id, policy)] = policies[..] else { panic!("one managed policy: {policies:?}") };
+    assert_eq!(id, "WriteLogs");
+    let write = json!([{
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": "FunctionLogs.Arn",
+    }]);
+    assert_eq!(policy["Properties"]["PolicyDocument"]["Statement"], write);
+    for attached_elsewhere in ["Roles", "Users", "Groups"] {
+        assert_eq!(policy["Properties"][attached_elsewhere], Value::Null, "each role names the policy itself");
+    }
+    for (function, rights) in granted() {
+        let logs = rights.iter().find(|(action, _)| action.starts_with("logs:"));
+        assert_eq!(logs, None, "{function}: it writes the log by WriteLogs alone");
+    }
+}
+
+#[test]
+fn each_secret_is_read_by_those_who_need_it_and_written_by_its_rotation_alone() {
+    // KEY-01, KEY-02, IAM-02
+    let may = |action: &str, secret: &str| -> Vec<String> {
+        let right = (format!("secretsmanager:{action}"), secret.to_owned());
+        granted().into_iter().filter(|(_, rights)| rights.contains(&right)).map(|(function, _)| function).collect()
     };
-    assert_eq!(on_secret("GetSecretValue"), ["login", "logout", "refresh", "register", "rotate-keys"]);
-    assert_eq!(on_secret("PutSecretValue"), ["rotate-keys"]);
+    assert_eq!(may("GetSecretValue", "SigningKeys"), ["login", "logout", "refresh", "register", "rotate-keys"]);
+    assert_eq!(may("GetSecretValue", "AccountKeys"), ["login", "register", "rotate-keys"]);
+    for secret in ["SigningKeys", "AccountKeys"] {
+        for action in ["PutSecretValue", "UpdateSecretVersionStage"] {
+            assert_eq!(may(action, secret), ["rotate-keys"], "{action} on {secret}");
+        }
+    }
 }
 
 #[test]
@@ -189,7 +222,7 @@ fn only_the_rotation_writes_the_public_keys_and_verifiers_read_nothing_else() {
     }
 }
 
-/// What the roles of the template grant, by function, each log group to its own function aside.
+/// What the roles of the template grant, by function, apart from `WriteLogs`.
 fn granted() -> BTreeMap<String, Rights> {
     let mut granted = BTreeMap::new();
     for (id, role) in resources("AWS::IAM::Role") {
@@ -209,10 +242,6 @@ fn granted() -> BTreeMap<String, Rights> {
                     rights.insert((action.clone(), resource));
                 }
             }
-        }
-        for action in ["logs:CreateLogStream", "logs:PutLogEvents"] {
-            let log_group = id.replace("Role", "LogGroup");
-            assert!(rights.remove(&(action.to_owned(), log_group)), "{id}: {action} on its own log group");
         }
         granted.insert(function, rights);
     }

@@ -1,4 +1,4 @@
-//! The settings: what the code reads, what the template gives, what the README tells.
+//! The settings: what the code reads, what the template gives, what `docs/configuration.md` explains.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,8 +6,10 @@ use serde_json::Value;
 use shared::config::{Algorithm, Config, LogLevel};
 use tests::template::TEMPLATE;
 
-use super::{read, root};
+use super::read;
 
+/// Where the settings are explained.
+const DOCUMENT: &str = "docs/configuration.md";
 /// Read by the code, and not the template's to give: Lambda or the SDK's user sets the one, one hash at a time is Lambda's way.
 const NOT_GIVEN: [&str; 1] = ["HASH_CONCURRENCY"];
 /// Given by the template, and read by the TLS library.
@@ -24,6 +26,15 @@ fn the_template_gives_every_setting_that_the_code_reads_and_no_other() {
 }
 
 #[test]
+fn sam_local_may_set_the_endpoint_of_aws_and_a_deployment_never_does() {
+    // LAM-03: `sam local --env-vars` passes only what the template declares
+    let without_value = declared().into_iter().filter(|(_, from)| from == "AWS::NoValue").map(|(name, _)| name);
+    assert_eq!(without_value.collect::<Vec<_>>(), ["AWS_ENDPOINT_URL"]);
+    let given = variables().into_keys().find(|name| name.starts_with("AWS_"));
+    assert_eq!(given, None, "Lambda sets the SDK's own variables");
+}
+
+#[test]
 fn no_function_has_settings_of_its_own() {
     // KEY-01: the same names for all; the roles decide who may use what they name
     for (id, function) in super::resources("AWS::Serverless::Function") {
@@ -32,42 +43,47 @@ fn no_function_has_settings_of_its_own() {
 }
 
 #[test]
-fn the_readme_tells_of_every_setting() {
+fn the_document_explains_every_setting() {
     // LAM-03
-    if !root().join("README.md").exists() {
-        return;
-    }
-    let readme = read("README.md");
+    let document = read(DOCUMENT);
     for name in read_by_config().into_iter().filter(|name| !name.starts_with("AWS_")) {
-        assert!(readme.contains(&format!("`{name}`")), "give {name} a row in README.md's configuration table");
+        assert!(document.contains(&format!("`{name}`")), "give {name} a row in {DOCUMENT}");
     }
-    for row in readme.lines().filter(|line| line.starts_with("| `")) {
+    let mut explained = BTreeSet::new();
+    for row in document.lines().filter(|line| line.starts_with("| `")) {
         let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
-        let [_, parameter, variable, default, ..] = cells[..] else { continue };
-        let Some(given) = variables().remove(variable) else { continue };
-        assert_eq!(given, parameter, "README.md: {variable} is fed by another parameter");
+        let [_, parameter, variable, default, ..] = cells[..] else { panic!("{DOCUMENT}: {row} lacks a cell") };
+        explained.insert(parameter.to_owned());
         let in_template = default_of(parameter);
-        let told = in_template.is_empty() || in_template == default;
-        assert!(told, "README.md tells the default {default:?} of {parameter}, which is {in_template:?}");
+        let is_told = in_template.is_empty() || in_template == default;
+        assert!(is_told, "{DOCUMENT} tells the default {default:?} of {parameter}, which is {in_template:?}");
+        // Some parameters reach no function, and some reach API Gateway and `cargo local` alone.
+        let Some(given) = variables().remove(variable) else { continue };
+        assert_eq!(given, parameter, "{DOCUMENT}: {variable} is fed by another parameter");
     }
+    let parameters: BTreeSet<_> = TEMPLATE["Parameters"].as_object().expect("parameters").keys().cloned().collect();
+    assert_eq!(explained, parameters, "each parameter of the template has one row in {DOCUMENT}, and no other has");
 }
 
 #[test]
 fn the_templates_defaults_are_the_codes() {
     // LAM-03: so that `cargo local` and a deployment do the same
-    const REQUIRED: [&str; 10] = [
+    const REQUIRED: [&str; 12] = [
         "CREDENTIALS_TABLE",
         "ACCOUNTS_TABLE",
+        "PUBLIC_KEYS_TABLE",
         "MAIL_QUEUE_URL",
         "MAIL_DEAD_LETTER_QUEUE_URL",
         "MAIL_CONFIGURATION_SET",
         "SIGNING_KEYS_SECRET",
+        "ACCOUNT_KEYS_SECRET",
         "AWS_REGION",
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
         "MAIL_SENDER",
     ];
-    let of_code = |variable: &str| REQUIRED.contains(&variable).then(|| "a@example.com".to_owned());
+    let text = |variable: &str| if variable.ends_with("_URL") { "https://example.com" } else { "a@example.com" };
+    let of_code = |variable: &str| REQUIRED.contains(&variable).then(|| text(variable).to_owned());
     let of_template = |variable: &str| of_code(variable).or_else(|| Some(default_of(variables().get(variable)?)));
     let code = Config::read(of_code).expect("the required settings are enough");
     let template = Config::read(of_template).expect("the code takes the template's defaults");
@@ -83,7 +99,7 @@ fn the_template_allows_what_the_code_takes() {
         name if name.ends_with("_TABLE") || name.ends_with("_URL") || name.starts_with("AWS_") => {
             (!name.starts_with("AWS_ENDPOINT")).then(|| "https://example.com".to_owned())
         }
-        "SIGNING_KEYS_SECRET" | "MAIL_CONFIGURATION_SET" => Some("x".to_owned()),
+        "SIGNING_KEYS_SECRET" | "ACCOUNT_KEYS_SECRET" | "MAIL_CONFIGURATION_SET" => Some("x".to_owned()),
         _ => None,
     };
     let takes = |name: &str, value: &str| {
@@ -126,8 +142,15 @@ fn read_by_config() -> BTreeSet<String> {
     names
 }
 
-/// The variables of `Globals`, each with the parameter or resource that feeds it.
+/// The variables that `Globals` gives, each with the parameter or resource that feeds it.
 fn variables() -> BTreeMap<String, String> {
+    let mut variables = declared();
+    variables.retain(|_, from| from != "AWS::NoValue");
+    variables
+}
+
+/// The variables of `Globals`, those without a value among them.
+fn declared() -> BTreeMap<String, String> {
     let variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"].as_object().expect("variables");
     variables.iter().map(|(name, from)| (name.clone(), from.as_str().unwrap_or_default().to_owned())).collect()
 }

@@ -11,7 +11,7 @@ use super::{production, read, resources};
 fn tables_survive_mistakes() {
     // DDB-01
     let ids: Vec<_> = resources("AWS::DynamoDB::Table").map(|(id, _)| id).collect();
-    assert_eq!(ids, ["Accounts", "Credentials", "PublicKeys"], "design, 3: three tables");
+    assert_eq!(ids, ["Accounts", "Credentials", "PublicKeys"], "three tables");
     for (id, table) in resources("AWS::DynamoDB::Table") {
         let properties = &table["Properties"];
         assert_eq!([&table["DeletionPolicy"], &table["UpdateReplacePolicy"]], ["Retain", "Retain"], "{id}: retain it");
@@ -31,14 +31,30 @@ fn tables_survive_mistakes() {
 }
 
 #[test]
-fn the_secret_is_retained_and_its_placeholder_untouched() {
-    // KEY-01, design 5: CloudFormation would write a new text over the keys
-    let secret = &TEMPLATE["Resources"]["SigningKeys"];
-    assert_eq!([&secret["DeletionPolicy"], &secret["UpdateReplacePolicy"]], ["Retain", "Retain"], "retain the keys");
-    assert_eq!(secret["Properties"]["SecretString"], "{}", "never edit the placeholder");
-    assert_eq!(secret["Properties"]["GenerateSecretString"], Value::Null, "the rotation function makes the keys");
-    let rules = &TEMPLATE["Resources"]["SigningKeysRotation"]["Properties"]["RotationRules"];
-    assert_eq!(*rules, json!({"AutomaticallyAfterDays": 30}), "KEY-05");
+fn the_secrets_are_retained_and_their_placeholders_untouched() {
+    // KEY-01, KEY-05
+    let secrets: Vec<_> = resources("AWS::SecretsManager::Secret").collect();
+    assert_eq!(secrets.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["AccountKeys", "SigningKeys"]);
+    for (id, secret) in secrets {
+        assert_eq!(
+            [&secret["DeletionPolicy"], &secret["UpdateReplacePolicy"]],
+            ["Retain", "Retain"],
+            "{id}: retain it"
+        );
+        let properties = &secret["Properties"];
+        assert_eq!(properties["SecretString"], "{}", "{id}: CloudFormation would write another text over the keys");
+        assert_eq!(properties["GenerateSecretString"], Value::Null, "{id}: the rotation function makes the keys");
+        let rotation = &TEMPLATE["Resources"][format!("{id}Rotation")];
+        assert_eq!(rotation["DependsOn"], "RotateKeysPermission", "{id}: its first rotation wants the permission");
+        let expected = json!({
+            "SecretId": id,
+            "RotationLambdaARN": "RotateKeysFunction.Arn",
+            "RotateImmediatelyOnUpdate": true, // makes the first keys
+            "RotationRules": {"AutomaticallyAfterDays": 30},
+        });
+        assert_eq!(rotation["Properties"], expected, "{id}: the rotation");
+    }
+    assert_eq!(resources("AWS::SecretsManager::RotationSchedule").count(), 2, "one rotation for each secret");
 }
 
 #[test]
@@ -71,22 +87,30 @@ fn the_queues_times_fit_each_other_and_the_codes() {
 #[test]
 fn queues_are_encrypted_and_speak_tls_alone() {
     // SQS-05
+    let refusal = json!({
+        // On each queue that carries the policy, `*` is that queue.
+        "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    });
+    let from_the_rule = json!({
+        "Sid": "FromTheRule", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage", "Resource": "MailEventsQueue.Arn",
+        "Condition": {"ArnEquals": {"aws:SourceArn": "MailEventsRule.Arn"}},
+    });
     for (id, queue) in resources("AWS::SQS::Queue") {
-        let encrypted =
-            queue["Properties"]["SqsManagedSseEnabled"] == true || queue["Properties"]["KmsMasterKeyId"].is_string();
-        assert!(encrypted, "{id}: encrypt it");
-        let policy = &TEMPLATE["Resources"][format!("{id}Policy")]["Properties"];
-        assert_eq!(policy["Queues"], json!([id]), "{id}: give it a policy of its own");
-        let statements = policy["PolicyDocument"]["Statement"].as_array().expect("statements");
-        let [statement, others @ ..] = &statements[..] else { panic!("{id}: a statement") };
-        let open_to: Vec<_> = others.iter().map(|other| &other["Principal"]["Service"]).collect();
-        let expected: &[&str] = if id == "MailEventsQueue" { &["events.amazonaws.com"] } else { &[] };
-        assert_eq!(open_to, expected, "{id}: whoever sends has a role, but for EventBridge's rule");
-        let refusal = json!({
-            "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": format!("{id}.Arn"),
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        assert_eq!(queue["Properties"]["SqsManagedSseEnabled"], true, "{id}: encrypt it");
+        let carried = resources("AWS::SQS::QueuePolicy").filter(|(_, policy)| {
+            policy["Properties"]["Queues"].as_array().is_some_and(|queues| queues.contains(&json!(id)))
         });
-        assert_eq!(*statement, refusal, "{id}: refuse whatever comes without TLS");
+        let policies: Vec<_> =
+            carried.map(|(_, policy)| &policy["Properties"]["PolicyDocument"]["Statement"]).collect();
+        let [statements] = policies[..] else { panic!("{id}: SQS keeps one policy, the last: give it exactly one") };
+        // Other senders have roles.
+        let expected = if id == "MailEventsQueue" { json!([refusal, from_the_rule]) } else { json!([refusal]) };
+        assert_eq!(
+            *statements, expected,
+            "{id}: refuse what comes without TLS, and open it to EventBridge's rule alone"
+        );
     }
 }
 
@@ -141,13 +165,18 @@ fn functions_answer_before_api_gateway_gives_up() {
 }
 
 #[test]
-fn every_log_group_ends_its_lines_some_day() {
+fn all_functions_log_to_one_group_and_every_group_has_a_retention() {
     // OBS-04
-    for (id, group) in resources("AWS::Logs::LogGroup") {
+    let groups: Vec<_> = resources("AWS::Logs::LogGroup").collect();
+    assert_eq!(groups.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["ApiLogs", "FunctionLogs"]);
+    for (id, group) in groups {
         assert_eq!(group["Properties"]["RetentionInDays"], "LogRetentionDays", "{id}: set its retention");
     }
-    let functions = resources("AWS::Serverless::Function").count();
-    assert_eq!(resources("AWS::Logs::LogGroup").count(), functions + 1, "one for each function and one for the API");
+    let logging = &TEMPLATE["Globals"]["Function"]["LoggingConfig"];
+    assert_eq!(*logging, json!({"LogGroup": "FunctionLogs", "LogFormat": "JSON"}));
+    for (id, function) in resources("AWS::Serverless::Function") {
+        assert_eq!(function["Properties"]["LoggingConfig"], Value::Null, "{id}: leave the log group to Globals");
+    }
 }
 
 #[test]

@@ -32,7 +32,7 @@ async fn an_encoding_that_is_not_strict_is_refused() {
         ("padded claims", resigned(first, &format!("{second}="))),
         ("padded signature", format!("{first}.{second}.{third}==")),
         ("standard alphabet", resigned(first, &in_standard)),
-        ("space before", format!(" {}", forge.good)),
+        ("tab before", format!("\t{}", forge.good)),
         ("space within the claims", resigned(first, &format!("{} {}", &second[..8], &second[8..]))),
         ("space in the signature", format!("{first}.{second}.{} {}", &third[..8], &third[8..])),
         ("tab within the header", resigned(&format!("{}\t{}", &first[..8], &first[8..]), second)),

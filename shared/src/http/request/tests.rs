@@ -1,8 +1,11 @@
 use std::collections::HashMap;
 
-use lambda_http::Context;
-
 use super::*;
+use crate::clock::Clock;
+
+fn request(event: ApiGatewayV2httpRequest) -> Request {
+    Request::new(event, Deadline::new(&Clock::System, 0))
+}
 
 fn event(path: &str) -> ApiGatewayV2httpRequest {
     let mut event = ApiGatewayV2httpRequest::default();
@@ -26,10 +29,10 @@ fn the_route_key_is_the_one_that_api_gateway_chose() {
     event.path_parameters = HashMap::from([("id".to_owned(), "7".to_owned())]);
     event.request_context.route_key = Some("DELETE /api/auth/sessions/{session}".to_owned());
     event.route_key = Some("$default".to_owned());
-    assert_eq!(Request::new(event.clone(), Context::default()).route_key(), "DELETE /api/auth/sessions/{session}");
+    assert_eq!(request(event.clone()).route_key(), "DELETE /api/auth/sessions/{session}");
     event.request_context.route_key = None;
     event.route_key = Some("DELETE /api/auth/sessions/{other}".to_owned());
-    assert_eq!(Request::new(event, Context::default()).route_key(), "DELETE /api/auth/sessions/{other}");
+    assert_eq!(request(event).route_key(), "DELETE /api/auth/sessions/{other}");
 }
 
 #[test]
@@ -43,25 +46,25 @@ fn the_key_of_the_default_route_is_the_method_and_the_path_with_the_names_of_its
         ("/api/auth/sessions/7", &[("id", "8")], "DELETE /api/auth/sessions/7"),
         ("", &[("id", "")], "DELETE {id}"),
     ] {
-        assert_eq!(Request::new(default_route(path, parameters), Context::default()).route_key(), key);
+        assert_eq!(request(default_route(path, parameters)).route_key(), key);
     }
 }
 
 #[test]
 fn without_a_route_key_the_route_is_the_default_one() {
     let mut event = event("/api/auth/sessions/7");
-    assert_eq!(Request::new(event.clone(), Context::default()).route_key(), "DELETE /api/auth/sessions/7");
+    assert_eq!(request(event.clone()).route_key(), "DELETE /api/auth/sessions/7");
     event.path_parameters = HashMap::from([("id".to_owned(), "7".to_owned())]);
-    assert_eq!(Request::new(event.clone(), Context::default()).route_key(), "DELETE /api/auth/sessions/{id}");
+    assert_eq!(request(event.clone()).route_key(), "DELETE /api/auth/sessions/{id}");
     event.raw_path = None;
-    assert_eq!(Request::new(event, Context::default()).route_key(), "DELETE ");
+    assert_eq!(request(event).route_key(), "DELETE ");
 }
 
 #[test]
 fn path_parameters_are_found_by_name() {
-    let request = Request::new(default_route("/api/auth/sessions/7", &[("id", "7")]), Context::default());
-    assert_eq!((request.path_parameter("id"), request.path_parameter("ID")), (Some("7"), None));
-    assert_eq!(Request::new(event("/api/auth/sessions/7"), Context::default()).path_parameter("id"), None);
+    let found = request(default_route("/api/auth/sessions/7", &[("id", "7")]));
+    assert_eq!((found.path_parameter("id"), found.path_parameter("ID")), (Some("7"), None));
+    assert_eq!(request(event("/api/auth/sessions/7")).path_parameter("id"), None);
 }
 
 #[test]
@@ -69,7 +72,7 @@ fn the_debug_output_of_a_request_has_no_headers_and_no_body() {
     let mut event = event("/api/auth/login");
     event.headers.insert(AUTHORIZATION, "canary".parse().unwrap());
     event.body = Some("canary".to_owned());
-    assert_eq!(format!("{:?}", Request::new(event, Context::default())), "Request { path: \"/api/auth/login\", .. }");
+    assert_eq!(format!("{:?}", request(event)), "Request { path: \"/api/auth/login\", .. }");
 }
 
 #[test]
@@ -109,7 +112,7 @@ fn a_network_is_an_ipv4_address_or_an_ipv6_64() {
     let network = |address: &str| {
         let mut event = event("/");
         event.request_context.http.source_ip = Some(address.to_owned());
-        Request::new(event, Context::default()).network()
+        request(event).network()
     };
     assert_eq!(network("192.0.2.7").as_deref(), Some("192.0.2.7"));
     assert_eq!(network("::ffff:192.0.2.7").as_deref(), Some("192.0.2.7"));

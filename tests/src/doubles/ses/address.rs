@@ -31,12 +31,19 @@ pub(super) fn lowercase_domain(identity: &str) -> String {
     }
 }
 
-/// A name may stand as it is unless it holds one of RFC 5322's specials; then it needs quotes.
+/// A name may stand as it is unless it holds one of RFC 5322's specials; then it needs quotes, in which a backslash goes before
+/// each quote and backslash.
 fn is_display_name(name: &str) -> bool {
-    match quoted(name) {
-        Some(inside) => !inside.contains(['"', '\\']),
-        None => !name.contains(['(', ')', '<', '>', '@', ',', ';', ':', '\\', '"', '[', ']']),
+    let Some(inside) = quoted(name) else {
+        return !name.contains(['(', ')', '<', '>', '@', ',', ';', ':', '\\', '"', '[', ']']);
+    };
+    let mut characters = inside.chars();
+    while let Some(character) = characters.next() {
+        if character == '"' || (character == '\\' && characters.next().is_none()) {
+            return false;
+        }
     }
+    true
 }
 
 fn quoted(text: &str) -> Option<&str> {

@@ -1,0 +1,70 @@
+//! What a setting has to look like. `template.yaml` says the same of its parameters; `tests/suite/tidy/parameters.rs` compares.
+
+/// A check, and what it wants, in words for the operator.
+pub(super) struct Check {
+    pub(super) wants: &'static str,
+    pub(super) is_met: fn(&str) -> bool,
+}
+
+pub(super) const AUDIENCE: Check =
+    Check { wants: "1 to 128 printable ASCII characters without spaces", is_met: is_audience };
+pub(super) const ENDPOINT: Check = Check { wants: "a URL, such as http://127.0.0.1:4566", is_met: is_url };
+pub(super) const ISSUER: Check =
+    Check { wants: "an https:// URL without a query and without a slash at its end", is_met: is_issuer };
+pub(super) const SERVICE_NAME: Check =
+    Check { wants: "1 to 64 characters on one line, without `<` and `>`", is_met: is_service_name };
+pub(super) const SESSION_TOKEN: Check = Check { wants: "a session token (Lambda sets it)", is_met: is_word };
+pub(super) const SUBJECT: Check = Check { wants: "1 to 128 characters on one line", is_met: is_subject };
+
+pub(super) fn is_url(text: &str) -> bool {
+    let Ok(uri) = text.parse::<http::Uri>() else { return false };
+    let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else { return false };
+    // `Uri::port` says nothing of a port that is no number.
+    let port = authority.as_str().strip_prefix(host).map(|rest| rest.strip_prefix(':').unwrap_or(rest));
+    matches!(uri.scheme_str(), Some("http" | "https"))
+        && !host.is_empty()
+        && port.is_some_and(|port| port.is_empty() || is_port(port))
+}
+
+/// HTTPS, as discovery demands (OpenID Connect Discovery 1.0, 3), but for the loopback of development.
+fn is_issuer(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let mut segments = rest.split('/');
+    let authority = segments.next().unwrap_or_default();
+    let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
+    let is_development = scheme == "http" && matches!(host, "localhost" | "127.0.0.1");
+    (scheme == "https" || is_development)
+        && host.split('.').all(|label| consists_of(label, b"-"))
+        && port.is_none_or(is_port)
+        && segments.all(|segment| consists_of(segment, b"._~-") && !segment.starts_with('.'))
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0') && text.parse::<u16>().is_ok()
+}
+
+fn is_audience(text: &str) -> bool {
+    is_word(text) && text.len() <= 128
+}
+
+fn is_service_name(text: &str) -> bool {
+    is_line(text) && text.chars().count() <= 64 && !text.contains(['<', '>'])
+}
+
+fn is_subject(text: &str) -> bool {
+    is_line(text) && text.chars().count() <= 128
+}
+
+fn is_line(text: &str) -> bool {
+    !text.trim().is_empty() && !text.contains(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER)
+}
+
+/// Checks for printable ASCII without spaces.
+pub(super) fn is_word(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Checks for one or more letters and digits of ASCII, or `others`.
+fn consists_of(text: &str, others: &[u8]) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
+}
