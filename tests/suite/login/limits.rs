@@ -2,7 +2,7 @@
 //!
 //! To add a test: `world.login_from(address, ...)`, and `elsewhere(n)` for networks that are not counted yet.
 
-use futures_util::{StreamExt, stream};
+use futures_util::future::join_all;
 use http::header::RETRY_AFTER;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -14,8 +14,6 @@ use super::LOGIN;
 
 /// A password that no actor has.
 pub const WRONG: &str = "another password";
-/// How many logins run at once. In a debug build beside other tests, more would time out waiting for each other.
-const AT_ONCE: usize = 25;
 
 /// Returns an address of a network of its own.
 pub fn elsewhere(number: usize) -> String {
@@ -35,8 +33,7 @@ async fn of_two_hundred_concurrent_wrong_logins_ten_are_hashed() {
         let world = World::with(&[("LOGINS_PER_NETWORK", "1000"), ("FAILED_LOGINS_BEFORE_DELAY", "100")]).await;
         world.registered("ada@example.com").await;
         let before = world.hashes();
-        let logins = stream::iter((0..200).map(|_| world.login(email, WRONG)));
-        let answers: Vec<_> = logins.buffer_unordered(AT_ONCE).collect().await;
+        let answers = join_all((0..200).map(|_| world.login(email, WRONG))).await;
         let of = |status| answers.iter().filter(|answer| answer.status == status).count();
         assert_eq!((of(401), of(429), world.hashes() - before), (10, 190, 10), "{email}");
     }
@@ -166,7 +163,7 @@ async fn concurrent_logins_from_many_networks_are_limited_to_ten() {
     let world = World::new().await;
     let logins =
         (0..40).map(async |number| world.login_from(&elsewhere(number), "ada@example.com", WRONG).await.status);
-    let statuses: Vec<_> = stream::iter(logins).buffer_unordered(AT_ONCE).collect().await;
+    let statuses = join_all(logins).await;
     let of = |expected| statuses.iter().filter(|status| **status == expected).count();
     assert_eq!((of(401), of(429), world.hashes()), (10, 30, 10));
 }
