@@ -33,13 +33,13 @@ impl Example {
 }
 
 fn examples() -> Vec<Example> {
-    let examples: Vec<_> = responses().flat_map(examples_of).collect();
+    let examples: Vec<_> = responses().flat_map(|response| examples_of(&response)).collect();
     assert!(!examples.is_empty());
     examples
 }
 
 /// Returns one answer for each example of `response`, or one answer without a body.
-fn examples_of(response: Response) -> Vec<Example> {
+fn examples_of(response: &Response) -> Vec<Example> {
     let mut headers = HeaderMap::new();
     for (name, header) in response.object["headers"].as_object().into_iter().flatten() {
         let header = follow(header);
@@ -101,7 +101,7 @@ fn every_problem_of_a_response_has_an_example() {
     for response in responses().filter(|response| response.status >= 400) {
         let (method, path, status, object) = (&response.method, &response.path, response.status, response.object);
         let documented = titles(&object["content"]["application/problem+json"]["schema"]);
-        let examples = examples_of(response.clone());
+        let examples = examples_of(&response);
         let shown: BTreeSet<_> =
             examples.iter().filter_map(|example| example.body.as_ref()?["title"].as_str()).collect();
         assert_eq!(shown, documented, "{method} {path} {status}");
