@@ -16,9 +16,9 @@ binary = target/lambda/$(folder)/bootstrap
 refuse = { echo '$(1)' >&2; exit 1; }
 
 build-%Function:
-	@cargo lambda --version > /dev/null || $(call refuse,cargo-lambda is missing: https://www.cargo-lambda.info)
+	@cargo lambda --version > /dev/null || $(call refuse,cargo-lambda is missing. Install it: https://www.cargo-lambda.info)
 	@cargo lambda build --release --locked $(flag-$(architecture)) --lambda-dir target/lambda 2>&1 \
-		|| $(call refuse,cargo lambda build failed, as the lines above say)
+		|| $(call refuse,cargo lambda build failed. The lines above say why.)
 	@test -s $(binary) || $(call refuse,$(binary) is missing: functions/$(folder) makes no binary of that name)
 	@test "$$(od -An -tx1 -j18 -N1 $(binary) | tr -d ' ')" = $(machine-$(architecture)) \
 		|| $(call refuse,$(binary) is not for $(architecture))

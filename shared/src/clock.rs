@@ -101,7 +101,7 @@ impl Deadline {
     pub fn time_left(&self) -> Duration {
         let gone_by = match self.clock {
             Clock::System => self.stopwatch.0.elapsed(),
-            Clock::Fixed(_) => self.clock.waited() - self.waited,
+            Clock::Fixed(_) => self.clock.waited().saturating_sub(self.waited),
         };
         self.time.saturating_sub(gone_by)
     }

@@ -1,4 +1,7 @@
-//! The events that AWS sends, to the letter of its documentation.
+//! The events that AWS sends, exactly as its documentation shows them.
+//!
+//! To add an event of another service: a function that returns it as JSON, and a caller that puts it into
+//! [`invocation`].
 
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -14,20 +17,43 @@ use crate::functions;
 pub struct HttpRequest<'a> {
     /// `GET`, `POST`, ...
     pub method: &'a str,
-    /// Without a query.
+    /// The path, without a query.
     pub path: &'a str,
-    /// As sent.
+    /// The headers, as sent.
     pub headers: HeaderMap,
-    /// As sent; nothing if there is none.
+    /// The body, as sent.
     pub body: Option<Vec<u8>>,
-    /// Where the connection comes from.
+    /// The address that the connection comes from.
     pub source_ip: &'a str,
-    /// The `Host` that was called.
+    /// The host that was called.
     pub domain_name: &'a str,
 }
 
-/// An HTTP API's event, payload format 2.0 ("Create AWS Lambda proxy integrations for HTTP APIs in API Gateway"). A body
-/// that is no text goes in base64, as it does there.
+impl<'a> HttpRequest<'a> {
+    /// Returns the request with a header, in place of one of the same name.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        let value = value.parse().unwrap_or_else(|error| panic!("{name}: {error}: {value:?}"));
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Returns the request under an `Idempotency-Key`.
+    #[must_use]
+    pub fn under_key(self, key: &str) -> Self {
+        self.with_header("idempotency-key", key)
+    }
+
+    /// Returns the request from this address.
+    #[must_use]
+    pub const fn from_address(mut self, source_ip: &'a str) -> Self {
+        self.source_ip = source_ip;
+        self
+    }
+}
+
+/// Returns the event of an HTTP API, payload format 2.0 ("Create AWS Lambda proxy integrations for HTTP APIs in API
+/// Gateway"). A body that is not UTF-8 is in base64, as API Gateway does it.
 #[must_use]
 pub fn http(request: &HttpRequest<'_>, now: Timestamp) -> Value {
     let route = functions::route(request.method, request.path);
@@ -82,8 +108,8 @@ pub fn http(request: &HttpRequest<'_>, now: Timestamp) -> Value {
     event
 }
 
-/// A Lambda authorizer's event, payload format 2.0, at another API; the identity source is the header `Authorization` ("Control
-/// access to HTTP APIs with AWS Lambda authorizers").
+/// Returns the event of a Lambda authorizer at another API, payload format 2.0 ("Control access to HTTP APIs with AWS
+/// Lambda authorizers"). The identity source is the header `Authorization`.
 #[must_use]
 pub fn authorizer(request: &HttpRequest<'_>, now: Timestamp) -> Value {
     let mut event = http(request, now);
@@ -96,7 +122,7 @@ pub fn authorizer(request: &HttpRequest<'_>, now: Timestamp) -> Value {
     event
 }
 
-/// A queue's messages as Lambda's poller hands them over ("Using Lambda with Amazon SQS").
+/// Returns the event in which Lambda's poller hands over messages of a queue ("Using Lambda with Amazon SQS").
 #[must_use]
 pub fn sqs(messages: &[aws_sdk_sqs::types::Message], queue_name: &str) -> Value {
     let record = |message: &aws_sdk_sqs::types::Message| {
@@ -121,7 +147,7 @@ pub fn sqs(messages: &[aws_sdk_sqs::types::Message], queue_name: &str) -> Value 
     json!({"Records": messages.iter().map(record).collect::<Vec<_>>()})
 }
 
-/// A scheduled event ("Amazon `EventBridge` scheduled events").
+/// Returns a scheduled event ("Amazon `EventBridge` scheduled events").
 #[must_use]
 pub fn schedule(now: Timestamp) -> Value {
     json!({
@@ -137,13 +163,13 @@ pub fn schedule(now: Timestamp) -> Value {
     })
 }
 
-/// One step of a rotation ("Rotation by Lambda function", AWS Secrets Manager).
+/// Returns the event of one step of a rotation ("Rotation by Lambda function", AWS Secrets Manager).
 #[must_use]
 pub fn rotation(step: &str, secret: &str, token: &str) -> Value {
     json!({"Step": step, "SecretId": secret, "ClientRequestToken": token})
 }
 
-/// The event as the runtime hands it to a function that has `seconds` to answer.
+/// Returns the event as the runtime hands it to a function that has `seconds` to answer.
 #[must_use]
 pub fn invocation(payload: Value, seconds: i64) -> LambdaEvent<Value> {
     let mut context = Context::default();

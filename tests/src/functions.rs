@@ -1,6 +1,7 @@
 //! Every function by its name, and the routes that lead to some of them.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use futures_util::FutureExt;
 use lambda_runtime::{Error, LambdaEvent};
@@ -8,20 +9,10 @@ use serde_json::Value;
 use shared::app::App;
 use shared::http::respond;
 
-/// Method, path and function of every route. A test compares them with `template.yaml` and `openapi.yaml`.
-pub const ROUTES: [(&str, &str, &str); 11] = [
-    ("POST", "/api/auth/register", "register"),
-    ("POST", "/api/auth/login", "login"),
-    ("POST", "/api/auth/refresh", "refresh"),
-    ("POST", "/api/auth/logout", "logout"),
-    ("GET", "/api/auth/me", "account"),
-    ("GET", "/api/auth/sessions", "account"),
-    ("DELETE", "/api/auth/sessions/{id}", "account"),
-    ("POST", "/api/auth/send-welcome-email", "account"),
-    ("GET", "/.well-known/jwks.json", "public"),
-    ("GET", "/.well-known/openid-configuration", "public"),
-    ("GET", "/health", "public"),
-];
+use crate::template;
+
+/// Method, path and function of every route of the template. A test compares them with `openapi.yaml`.
+pub static ROUTES: LazyLock<Vec<(&str, &str, &str)>> = LazyLock::new(template::routes);
 
 /// What API Gateway makes of a method and a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +28,7 @@ pub struct Route {
 /// The route that a request takes.
 #[must_use]
 pub fn route(method: &str, path: &str) -> Option<Route> {
-    ROUTES.iter().filter(|route| route.0 == method).find_map(|(_, pattern, function)| {
+    ROUTES.iter().filter(|route| route.0 == method).find_map(|&(_, pattern, function)| {
         let parameters = parameters(pattern, path)?;
         Some(Route { path: pattern, function, parameters })
     })

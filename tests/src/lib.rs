@@ -6,8 +6,10 @@
 
 #![expect(clippy::expect_used, reason = "a world that breaks fails its test")]
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
+#![expect(clippy::missing_panics_doc, clippy::missing_errors_doc, reason = "a world that breaks fails its test")]
 
 pub mod contract;
+mod database;
 pub mod doubles;
 pub mod event;
 pub mod functions;
@@ -15,6 +17,7 @@ pub mod hosts;
 pub mod local;
 pub mod log;
 pub mod private;
+pub mod rows;
 pub mod system;
 pub mod template;
 pub mod world;

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Makes a folder with its parents. One that exists keeps its permissions.
 ///
@@ -29,4 +29,15 @@ pub fn open_file(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     Ok(file)
+}
+
+/// Makes a file of this name in a folder, and the folder, unless they exist; answers with the file's path.
+///
+/// # Errors
+/// Those of [`create_folder`] and [`open_file`].
+pub fn file_in(folder: &Path, name: &str) -> io::Result<PathBuf> {
+    create_folder(folder)?;
+    let path = folder.join(name);
+    open_file(&path)?;
+    Ok(path)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
@@ -24,7 +24,7 @@ use tracing::instrument::WithSubscriber;
 
 use crate::doubles::{self, Aws};
 use crate::event::{self, HttpRequest};
-use crate::{functions, private, template};
+use crate::{database, functions, template};
 
 /// The mail queue's name.
 pub const MAIL_QUEUE: &str = "mail";
@@ -51,7 +51,8 @@ const PUBLIC_KEYS: &str = "PublicKeys";
 const HTTP_SECONDS: i64 = 10;
 const MAILER_SECONDS: i64 = 60;
 
-type AnyError = Box<dyn Error + Send + Sync>;
+/// Any error.
+pub type AnyError = Box<dyn Error + Send + Sync>;
 
 /// A function as Lambda knows it.
 pub type StandIn = for<'a> fn(&'a App, LambdaEvent<Value>) -> BoxFuture<'a, Result<Value, AnyError>>;
@@ -115,10 +116,10 @@ impl System {
     /// What cannot be started, in words for whoever started it.
     pub async fn start(options: Options) -> Result<Self, AnyError> {
         let Options { clock, data, aws_port, settings, secrets, log } = options;
-        let database = open_database(data.as_deref())?;
-        create_table(&database, CREDENTIALS)?;
-        create_table(&database, ACCOUNTS)?;
-        create_table(&database, PUBLIC_KEYS)?;
+        let database = database::open(data.as_deref())?;
+        database::create_table(&database, CREDENTIALS)?;
+        database::create_table(&database, ACCOUNTS)?;
+        database::create_table(&database, PUBLIC_KEYS)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let dynamodb = format!("http://{}", listener.local_addr()?);
         let (stop, stopped) = oneshot::channel::<()>();
@@ -296,36 +297,4 @@ impl System {
             answer = invocation => answer,
         }
     }
-}
-
-impl Answer {
-    fn read(event: &Value) -> Result<Self, AnyError> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in event["headers"].as_object().ok_or("an answer without headers")? {
-            let name: http::HeaderName = name.parse()?;
-            headers.insert(name, value.as_str().ok_or("a header that is no text")?.parse()?);
-        }
-        Ok(Self {
-            status: event["statusCode"].as_u64().and_then(|status| status.try_into().ok()).ok_or("no status")?,
-            headers,
-            body: event["body"].as_str().unwrap_or_default().to_owned(),
-        })
-    }
-}
-
-fn open_database(data: Option<&Path>) -> Result<Database, AnyError> {
-    let Some(folder) = data else { return Ok(Database::memory()?) };
-    private::create_folder(folder)?;
-    let file = folder.join("dynamodb.sqlite");
-    private::open_file(&file)?; // SQLite's other files take over its permissions
-    Ok(Database::new(file.to_str().ok_or("the data folder's name is no UTF-8")?)?)
-}
-
-fn create_table(database: &Database, logical_id: &str) -> Result<(), AnyError> {
-    let listed = database.list_tables(serde_json::from_value(serde_json::json!({}))?)?;
-    if listed.table_names.iter().any(|name| name == logical_id) {
-        return Ok(());
-    }
-    database.create_table(serde_json::from_value(template::create_table(logical_id, logical_id))?)?;
-    Ok(())
 }

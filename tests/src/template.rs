@@ -61,7 +61,7 @@ pub fn batch_size(function: &str) -> i32 {
     size.and_then(|size| i32::try_from(size).ok()).unwrap_or(10)
 }
 
-/// The variables of every function that a parameter of the template feeds: what an operator can set.
+/// Lists the variables that a parameter of the template feeds: what an operator can set.
 #[must_use]
 pub fn settings() -> Vec<&'static str> {
     let variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"].as_object();
@@ -69,24 +69,26 @@ pub fn settings() -> Vec<&'static str> {
     variables.into_iter().flatten().filter(|(_, from)| is_parameter(from)).map(|(name, _)| name.as_str()).collect()
 }
 
-/// What API Gateway answers other origins with, where any are allowed: `CorsConfiguration`, without the origins themselves.
+/// Returns the template's `CorsConfiguration` for the case that it allows origins.
 #[must_use]
 pub fn cors() -> &'static Value {
     let choices = TEMPLATE["Resources"]["Api"]["Properties"]["CorsConfiguration"].as_array();
     choices.into_iter().flatten().find(|choice| choice.is_object()).unwrap_or(&Value::Null)
 }
 
-/// Method, path and folder of every route of the template.
+/// Returns method, path and function of every route of the template.
 #[must_use]
-pub fn routes() -> Vec<(String, String, String)> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+pub fn routes() -> Vec<(&'static str, &'static str, &'static str)> {
+    fn text(value: &'static Value) -> &'static str {
+        value.as_str().unwrap_or_default()
+    }
     let mut routes = Vec::new();
     for resource in TEMPLATE["Resources"].as_object().into_iter().flat_map(Map::values) {
         let properties = &resource["Properties"];
         for event in properties["Events"].as_object().into_iter().flat_map(Map::values) {
             if event["Type"] == "HttpApi" {
                 let code = text(&properties["CodeUri"]);
-                let folder = code.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+                let folder = code.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
                 routes.push((text(&event["Properties"]["Method"]), text(&event["Properties"]["Path"]), folder));
             }
         }

@@ -1,17 +1,18 @@
-//! What each route costs, when all is well: calls and capacity units. If one of them grows here, it does so on the bill.
+//! The cost of each route when nothing fails: calls to AWS and capacity units of DynamoDB. What grows here grows on
+//! the bill.
+//!
+//! To add a route: a line in `COSTS` and its request in `ask`.
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
 use tests::event::HttpRequest;
-use tests::world::{Actor, PASSWORD, World, authorized, request};
-
-use crate::input::posted;
+use tests::world::{Actor, PASSWORD, World, authorized, posted, request};
 
 const LOGIN: &str = "/api/auth/login";
 
-/// A request: its answer's status, the calls that it makes, and the units that they read and write. What a refused transaction
-/// consumes is not told.
+/// A request, the status of its answer, the calls that it makes, and the units that they read and write. The double
+/// does not count the units of a refused transaction.
 struct Cost(&'static str, u16, &'static str, f64, f64);
 
 const COSTS: [Cost; 15] = [
@@ -19,7 +20,7 @@ const COSTS: [Cost; 15] = [
     Cost("register under a key", 201, "SendMessage, TransactWriteItems, UpdateItem", 0.0, 12.0),
     Cost("register again under it", 201, "GetItem, PutItem, Query, TransactWriteItems, 6 UpdateItem", 2.0, 7.0),
     Cost("register a taken address", 409, "TransactWriteItems, UpdateItem", 0.0, 1.0),
-    Cost("login", 200, "GetItem, PutItem, Query, 5 UpdateItem", 2.0, 6.0), // without its limits: 2.0, 1.0
+    Cost("login", 200, "GetItem, PutItem, Query, 5 UpdateItem", 2.0, 6.0), // of these, the limits read 0 and write 5 units
     Cost("login with a wrong password", 401, "GetItem, Query, 3 UpdateItem", 2.0, 3.0),
     Cost("login to no account", 401, "GetItem, Query, 3 UpdateItem", 2.0, 3.0),
     Cost("refresh", 200, "GetItem, UpdateItem", 1.0, 1.0),
@@ -32,18 +33,15 @@ const COSTS: [Cost; 15] = [
     Cost("health", 200, "GetItem", 1.0, 0.0),
 ];
 
+/// Returns the request of this name in `COSTS`.
 fn ask<'a>(what: &str, ada: &Actor, session: &'a str) -> HttpRequest<'a> {
     let ada_and = |password: &str| json!({"email": "ada@example.com", "password": password});
     let authorized = |method, path| authorized(request(method, path), Some(&ada.bearer()));
-    let keyed = |mut request: HttpRequest<'a>| {
-        request.headers.insert("idempotency-key", "a".parse().unwrap());
-        request
-    };
     let bob = json!({"email": "bob@example.com", "password": PASSWORD});
     let refresh = json!({"refreshToken": ada.refresh_token});
     match what {
         "register" => posted("/api/auth/register", &bob),
-        "register under a key" | "register again under it" => keyed(posted("/api/auth/register", &bob)),
+        "register under a key" | "register again under it" => posted("/api/auth/register", &bob).under_key("a"),
         "register a taken address" => posted("/api/auth/register", &ada_and(PASSWORD)),
         "login" => posted(LOGIN, &ada_and(PASSWORD)),
         "login with a wrong password" => posted(LOGIN, &ada_and("another password")),
@@ -61,17 +59,17 @@ fn ask<'a>(what: &str, ada: &Actor, session: &'a str) -> HttpRequest<'a> {
 }
 
 #[tokio::test]
-async fn every_route_costs_what_it_did() {
-    // LIM-01; design, 3
+async fn every_route_makes_the_calls_and_consumes_the_capacity_in_the_table() {
+    // LIM-01, and the table of calls in ARCHITECTURE.md
     for Cost(what, status, calls, read, write) in COSTS {
         let world = World::new().await;
         world.leave_mail();
         let ada = world.registered("ada@example.com").await;
-        let session = format!("/api/auth/sessions/{}", world.rows("SESSION#")[0]["sessionId"]["S"].as_str().unwrap());
+        let session = format!("/api/auth/sessions/{}", world.only_session().session_id);
         if what == "register again under it" {
             assert_eq!(world.send(ask(what, &ada, &session)).await.status, 201);
         }
-        assert_eq!(world.get("/api/auth/me", Some(&ada.bearer())).await.status, 200, "so that keys are known");
+        assert_eq!(world.me(&ada).await.status, 200, "now the keys are cached");
         world.aws().clear_calls();
         world.aws().count_capacity();
         assert_eq!(world.send(ask(what, &ada, &session)).await.status, status, "{what}");
@@ -80,12 +78,12 @@ async fn every_route_costs_what_it_did() {
     }
 }
 
-/// The calls that were made, in alphabetical order: some are made at once.
+/// Returns the calls in alphabetical order, because some of them run in parallel.
 fn made(world: &World) -> String {
     let mut counts = BTreeMap::new();
     for call in world.aws().calls() {
         *counts.entry(call.operation).or_insert(0) += 1;
     }
-    let told = |(operation, count): (String, i32)| if count == 1 { operation } else { format!("{count} {operation}") };
-    counts.into_iter().map(told).collect::<Vec<_>>().join(", ")
+    let text = |(operation, count): (String, i32)| if count == 1 { operation } else { format!("{count} {operation}") };
+    counts.into_iter().map(text).collect::<Vec<_>>().join(", ")
 }

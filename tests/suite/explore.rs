@@ -1,11 +1,11 @@
-//! Breadth first through all that can happen in a model, so that a broken promise comes with a shortest way to break it.
+//! Explores a model: every step from every state, breadth first. So a broken promise comes with a shortest way to break it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::rc::Rc;
 
-/// What can be explored.
+/// A model that can be explored.
 pub trait Explorable {
     /// One moment.
     type State: Eq + Hash;
@@ -14,17 +14,17 @@ pub trait Explorable {
     /// What must hold.
     type Promise: Copy + Debug + Ord;
 
-    /// The moment at which it begins.
+    /// Returns the state at which it begins.
     fn start(&self) -> Self::State;
 
-    /// What may happen next.
+    /// Returns what may happen next.
     fn actions(&self, state: &Self::State) -> Vec<Self::Action>;
 
-    /// What comes of an action, and the promise that is broken by it, if any.
+    /// Returns the state after an action, and the promise that the action broke, if any.
     fn next(&self, state: &Self::State, action: Self::Action) -> (Self::State, Option<Self::Promise>);
 }
 
-/// What an exploration came to.
+/// The result of an exploration.
 struct Explored<M: Explorable> {
     /// How many states there are.
     states: usize,
@@ -40,8 +40,9 @@ struct Reached<M: Explorable> {
     by: Option<(usize, M::Action)>,
 }
 
-/// Takes every step from every state once, until there are no more, or until `sought` is broken. States are compared whole,
-/// so nothing is skipped for an equal hash. What follows a broken promise is of no interest.
+/// Takes every step from every state once, until there are no more, or until `sought` is broken.
+///
+/// States are compared whole, so an equal hash skips nothing. No step is taken from a state in which a promise is broken.
 fn explore<M: Explorable>(model: &M, sought: Option<M::Promise>) -> Explored<M> {
     let mut reached: Vec<Reached<M>> = vec![Reached { state: Rc::new(model.start()), by: None }];
     let mut known: HashSet<_> = reached.iter().map(|start| Rc::clone(&start.state)).collect();
@@ -66,7 +67,7 @@ fn explore<M: Explorable>(model: &M, sought: Option<M::Promise>) -> Explored<M> 
     explored
 }
 
-/// The actions that lead to a state, and one more.
+/// Returns the actions that lead to a state, and one more.
 fn way<M: Explorable>(reached: &[Reached<M>], mut at: usize, last: M::Action) -> Vec<M::Action> {
     let mut actions = vec![last];
     while let Some((from, action)) = reached[at].by {
@@ -77,15 +78,15 @@ fn way<M: Explorable>(reached: &[Reached<M>], mut at: usize, last: M::Action) ->
     actions
 }
 
-/// Nothing is broken in all of at least so many states. What was explored, in words.
+/// Asserts that no promise is broken, and that there are at least so many states. Returns in words what was explored.
 pub fn holds<M: Explorable>(model: &M, at_least: usize) -> String {
     let Explored { states, steps, broken } = explore(model, None);
     assert!(broken.is_empty(), "{broken:#?}");
-    assert!(states >= at_least, "{states} states only: what takes no part any more?");
+    assert!(states >= at_least, "only {states} states: something no longer takes part");
     format!("{states} states, {steps} steps, nothing broken")
 }
 
-/// The promise is broken. A shortest way to break it, in words.
+/// Asserts that the promise is broken. Returns a shortest way to break it, in words.
 pub fn breaks<M: Explorable>(model: &M, promise: M::Promise) -> String {
     let mut explored = explore(model, Some(promise));
     let way = explored.broken.remove(&promise).unwrap_or_default();

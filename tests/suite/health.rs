@@ -1,4 +1,4 @@
-//! `GET /health`.
+//! `GET /health`: whether the store answers and keys are published.
 
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use serde_json::{Value, json};
@@ -6,58 +6,45 @@ use tests::doubles::{Fault, Service};
 use tests::system::Answer;
 use tests::world::World;
 
-use crate::input::delete;
-use crate::register::down;
-
+/// Asks for the health.
 async fn health(world: &World) -> Answer {
     world.get("/health", None).await
 }
 
+/// Returns the body of an answer.
 fn body(status: &str, store: &str, keys: &str) -> Value {
     json!({"status": status, "checks": {"store": store, "keys": keys}})
 }
 
-/// Takes the published keys away, as if none had been published yet.
-pub(crate) fn unpublish_keys(world: &World) {
-    delete(world, "PublicKeys", "KEYS", "JWKS");
-}
-
-/// Makes the published keys unreadable.
-pub(crate) fn spoil_keys(world: &World) {
-    let item = world.items("PublicKeys").remove(0);
-    world.tamper("PublicKeys", item, &json!({"document": {"S": "spoilt"}}));
-}
-
 #[tokio::test]
-async fn all_is_well_when_the_store_answers_and_keys_are_published() {
+async fn health_is_ok_when_the_store_answers_and_keys_are_published() {
     let world = World::new().await;
     world.aws().clear_calls();
     let answer = health(&world).await;
     assert_eq!((answer.status, answer.json()), (200, body("ok", "ok", "ok")));
     assert_eq!(answer.headers[CACHE_CONTROL], "no-store");
-    let calls: Vec<_> = world.aws().calls().into_iter().map(|call| call.operation).collect();
-    assert_eq!(calls, ["GetItem"], "one read");
+    assert_eq!(world.operations(), ["GetItem"], "one read");
 }
 
 #[tokio::test]
-async fn a_new_deployment_says_that_its_keys_are_missing() {
+async fn missing_keys_make_health_503_until_the_first_rotation() {
     // KEY-04, HTP-05
     let world = World::new().await;
-    unpublish_keys(&world);
+    world.unpublish_keys();
     let answer = health(&world).await;
     assert_eq!((answer.status, answer.json()), (503, body("unavailable", "ok", "missing")));
     assert_eq!(answer.headers[RETRY_AFTER], "1");
 
-    world.system().rotate_keys().await.unwrap();
+    world.rotate_keys().await;
     assert_eq!(health(&world).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_answer_is_said_to_be_unavailable() {
+async fn an_unavailable_store_makes_health_503() {
     // HTP-05
     let world = World::new().await;
     assert_eq!(health(&world).await.status, 200);
-    for fault in [down(), Fault::Reset] {
+    for fault in [Fault::down(), Fault::Reset] {
         world.aws().fail(Service::DynamoDb, "GetItem", fault, 3);
         let answer = health(&world).await;
         assert_eq!((answer.status, answer.json()), (503, body("unavailable", "unavailable", "unavailable")));
@@ -67,9 +54,9 @@ async fn a_store_that_does_not_answer_is_said_to_be_unavailable() {
 }
 
 #[tokio::test]
-async fn published_keys_that_cannot_be_read_are_not_blamed_on_the_store() {
+async fn unreadable_published_keys_are_500_and_not_an_unavailable_store() {
     // HTP-04
     let world = World::new().await;
-    spoil_keys(&world);
+    world.spoil_keys();
     assert_eq!(health(&world).await.verdict(), (500, "Internal server error".to_owned()));
 }

@@ -6,41 +6,12 @@ mod bodies;
 mod events;
 
 use serde_json::{Value, json};
-use tests::event::HttpRequest;
-use tests::system::Answer;
-use tests::world::{Actor, PASSWORD, World, request};
+use tests::world::{Actor, PASSWORD, World, answered, posted};
 
 const REGISTER: &str = "/api/auth/register";
 const LOGIN: &str = "/api/auth/login";
 const REFRESH: &str = "/api/auth/refresh";
 const LOGOUT: &str = "/api/auth/logout";
-
-/// A request with a JSON body, to be changed before it is sent.
-pub(crate) fn posted<'a>(path: &'a str, body: &Value) -> HttpRequest<'a> {
-    let mut request = request("POST", path);
-    request.headers.insert("content-type", "application/json".parse().unwrap());
-    request.body = Some(body.to_string().into_bytes());
-    request
-}
-
-/// Deletes an item, as a hand in the console would.
-pub(crate) fn delete(world: &World, table: &str, partition: &str, sort_key: &str) {
-    let key = json!({"pk": {"S": partition}, "sk": {"S": sort_key}});
-    let request = serde_json::from_value(json!({"TableName": table, "Key": key})).unwrap();
-    world.system().database.delete_item(request).unwrap();
-}
-
-/// The answer of a function that was invoked with an event of the test's own.
-pub(crate) fn answered(value: &Value) -> Answer {
-    let headers = value["headers"].as_object().into_iter().flatten();
-    Answer {
-        status: value["statusCode"].as_u64().unwrap().try_into().unwrap(),
-        headers: headers
-            .map(|(name, value)| (name.parse().unwrap(), value.as_str().unwrap().parse().unwrap()))
-            .collect(),
-        body: value["body"].as_str().unwrap_or_default().to_owned(),
-    }
-}
 
 fn violation(field: &str, code: &str, message: &str) -> Value {
     json!({"path": [field], "code": code, "message": message})

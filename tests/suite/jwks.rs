@@ -1,51 +1,39 @@
-//! `GET /.well-known/jwks.json` and `GET /.well-known/openid-configuration`.
+//! `GET /.well-known/jwks.json` and `GET /.well-known/openid-configuration`: what verifiers read.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, RETRY_AFTER};
 use jiff::SignedDuration;
-use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::{Value, json};
-use tests::doubles::Service;
+use tests::doubles::{Fault, Service};
+use tests::rows::text;
 use tests::system::Answer;
 use tests::world::{DOMAIN, World, request};
 
-use crate::health::{spoil_keys, unpublish_keys};
-use crate::register::down;
+use crate::support::{claims, header, independently_verified};
 
 const JWKS: &str = "/.well-known/jwks.json";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 const ALGORITHMS: [&str; 2] = ["ES256", "RS256"];
 
-/// A part of a token: 0 is its header, 1 its claims.
-fn part(token: &str, index: usize) -> Value {
-    let part = token.split('.').nth(index).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
-}
-
+/// Gets a document with this `If-None-Match`.
 async fn asked_again(world: &World, path: &str, kept: &str) -> Answer {
-    let mut request = request("GET", path);
-    request.headers.insert(IF_NONE_MATCH, kept.parse().unwrap());
-    world.send(request).await
-}
-
-fn reads(world: &World) -> usize {
-    world.aws().calls().iter().filter(|call| call.operation == "GetItem").count()
+    world.send(request("GET", path).with_header("if-none-match", kept)).await
 }
 
 #[tokio::test]
-async fn the_key_that_signs_is_published_and_nothing_private_with_it() {
+async fn the_signing_key_is_published_without_private_members() {
     // KEY-01, KEY-03
     for algorithm in ALGORITHMS {
         let world = World::with(&[("SIGNING_ALGORITHM", algorithm)]).await;
         let ada = world.registered("ada@example.com").await;
-        let answer = world.get(JWKS, None).await;
+        let answer = world.jwks().await;
         assert_eq!(answer.headers[CACHE_CONTROL], "public, max-age=300");
         let set = answer.json();
         let [key] = set["keys"].as_array().unwrap().as_slice() else { panic!("{set}") };
-        assert_eq!((&key["kid"], &key["alg"]), (&part(&ada.access_token, 0)["kid"], &json!(algorithm)));
-        let members: Vec<_> = key.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!((&key["kid"], &key["alg"]), (&header(&ada.access_token)["kid"], &json!(algorithm)));
+        let mut members: Vec<_> = key.as_object().unwrap().keys().map(String::as_str).collect();
+        members.sort_unstable();
         match algorithm {
             "ES256" => assert_eq!(members, ["alg", "crv", "kid", "kty", "use", "x", "y"]),
             _ => assert_eq!(members, ["alg", "e", "kid", "kty", "n", "use"]),
@@ -62,28 +50,20 @@ async fn another_implementation_verifies_a_token_by_discovery_alone() {
         let discovery = world.get(DISCOVERY, None).await.json();
         assert_eq!(discovery["jwks_uri"], format!("{}{JWKS}", discovery["issuer"].as_str().unwrap()));
         assert_eq!(discovery["id_token_signing_alg_values_supported"], json!([algorithm]));
-        let set: JwkSet = serde_json::from_value(world.get(JWKS, None).await.json()).unwrap();
-
-        let header = jsonwebtoken::decode_header(&ada.access_token).unwrap();
-        let key = DecodingKey::from_jwk(set.find(&header.kid.unwrap()).unwrap()).unwrap();
-        let mut validation = Validation::new(algorithm.parse().unwrap());
-        validation.set_issuer(&[discovery["issuer"].as_str().unwrap()]);
-        validation.set_audience(&["latchkey"]);
-        validation.validate_exp = false; // it would ask the machine's clock, which is not this world's
-        let token = jsonwebtoken::decode::<Value>(&ada.access_token, &key, &validation).unwrap();
-        assert_eq!(token.claims["sub"], ada.id());
+        let claims = independently_verified(&world, &ada.access_token).await.unwrap();
+        assert_eq!(claims["sub"], ada.id());
     }
 }
 
 #[tokio::test]
-async fn the_issuer_is_the_address_at_which_the_api_was_called() {
+async fn without_an_issuer_setting_the_issuer_is_the_host_that_was_called() {
     // TOK-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     let discovery = world.get(DISCOVERY, None).await;
     assert_eq!(discovery.headers[CACHE_CONTROL], "public, max-age=300");
     assert_eq!(discovery.json()["issuer"], format!("https://{DOMAIN}"));
-    assert_eq!(part(&ada.access_token, 1)["iss"], discovery.json()["issuer"]);
+    assert_eq!(claims(&ada.access_token)["iss"], discovery.json()["issuer"]);
 
     let mut elsewhere = request("GET", DISCOVERY);
     elsewhere.domain_name = "login.example.org";
@@ -91,19 +71,19 @@ async fn the_issuer_is_the_address_at_which_the_api_was_called() {
 }
 
 #[tokio::test]
-async fn the_issuer_is_the_deployment_s_where_it_names_one() {
+async fn the_issuer_setting_overrides_the_host_that_was_called() {
     // TOK-05
     let world = World::with(&[("ISSUER", "https://id.example.org/latchkey")]).await;
     let ada = world.registered("ada@example.com").await;
     let discovery = world.get(DISCOVERY, None).await.json();
     assert_eq!(discovery["issuer"], "https://id.example.org/latchkey");
     assert_eq!(discovery["jwks_uri"], "https://id.example.org/latchkey/.well-known/jwks.json");
-    assert_eq!(part(&ada.access_token, 1)["iss"], discovery["issuer"]);
-    assert_eq!(world.get("/api/auth/me", Some(&ada.bearer())).await.status, 200);
+    assert_eq!(claims(&ada.access_token)["iss"], discovery["issuer"]);
+    assert_eq!(world.me(&ada).await.status, 200);
 }
 
 #[tokio::test]
-async fn without_a_name_for_the_issuer_there_is_no_discovery() {
+async fn discovery_without_an_issuer_is_500() {
     // HTP-04
     let world = World::new().await;
     let mut nowhere = request("GET", DISCOVERY);
@@ -114,10 +94,10 @@ async fn without_a_name_for_the_issuer_there_is_no_discovery() {
 }
 
 #[tokio::test]
-async fn until_keys_are_published_there_is_nothing_to_keep() {
+async fn unpublished_keys_are_503_and_are_not_cached() {
     // KEY-04, HTP-05
     let world = World::new().await;
-    unpublish_keys(&world);
+    world.unpublish_keys();
     for path in [JWKS, DISCOVERY] {
         let answer = world.get(path, None).await;
         assert_eq!(answer.verdict(), (503, "Service unavailable".to_owned()), "{path}");
@@ -126,38 +106,38 @@ async fn until_keys_are_published_there_is_nothing_to_keep() {
             (&"1".parse().unwrap(), &"no-store".parse().unwrap())
         );
     }
-    world.system().rotate_keys().await.unwrap();
-    assert_eq!(world.get(JWKS, None).await.status, 200);
+    world.rotate_keys().await;
+    assert_eq!(world.jwks().await.status, 200);
 }
 
 #[tokio::test]
-async fn the_keys_are_read_every_five_minutes_and_outlive_the_store_by_an_hour() {
+async fn the_keys_are_read_every_five_minutes_and_cached_for_65_while_the_store_fails() {
     // KEY-04
     let world = World::new().await;
-    let published = world.get(JWKS, None).await.json();
+    let published = world.jwks().await.json();
     world.aws().clear_calls();
     world.pass(SignedDuration::from_secs(299));
-    assert_eq!((world.get(JWKS, None).await.json(), reads(&world)), (published.clone(), 0));
+    assert_eq!((world.jwks().await.json(), world.calls("GetItem")), (published.clone(), 0));
     world.pass(SignedDuration::from_secs(1));
-    assert_eq!((world.get(JWKS, None).await.json(), reads(&world)), (published.clone(), 1));
+    assert_eq!((world.jwks().await.json(), world.calls("GetItem")), (published.clone(), 1));
 
-    world.aws().fail(Service::DynamoDb, "GetItem", down(), usize::MAX);
+    world.aws().fail(Service::DynamoDb, "GetItem", Fault::down(), usize::MAX);
     world.pass(SignedDuration::from_mins(65) - SignedDuration::from_millis(1));
-    assert_eq!(world.get(JWKS, None).await.json(), published);
+    assert_eq!(world.jwks().await.json(), published);
     world.pass(SignedDuration::from_mins(1));
-    assert_eq!(world.get(JWKS, None).await.status, 503);
+    assert_eq!(world.jwks().await.status, 503);
     world.aws().clear_faults();
-    assert_eq!(world.get(JWKS, None).await.json(), published);
+    assert_eq!(world.jwks().await.json(), published);
 }
 
 #[tokio::test]
-async fn whoever_has_a_document_is_told_that_it_is_still_the_same() {
+async fn a_matching_if_none_match_gets_304() {
     // HTP-02, HTP-04
     let world = World::new().await;
     for path in [JWKS, DISCOVERY] {
         let first = world.get(path, None).await;
         let tag = first.headers[ETAG].to_str().unwrap().to_owned();
-        assert_eq!(world.get(path, None).await.headers[ETAG], tag, "{path}: the name is the body's");
+        assert_eq!(world.get(path, None).await.headers[ETAG], tag, "{path}: the same body has the same ETag");
         for kept in [tag.clone(), format!("W/{tag}"), format!("\"another\", {tag}"), "*".to_owned()] {
             let answer = asked_again(&world, path, &kept).await;
             assert_eq!((answer.status, answer.body.as_str()), (304, ""), "{path}: {kept}");
@@ -173,11 +153,11 @@ async fn whoever_has_a_document_is_told_that_it_is_still_the_same() {
 }
 
 #[tokio::test]
-async fn new_keys_are_a_document_of_another_name() {
+async fn a_rotation_changes_the_etag() {
     // KEY-05
     let world = World::new().await;
-    let old = world.get(JWKS, None).await;
-    world.system().rotate_keys().await.unwrap();
+    let old = world.jwks().await;
+    world.rotate_keys().await;
     world.pass(SignedDuration::from_mins(5));
     let new = asked_again(&world, JWKS, old.headers[ETAG].to_str().unwrap()).await;
     assert_eq!((new.status, new.json()["keys"].as_array().unwrap().len()), (200, 2));
@@ -185,28 +165,27 @@ async fn new_keys_are_a_document_of_another_name() {
 }
 
 #[tokio::test]
-async fn published_keys_that_cannot_be_read_are_our_fault() {
+async fn unreadable_published_keys_are_500() {
     // HTP-04
     let world = World::new().await;
-    spoil_keys(&world);
+    world.spoil_keys();
     for path in [JWKS, DISCOVERY] {
         assert_eq!(world.get(path, None).await.verdict(), (500, "Internal server error".to_owned()), "{path}");
     }
 }
 
 #[tokio::test]
-async fn a_published_key_that_is_not_what_it_says_it_is_is_no_key() {
+async fn a_published_key_whose_members_contradict_it_is_refused() {
     // KEY-03
     for algorithm in ALGORITHMS {
         let world = World::with(&[("SIGNING_ALGORITHM", algorithm)]).await;
         let ada = world.registered("ada@example.com").await;
-        let item = world.items("PublicKeys").remove(0);
-        let good: Value = serde_json::from_str(item["document"]["S"].as_str().unwrap()).unwrap();
+        let good: Value = serde_json::from_str(text(&world.public_keys_item(), "document")).unwrap();
         let other = if algorithm == "ES256" { "RS256" } else { "ES256" };
         let number = if algorithm == "ES256" { "x" } else { "n" };
         let long = good["keys"][0]["jwk"][number].as_str().unwrap();
         let short = URL_SAFE_NO_PAD.encode(&URL_SAFE_NO_PAD.decode(long).unwrap()[1..]);
-        let mut sets = vec![("the same", 200, good.clone())];
+        let mut sets = vec![("unchanged", 200, good.clone())];
         let changes = [
             ("use", json!("enc"), 500),
             ("use", json!("SIG"), 500),
@@ -225,14 +204,14 @@ async fn a_published_key_that_is_not_what_it_says_it_is_is_no_key() {
             set["keys"][0]["jwk"][member] = value;
             sets.push((member, status, set));
         }
-        sets.push(("a name twice", 500, json!({"keys": [good["keys"][0], good["keys"][0]]})));
+        sets.push(("one kid twice", 500, json!({"keys": [good["keys"][0], good["keys"][0]]})));
         for (wrong, status, set) in sets {
-            world.tamper("PublicKeys", item.clone(), &json!({"document": {"S": set.to_string()}}));
-            world.pass(SignedDuration::from_mins(70)); // no set of before serves
-            let answer = world.get("/api/auth/me", Some(&ada.bearer())).await;
-            let expected = if status == 200 { 401 } else { status }; // the token has ended
+            world.publish_instead(&set.to_string());
+            world.pass(SignedDuration::from_mins(70)); // no cached set is young enough to be used
+            let answer = world.me(&ada).await;
+            let expected = if status == 200 { 401 } else { status }; // the token has expired
             assert_eq!(answer.status, expected, "{algorithm}, {wrong}: {set}");
-            assert_eq!(world.get(JWKS, None).await.status, status, "{algorithm}, {wrong}: {set}");
+            assert_eq!(world.jwks().await.status, status, "{algorithm}, {wrong}: {set}");
         }
     }
 }

@@ -1,20 +1,24 @@
-//! What the functions log, line by line.
+//! The log, line by line.
+//!
+//! To add a test: act, then compare `world.log()` or `world.log_lines(event)`. `canaries` searches all output for
+//! secrets.
 
-pub mod canaries;
+mod canaries;
 
 use std::collections::HashSet;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tests::doubles::{Fault, Service};
-use tests::world::{PASSWORD, World};
+use tests::world::World;
 
+/// Returns the events of lines that have one.
 fn events(log: &[Value]) -> Vec<&str> {
     log.iter().filter_map(|line| line["event"].as_str()).collect()
 }
 
 #[tokio::test]
-async fn a_refusal_is_logged_under_the_id_that_the_client_was_told() {
+async fn a_refusal_is_logged_under_the_request_id_of_its_answer() {
     // OBS-02
     let world = World::new().await;
     let answer = world.login("ada@example.com", "not her password").await;
@@ -26,12 +30,11 @@ async fn a_refusal_is_logged_under_the_id_that_the_client_was_told() {
 }
 
 #[tokio::test]
-async fn all_that_a_request_logs_bears_its_id() {
+async fn every_log_line_of_a_request_has_its_id() {
     // OBS-02
     let world = World::new().await;
-    let down = Fault::Error { status: 500, code: "InternalServerError".to_owned(), message: String::new() };
-    world.aws().fail(Service::Sqs, "SendMessage", down, 3);
-    let answer = world.post("/api/auth/register", &json!({"email": "ada@example.com", "password": PASSWORD})).await;
+    world.aws().fail(Service::Sqs, "SendMessage", Fault::down(), 3);
+    let answer = world.register("ada@example.com").await;
     let log = world.log();
     assert_eq!(events(&log), ["password_hashed", "user_created", "mail_not_announced"]);
     assert!(log.iter().all(|line| line["request_id"] == answer.headers["x-request-id"].to_str().unwrap()));
@@ -39,7 +42,7 @@ async fn all_that_a_request_logs_bears_its_id() {
 }
 
 #[tokio::test]
-async fn what_a_client_sends_makes_no_line_of_its_own() {
+async fn client_input_cannot_forge_a_log_line() {
     // OBS-02
     let world = World::new().await;
     let nasty = "\"}\n{\"level\": \"ERROR\", \"event\": \"forged\"}\r\n\u{0}\u{2028}";
@@ -50,15 +53,15 @@ async fn what_a_client_sends_makes_no_line_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn worlds_beside_each_other_read_their_own_log_alone() {
+async fn each_world_reads_only_its_own_log() {
     let lives = (0..8).map(|number| {
         tokio::spawn(async move {
             let world = World::new().await;
             let requests = (0..=number).map(|_| world.login("ada@example.com", "not her password"));
-            let told = join_all(requests).await.iter().map(|answer| answer.text("instance")).collect::<Vec<_>>();
+            let answered = join_all(requests).await.iter().map(|answer| answer.text("instance")).collect::<Vec<_>>();
             let log = world.log();
             let logged = log.iter().map(|line| format!("urn:request:{}", line["request_id"].as_str().unwrap()));
-            assert_eq!(logged.collect::<HashSet<_>>(), told.into_iter().collect());
+            assert_eq!(logged.collect::<HashSet<_>>(), answered.into_iter().collect());
             assert!(log.len() > number);
         })
     });

@@ -1,101 +1,100 @@
-//! What SES tells of mails: it settles rows, in any order, however often, and says whether mail to an address arrives.
+//! SES's events about mails. They settle mail rows, and they show whether mail to an address arrives.
+//!
+//! To add a test: make an event with `ses_event`, change it, and hand it over with `tell`.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::doubles::{Counts, Fault, Service, ses_event};
+use tests::rows::MailState;
 use tests::system::{MAIL_EVENTS_DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE};
 use tests::world::{Actor, World};
 
-use crate::mailer::{
-    calls, denied, enqueue, erase, items_of_users, meanwhile, registers, rejected, row, text, throttled,
-};
-
 const LEASE: SignedDuration = SignedDuration::from_mins(10);
 
-// ---- A row is settled ----
+// ---- Settling a row ----
 
 #[tokio::test]
-async fn a_mail_whose_acceptance_was_lost_is_settled_by_its_send_event_and_not_sent_again() {
+async fn a_mail_whose_acceptance_was_lost_is_settled_by_its_send_event() {
     // OUT-06
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);
-    registers(&world, "ada@example.com").await;
+    world.registered_with_queued_mail("ada@example.com").await;
     world.deliver_mail().await;
-    assert_eq!(text(&row(&world), "state"), "sending");
+    assert_eq!(world.only_mail().state, MailState::Sending);
     world.deliver_mail_events().await;
-    let row = row(&world);
-    assert_eq!((text(&row, "state"), text(&row, "messageId")), ("sent", world.mails()[0].message_id.as_str()));
-    assert_eq!([row.get("due"), row.get("dueShard"), row.get("leaseUntil")], [None; 3]);
-    assert!(row.get("ttl").is_some(), "a finished row ends some day");
+    let row = world.only_mail();
+    assert_eq!((row.state, row.message_id), (MailState::Sent, Some(world.mails()[0].message_id.clone())));
+    assert_eq!((row.due, row.due_shard, row.lease_until), (None, None, None));
+    assert!(row.ttl.is_some(), "a finished row expires");
     world.live_through(LEASE * 3).await;
-    assert_eq!((calls(&world, "SendEmail"), world.aws().sqs.counts(MAIL_QUEUE)), (1, Counts::default()));
+    assert_eq!((world.calls("SendEmail"), world.aws().sqs.counts(MAIL_QUEUE)), (1, Counts::default()));
     assert_eq!(world.logged("mail_sent_again"), 0);
 }
 
 #[tokio::test]
-async fn a_mail_is_sent_again_and_counted_when_acceptance_and_event_are_both_lost() {
-    // OUT-06: the one way to a second mail
+async fn a_mail_whose_acceptance_and_event_are_both_lost_is_sent_again_and_counted() {
+    // OUT-06: the only case in which a mail is sent twice
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);
-    registers(&world, "ada@example.com").await;
+    world.registered_with_queued_mail("ada@example.com").await;
     world.deliver_mail().await;
     world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
     world.live_through(LEASE * 3).await;
-    assert_eq!((world.mails().len(), text(&row(&world), "state")), (2, "sent"));
+    assert_eq!((world.mails().len(), world.only_mail().state), (2, MailState::Sent));
     assert_eq!(world.logged("mail_sent_again"), 1);
-    let line = world.log().into_iter().find(|line| line["event"] == "mail_sent_again").unwrap_or_default();
+    let [line] = &world.log_lines("mail_sent_again")[..] else { panic!("one line") };
     assert_eq!(line["MailsSentAgain"], 1, "a metric with an alarm: {line}");
 }
 
 #[tokio::test]
 async fn a_late_event_settles_a_later_attempt() {
     // OUT-06
-    let (world, late) = accepted_unheard_and_then(throttled()).await;
-    let pending = row(&world);
-    assert_eq!((text(&pending, "state"), &pending["attempt"]["N"]), ("pending", &json!("2")));
+    let (world, late) = accepted_unheard_and_then(Fault::sending_rate_exceeded()).await;
+    let pending = world.only_mail();
+    assert_eq!((pending.state, pending.attempt), (MailState::Pending, 2));
     tell(&world, &late).await;
-    assert_eq!(text(&row(&world), "state"), "sent");
+    assert_eq!(world.only_mail().state, MailState::Sent);
     world.live_through(LEASE * 3).await;
-    assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (2, 1));
+    assert_eq!((world.calls("SendEmail"), world.mails().len()), (2, 1));
 }
 
 #[tokio::test]
-async fn a_mail_whose_row_could_not_be_marked_is_settled_by_its_send_event() {
+async fn a_sent_mail_whose_row_could_not_be_written_is_settled_by_its_send_event() {
     // OUT-06
     for fault in [None, Some(Fault::AppliedButLost)] {
         let world = World::new().await;
-        registers(&world, "ada@example.com").await;
+        world.registered_with_queued_mail("ada@example.com").await;
         if let Some(fault) = &fault {
             world.aws().fail(Service::Ses, "SendEmail", fault.clone(), 1);
         }
-        // The write that would settle the row waits until the event has been recorded.
-        let deny = || world.aws().fail(Service::DynamoDb, "UpdateItem", denied(), 1);
-        meanwhile(&world, "SendEmail", deny, world.deliver_mail()).await;
+        // The write that settles the row is denied, so only the event can settle it.
+        let deny = || world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::denied(), 1);
+        world.meanwhile("SendEmail", deny, world.deliver_mail()).await;
         world.aws().clear_faults();
-        assert_eq!(text(&row(&world), "state"), "sending", "{fault:?}");
+        assert_eq!(world.only_mail().state, MailState::Sending, "{fault:?}");
         world.deliver_mail_events().await;
         world.live_through(LEASE * 2).await;
-        assert_eq!((calls(&world, "SendEmail"), text(&row(&world), "state")), (1, "sent"), "{fault:?}");
+        assert_eq!((world.calls("SendEmail"), world.only_mail().state), (1, MailState::Sent), "{fault:?}");
         assert_eq!(world.aws().sqs.counts(MAIL_QUEUE), Counts::default());
     }
 }
 
 #[tokio::test]
-async fn a_failed_mail_of_which_an_earlier_attempt_arrived_is_sent_and_its_dead_letter_does_nothing() {
+async fn an_event_of_an_earlier_attempt_settles_a_failed_mail_and_disarms_its_dead_letter() {
     // OUT-06, OUT-04
-    let (world, late) = accepted_unheard_and_then(rejected()).await;
-    assert_eq!((text(&row(&world), "state"), world.dead_letters().len()), ("failed", 1));
+    let (world, late) = accepted_unheard_and_then(Fault::rejected()).await;
+    assert_eq!((world.only_mail().state, world.dead_letters().len()), (MailState::Failed, 1));
     tell(&world, &late).await;
-    assert_eq!(text(&row(&world), "state"), "sent");
-    enqueue(&world, &world.dead_letters()[0].to_string()).await;
+    assert_eq!(world.only_mail().state, MailState::Sent);
+    world.enqueue(&world.dead_letters()[0].to_string()).await;
     world.deliver_mail().await;
-    assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (2, 1));
+    assert_eq!((world.calls("SendEmail"), world.mails().len()), (2, 1));
 }
 
-// ---- In any order, however often ----
+// ---- Any order, any number ----
 
 #[tokio::test]
-async fn events_come_to_the_same_in_any_order_and_however_often() {
+async fn events_have_the_same_result_in_any_order_and_any_number() {
     // SES-02
     let kinds = ["Send", "Delivery", "Bounce", "Complaint"];
     let mut outcomes = Vec::new();
@@ -110,12 +109,12 @@ async fn events_come_to_the_same_in_any_order_and_however_often() {
                 let event = ses_event(kinds[kind], &world.mails()[0], world.now());
                 tell(&world, &[event.to_string()]).await;
             }
-            let mut row = row(&world);
-            let mut told: Vec<_> = row["events"]["SS"].as_array().cloned().unwrap_or_default();
-            told.sort_by_key(Value::to_string);
-            row["events"] = json!(told);
+            let mut row = world.rows("MAIL#").remove(0);
+            let mut events = row["events"]["SS"].as_array().cloned().expect("the events");
+            events.sort_by_key(Value::to_string);
+            row["events"] = json!(events);
             for name in ["pk", "sk", "holder", "messageId"] {
-                row[name] = Value::Null; // no two runs share them
+                row[name] = Value::Null; // these differ between runs
             }
             outcomes.push((row, email_status(&world, &ada).await));
         }
@@ -128,25 +127,33 @@ async fn events_come_to_the_same_in_any_order_and_however_often() {
 }
 
 #[tokio::test]
-async fn an_event_whose_recording_fails_is_recorded_when_it_comes_again() {
-    // SES-02
-    for fault in [denied(), Fault::AppliedButLost] {
-        for operation in 0..2 {
+async fn an_event_that_could_not_be_recorded_is_recorded_when_redelivered() {
+    // SES-02: every write about the events of a bounced mail fails once
+    let whole = World::new().await;
+    whole.registered("bounce@simulator.amazonses.com").await;
+    whole.aws().clear_calls();
+    whole.deliver_mail_events().await;
+    let writes = whole.calls("UpdateItem");
+    assert!(writes > 1, "one of the row and one of the profile");
+    for fault in [Fault::denied(), Fault::AppliedButLost] {
+        for place in 0..writes {
             let world = World::new().await;
             let ada = world.registered("bounce@simulator.amazonses.com").await;
-            world.aws().fail_after(operation, Service::DynamoDb, "UpdateItem", fault.clone());
+            world.aws().clear_calls();
+            world.aws().fail_after(place, Service::DynamoDb, "UpdateItem", fault.clone());
             world.live_through(SignedDuration::from_mins(4)).await;
-            assert_eq!(email_status(&world, &ada).await, "bounced", "{fault:?} at write {operation}");
+            assert!(world.calls("UpdateItem") > writes, "{fault:?} at write {place} is followed by another");
+            assert_eq!(email_status(&world, &ada).await, "bounced", "{fault:?} at write {place}");
             assert_eq!(world.aws().sqs.counts(MAIL_EVENTS_QUEUE), Counts::default());
         }
     }
 }
 
-// ---- What is told of an address ----
+// ---- The status of an address ----
 
 #[tokio::test]
-async fn me_tells_whether_mail_arrives() {
-    // SES-02; the addresses are those of SES's mailbox simulator
+async fn me_shows_whether_mail_to_the_address_arrives() {
+    // SES-02: with the addresses of SES's mailbox simulator
     for (address, status) in [
         ("ada@example.com", "delivered"),
         ("bounce@simulator.amazonses.com", "bounced"),
@@ -154,15 +161,15 @@ async fn me_tells_whether_mail_arrives() {
     ] {
         let world = World::new().await;
         let ada = world.registered(address).await;
-        assert_eq!(email_status(&world, &ada).await, "unknown", "before anything was told");
+        assert_eq!(email_status(&world, &ada).await, "unknown", "before any event");
         world.deliver_mail_events().await;
         assert_eq!(email_status(&world, &ada).await, status, "{address}");
     }
 }
 
 #[tokio::test]
-async fn whoever_says_that_a_mail_is_no_spam_does_not_complain() {
-    // SES-02: mail providers report that in the same way
+async fn a_not_spam_report_is_not_a_complaint() {
+    // SES-02: mail providers report it like a complaint
     for (kind, status) in [(json!("abuse"), "complained"), (Value::Null, "complained"), (json!("not-spam"), "unknown")]
     {
         let world = World::new().await;
@@ -176,8 +183,8 @@ async fn whoever_says_that_a_mail_is_no_spam_does_not_complain() {
 }
 
 #[tokio::test]
-async fn a_bounce_that_passes_says_nothing_of_the_address() {
-    // SES-02: a full mailbox, an absent owner
+async fn a_transient_bounce_does_not_change_the_email_status() {
+    // SES-02: such as a full mailbox
     for kind in ["Transient", "Undetermined"] {
         let world = World::new().await;
         let ada = world.registered("ada@example.com").await;
@@ -191,23 +198,23 @@ async fn a_bounce_that_passes_says_nothing_of_the_address() {
 
 #[tokio::test]
 async fn a_suppressed_address_gets_no_more_mail() {
-    // SES-02: whoever mails on to such addresses is shut out by SES
+    // SES-02: SES blocks senders that keep mailing such addresses
     let world = World::new().await;
     let ada = world.registered("bounce@simulator.amazonses.com").await;
-    assert_eq!(world.post_as("/api/auth/send-welcome-email", Some(&ada.bearer())).await.status, 202);
+    assert_eq!(world.send_welcome_email(&ada).await.status, 202);
     world.deliver_mail_events().await;
     world.deliver_mail().await;
-    assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (1, 1));
+    assert_eq!((world.calls("SendEmail"), world.mails().len()), (1, 1));
     let [dead_letter] = &world.dead_letters()[..] else { panic!("one dead letter") };
-    let refused = world.post_as("/api/auth/send-welcome-email", Some(&ada.bearer())).await;
+    let refused = world.send_welcome_email(&ada).await;
     assert_eq!(refused.verdict(), (409, "Email address suppressed".to_owned()));
     assert_eq!((&dead_letter["reason"], &dead_letter["retry"]), (&json!("the address is suppressed"), &json!(1)));
 }
 
-// ---- What is none of ours ----
+// ---- Events that match no mail ----
 
 #[tokio::test]
-async fn an_event_about_no_mail_of_ours_changes_nothing_and_is_acknowledged() {
+async fn an_event_about_an_unknown_mail_is_acknowledged_without_effect() {
     // SES-02, OUT-08: forged or unknown ids
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -240,25 +247,23 @@ async fn an_event_about_no_mail_of_ours_changes_nothing_and_is_acknowledged() {
 }
 
 #[tokio::test]
-async fn no_event_brings_an_erased_user_back() {
+async fn an_event_about_an_erased_user_creates_nothing() {
     // OUT-08
     let world = World::new().await;
     world.registered("ada@example.com").await;
-    erase(&world, "");
+    world.delete_user_items("");
     world.deliver_mail_events().await;
-    assert_eq!(items_of_users(&world), 0);
+    assert_eq!(world.user_items().len(), 0);
     assert_eq!(world.aws().sqs.counts(MAIL_EVENTS_QUEUE), Counts::default());
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_read_goes_before_a_person() {
-    // SES-02, SQS-01: and takes no other along
+async fn an_unreadable_event_becomes_a_dead_letter() {
+    // SES-02, SQS-01: the other events are recorded
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    for body in ["", "not JSON", "{}", r#"{"detail": {"eventType": 1}}"#] {
-        if !body.is_empty() {
-            world.aws().sqs.put(MAIL_EVENTS_QUEUE, body.to_owned());
-        }
+    for body in ["not JSON", "{}", r#"{"detail": {"eventType": 1}}"#] {
+        world.aws().sqs.put(MAIL_EVENTS_QUEUE, body.to_owned());
     }
     world.deliver_mail_events().await;
     assert_eq!(email_status(&world, &ada).await, "delivered");
@@ -268,12 +273,13 @@ async fn an_event_that_cannot_be_read_goes_before_a_person() {
 
 // ---- Helpers ----
 
-/// A mail whose first attempt SES accepted and nobody heard of, and whose second met `fault`; and the events, which are late.
+/// Makes SES accept the first attempt of a mail while its answer is lost, and answer the second with `fault`. Returns
+/// the world, and the events of the first attempt, which have not arrived yet.
 async fn accepted_unheard_and_then(fault: Fault) -> (World, Vec<String>) {
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);
     world.aws().fail(Service::Ses, "SendEmail", fault, 1);
-    registers(&world, "ada@example.com").await;
+    world.registered_with_queued_mail("ada@example.com").await;
     world.deliver_mail().await;
     let late = world.aws().sqs.bodies(MAIL_EVENTS_QUEUE);
     world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
@@ -282,16 +288,16 @@ async fn accepted_unheard_and_then(fault: Fault) -> (World, Vec<String>) {
     (world, late)
 }
 
-/// Has the bodies recorded, whatever else is there.
+/// Puts events into their queue and has them recorded.
 async fn tell(world: &World, bodies: &[String]) {
     for body in bodies {
         world.aws().sqs.put(MAIL_EVENTS_QUEUE, body.clone());
     }
     world.deliver_mail_events().await;
-    assert_eq!(world.aws().sqs.counts(MAIL_EVENTS_QUEUE), Counts::default(), "all of it is acknowledged");
+    assert_eq!(world.aws().sqs.counts(MAIL_EVENTS_QUEUE), Counts::default(), "every event is acknowledged");
 }
 
+/// Returns the `emailStatus` that the API shows.
 async fn email_status(world: &World, actor: &Actor) -> String {
-    let me = world.get("/api/auth/me", Some(&actor.bearer())).await.json();
-    me["user"]["emailStatus"].as_str().unwrap_or_default().to_owned()
+    world.me(actor).await.field("user")["emailStatus"].as_str().expect("a status").to_owned()
 }

@@ -1,11 +1,17 @@
-//! The life of a mail's row, explored: all that messages, mailers, sweepers, SES, a person and the clock can do to one row,
-//! within bounds.
+//! A model of a mail's row: all that messages, mailers, sweepers, SES, an operator and the clock can do to one row, within bounds.
 //!
 //! [`Model::act`] does what `mailer`, `sweeper` and `mail-events` do, one call at a time, and asks the real
 //! [`Mail::claim`], [`Mail::postponed`] and [`Mail::is_given_up`]. `../explore.rs` takes every step from every state, breadth
-//! first. `scenario.rs` says how much may happen; `rules.rs` what a write does, and has wrong rules, each of which must be
-//! found out; `promises.rs` what must hold of every state; `checks.rs` is the tests; `table.rs` does every write to every row
-//! in the table, and compares.
+//! first.
+//!
+//! | File | |
+//! |---|---|
+//! | `scenario.rs` | how much may happen |
+//! | `rules.rs` | what a write does |
+//! | `mutants.rs` | wrong rules, and the promise that each breaks |
+//! | `promises.rs` | what must hold of every state |
+//! | `checks.rs` | the tests of the real rules |
+//! | `table.rs` | every write to every row in the table, compared |
 //!
 //! # Who takes part
 //!
@@ -16,21 +22,21 @@
 //! - **SES** accepts, refuses for now (in two ways) or for good, or gives no answer, and then has the mail or not. Of what it has
 //!   it sends an event, which comes soon, late, twice or never.
 //! - **A sweeper** finds the row, moves its `due`, and enqueues it or gives it up. Two may be at it; each may die at each call.
-//! - **A person** puts copies from the dead-letter queue back, the same one twice too.
-//! - **The user** is erased: first the row or first the user, since a mail may become owed while its user is being erased.
+//! - **An operator** puts copies from the dead-letter queue back, perhaps the same one twice.
+//! - **The user** is erased: first the row or first the user, because a mail may become owed while its user is being erased.
 //!
 //! # What "once" supposes
 //!
-//! A mail whose last attempt had no answer, and that is given up after 14 days, may have been accepted. Who redrives its copy
-//! may send it twice, and no counter says so: a claim of a failed row is none of an expired lease. The model counts it
-//! ([`scenario::Scenario::redrives_count`]); a check leaves that out and finds the second mail.
+//! SES may have accepted a mail whose last attempt had no answer. If such a mail is given up after 14 days, an operator who
+//! redrives its copy may send it twice. No counter shows that, because a claim of a failed row is not a claim of an expired
+//! lease. The model counts it ([`scenario::Scenario::redrives_count`]). A check leaves that out and finds the second mail.
 //!
 //! # What is not modelled
 //!
-//! What a mail says, limits, suppressed addresses (a rejection without a call), rows and messages that cannot be read, and how
-//! long the dead-letter queue keeps a copy. Messages do not count their receives: one that went to the dead-letter queue after
-//! ten is one that was lost. The mailer asks for the user and calls SES in one step: who is erased between the two may get
-//! the mail. Bounds: up to 3 calls of SES, 3 steps of the clock, 2 faults (see each scenario).
+//! The text of a mail, limits, suppressed addresses (a rejection without a call), rows and messages that cannot be read, and how
+//! long the dead-letter queue keeps a copy. Messages do not count their receives: a message that went to the dead-letter queue
+//! after ten of them counts as lost. The mailer asks for the user and calls SES in one step, so a user who is erased between
+//! the two may get the mail. Bounds: up to 3 calls of SES, 3 steps of the clock, 2 faults (see each scenario).
 
 mod checks;
 mod mailer;
@@ -54,32 +60,33 @@ use rules::Rules;
 use scenario::Scenario;
 use state::{Action, Attempts, HIDDEN, History, Left, Mark, Message, Part, RETENTION, START, State};
 
-/// What must hold.
+/// A promise that must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Promise {
-    /// SES accepts the mail once, and once more at the most for each time that sending it again was counted.
+    /// SES accepts the mail once, and at most once more for each time that sending it again was counted.
     Once,
-    /// After a `Send` event has come while no mailer was at work, SES accepts the mail no more.
+    /// SES does not accept the mail after a `Send` event has come while no mailer was at work.
     Told,
-    /// No two mailers are at work on the row at once.
+    /// Two mailers never work on the row at once.
     OneHolder,
-    /// An unfinished row has a `due`, a finished one none; and `due` lies past the next try that the queue already owes.
+    /// An unfinished row has a `due` and a finished row has none. `due` lies after the next try that the queue already owes.
     Due,
-    /// A row is `sent` only if SES accepted the mail, and `failed` only if a copy that names its attempt is in the dead-letter
-    /// queue, or the user is gone; and an unfinished one ends so by time and sweeper alone, if nothing more goes wrong.
+    /// A row is `sent` only if SES accepted the mail. It is `failed` only if a copy that names its attempt is in the dead-letter
+    /// queue, or the user is gone. An unfinished row ends in one of these ways by time and sweeper alone, if nothing more goes
+    /// wrong.
     NotLost,
-    /// Once the user is gone SES accepts no mail; and a row that was deleted does not come back.
+    /// SES accepts no mail once the user is gone, and a deleted row does not come back.
     NoMailForTheErased,
     /// The copies of an attempt claim the failed row once.
     RedriveOnce,
 }
 
-/// The row and all who touch it, under some rules in some scenario.
+/// The row and everything that changes it, with some rules in some scenario.
 pub struct Model {
     rules: Rules,
     scenario: Scenario,
     start: State,
-    /// Unfinished rows that were seen to end.
+    /// Unfinished rows that are known to end.
     recovering: RefCell<HashSet<(Timestamp, Mark, bool)>>,
 }
 
@@ -108,7 +115,7 @@ impl Model {
         Self { rules, scenario, start, recovering: RefCell::default() }
     }
 
-    /// Does it; answers with the promise that it breaks by itself, if any.
+    /// Does the action. Returns the promise that it breaks by itself, if any.
     fn act(&self, state: &mut State, action: Action) -> Option<Promise> {
         match action {
             Action::Announce => deliver(state, None),
@@ -147,7 +154,7 @@ impl Model {
         None
     }
 
-    /// A `Send` event is recorded.
+    /// Records a `Send` event.
     fn tell(&self, state: &mut State, attempt: u32) {
         if let Some(mail) = &self.start.row {
             self.rules.tell(&mut state.row, mail, attempt);
@@ -156,7 +163,7 @@ impl Model {
     }
 }
 
-/// A message becomes visible.
+/// Makes a message visible.
 fn deliver(state: &mut State, retry: Option<u32>) {
     state.queue.push(Message { visible_at: state.now, retry });
     state.queue.sort_unstable();
@@ -187,7 +194,7 @@ impl Explorable for Model {
     type Action = Action;
     type Promise = Promise;
 
-    /// The row was just written.
+    /// Returns the state just after the row was written.
     fn start(&self) -> State {
         self.start.clone()
     }

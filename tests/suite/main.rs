@@ -1,7 +1,12 @@
-//! All tests of the whole, in one binary. Each makes its own world, and all run at once.
+//! All tests of the whole system, in one binary. Every test makes its own world, and all run in parallel.
+//!
+//! A file is a topic: a route, a function, or a property of the whole. To add a test, find the topic, or add one to
+//! the list below. `support` has what several topics need, and `tests::world` what a test can do.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "what breaks in a test fails it")]
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
+
+mod support;
 
 mod journeys;
 
@@ -30,6 +35,7 @@ mod log;
 mod properties;
 mod races;
 mod tokens;
+mod unknown_items;
 
 mod explore;
 mod mail_model;

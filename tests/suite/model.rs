@@ -1,9 +1,16 @@
-//! The refresh protocol, explored: all that clients, a thief, the network and the clock can do to one session, within bounds.
+//! A model of the refresh protocol: all that clients, a thief, the network and the clock can do to one session, within bounds.
 //!
 //! [`Model::next`] does what `Sessions::refresh` and the handlers around it do, one write at a time, and asks the real
-//! [`Session::decide`]. `../explore.rs` takes every step from every state, breadth first, so that a broken [`Promise`] comes with
-//! a shortest way to break it. `scenario.rs` says who takes part; `rules.rs` what a write does, and has wrong rules, each of
-//! which must be found out; `checks.rs` is the tests; `../traces.rs` does the same steps on the wire and compares.
+//! [`Session::decide`]. `../explore.rs` takes every step from every state, breadth first. So a broken [`Promise`] comes with a
+//! shortest way to break it.
+//!
+//! | File | |
+//! |---|---|
+//! | `scenario.rs` | who takes part, and how much may happen |
+//! | `rules.rs` | what a write does |
+//! | `mutants.rs` | wrong rules, and the promise that each breaks |
+//! | `checks.rs` | the tests of the real rules |
+//! | `../traces.rs` | the same steps on the wire, compared |
 //!
 //! # The server
 //!
@@ -14,9 +21,9 @@
 //!
 //! # An honest client, and what R1 and R2 suppose of it
 //!
-//! It keeps one token. It sends that, from one tab or several, as often as it likes, and again when no answer came. A tab that
-//! is behind sends a token that the client has moved on from, within the grace of that token. "Within" and "past" go by the
-//! server's clock, from the retirement of the token to the arrival of the request. A client that
+//! It keeps one token. It sends that token, from one tab or several, as often as it likes, and again when no answer came. A tab
+//! that is behind sends an older token, within the grace of that token. "Within" and "past" go by the server's clock, from the
+//! retirement of the token to the arrival of the request. A client that
 //!
 //! - keeps an answer only while it still holds the token that it sent for it (else a slow answer replaces a newer token);
 //! - has no request under way that two further tokens have overtaken when it reaches the store within its grace (so: does not
@@ -24,19 +31,18 @@
 //!   it asks for a lost answer, does not use what one request got while another is slow);
 //! - asks past the grace for what it got no answer to, and for the answers to two consecutive tokens not both times past it
 //!
-//! is never refused: by R1 if the token's grace is not over, by R2 if it is. Each of these is a [`scenario::Premise`], and a
-//! check leaves each out in turn and finds the refusal that follows.
+//! is never refused: by R1 if the token's grace is not over, by R2 if it is. Each of these is a [`scenario::Premise`]. A check
+//! leaves out each in turn and finds the refusal that follows.
 //!
 //! # What is not modelled
 //!
-//! The bytes of a token (a token is its counter, the session's only), several sessions, the mail about a reuse, keys that are
-//! withdrawn, and a request overtaken four times over, which gets a 503. A deleted user and one who signed out everywhere are a
-//! disabled one. Bounds: up to 7 requests, 3 at once, 4 steps of the clock (see each scenario).
+//! The bytes of a token (here a token is its counter), several sessions, the mail about a reuse, withdrawn keys, and a request
+//! that is overtaken four times, which gets a 503. Deleted users and users who signed out everywhere count as disabled. Bounds:
+//! up to 7 requests, 3 at once, 4 steps of the clock (see each scenario).
 //!
 //! # Why not stateright
 //!
-//! It brings its web server, `tiny_http`, whether one wants it or not, and ten more crates. The part of it that is needed here
-//! is `../explore.rs`.
+//! It always brings its web server, `tiny_http`, and ten more crates. `../explore.rs` is the part of it that is needed here.
 
 mod checks;
 mod mutants;
@@ -53,14 +59,14 @@ use rules::{GRACE, Rules};
 use scenario::{Premise, Scenario};
 use state::{Action, History, Request, START, State, Step};
 
-/// What must hold.
+/// A promise that must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Promise {
     /// A client that sends a token several times within the grace, and keeps any one of the answers, is never refused.
     R1,
     /// A client that lost the answers to one token, however many, recovers whenever it asks.
     R2,
-    /// Two holders who refresh in turn, further apart than the grace, are found out at the latest at the second turn.
+    /// Two holders who refresh in turn, further apart than the grace, are found out at the second turn at the latest.
     R3,
     /// All answers at one time are one token: the successor of the newest token that was ever presented.
     OneSuccessor,
@@ -74,7 +80,7 @@ pub enum Promise {
     AheadIsNoReuse,
 }
 
-/// The protocol under some rules in some scenario.
+/// The protocol, with some rules in some scenario.
 pub struct Model {
     rules: Rules,
     scenario: Scenario,
@@ -178,8 +184,8 @@ impl Explorable for Model {
 }
 
 impl Model {
-    /// Takes out what can make no difference any more: the answer to a token that its holder has moved on from, and the request
-    /// of which nothing is promised, which counts as lost before the store.
+    /// Removes what can make no difference any more: an answer to a token that its holder no longer keeps, and a request of which
+    /// nothing is promised. Such a request counts as lost before the store.
     fn forget(&self, state: &mut State) {
         let mut under_way = std::mem::take(&mut state.under_way);
         under_way.retain(|request| match request.step {
@@ -193,7 +199,7 @@ impl Model {
         self.scenario.without == Some(Premise::KeepsAnswersToWhatItHolds)
     }
 
-    /// The holder keeps an answer: it still holds the token that this is the answer to (see `forget`).
+    /// Has the holder keep an answer. It still keeps the token that the answer is for (see `forget`).
     fn keep(&self, state: &mut State, request: Request) -> Option<Promise> {
         state.replace(request, None);
         let Step::Answer(answer) = request.step else { return None };

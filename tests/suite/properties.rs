@@ -1,13 +1,16 @@
-//! What holds of the parsers whatever they are given.
+//! Properties of the parsers, over random input.
+//!
+//! To add one: a test in `proptest!` that states what holds for every input, or for every input that parses.
 
+use linkify::LinkFinder;
 use proptest::prelude::*;
 use shared::domain::{
     Email, MacKey, MailKey, Name, NewPassword, Password, PersonalWords, RefreshClaim, RefreshToken, SessionId, UserId,
 };
 use shared::mail_queue::MailMessage;
-use unicode_normalization::{is_nfc, is_nfkc};
+use unicode_normalization::{UnicodeNormalization, is_nfc, is_nfkc};
 
-/// Anything, and what is nearly an address.
+/// Returns any text, and texts that are nearly addresses.
 fn addresses() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -17,6 +20,35 @@ fn addresses() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Characters that show nothing, as a class of a regular expression.
+const INVISIBLE: &str =
+    "[\u{ad}\u{200b}\u{200c}\u{200d}\u{2060}\u{feff}\u{2800}\u{3164}\u{115f}\u{1160}\u{fe0f}\u{34f}\u{e0041}\u{200e}]";
+
+/// Anything, and parts of names, of links and of their disguises in any order.
+fn names() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        4 => "[a-zA-Z0-9]{1,4}",
+        2 => "[a-z]{2,6}",
+        3 => "[ .:/\\\\#+()'_~?=&%,-]",
+        1 => "[.\u{2024}\u{3002}\u{fe52}\u{ff0e}\u{ff61}\u{6d4}：／＠∕⁄＃]",
+        1 => INVISIBLE,
+        1 => "[a-z\u{ff41}-\u{ff5a}٠-٩０-９①-⑨éàñβжאم李日한क्രാন്‍]{1,3}",
+        1 => prop_oneof!["com", "www", "https?", "tel", "sms", "mailto", "ftp", "co\\.uk", "xn--p1ai", "рф"],
+    ];
+    prop_oneof![any::<String>(), prop::collection::vec(part, 1..12).prop_map(|parts| parts.concat())]
+}
+
+/// Returns the links that another library sees in a text, as it is and as programs may read it.
+fn links(text: &str) -> Vec<String> {
+    let mut finder = LinkFinder::new();
+    finder.url_must_have_scheme(false);
+    let invisible = INVISIBLE.trim_matches(['[', ']']);
+    let visible = text.nfkc().filter(|c| !invisible.contains(*c));
+    let spellings = [text.to_owned(), text.nfkc().collect(), visible.collect()];
+    spellings.iter().flat_map(|text| finder.links(text)).map(|link| link.as_str().to_owned()).collect()
+}
+
+/// Returns any key and any claim.
 fn tokens() -> impl Strategy<Value = (MacKey, RefreshClaim)> {
     let parts = (any::<[u8; 4]>(), any::<[u8; 32]>(), any::<[u8; 16]>(), any::<[u8; 16]>(), any::<u64>());
     parts.prop_map(|(id, secret, user, session, counter)| {
@@ -27,7 +59,7 @@ fn tokens() -> impl Strategy<Value = (MacKey, RefreshClaim)> {
 
 proptest! {
     #[test]
-    fn an_address_has_one_canonical_form_that_is_an_address_itself(text in addresses()) {
+    fn the_canonical_form_of_an_address_is_a_canonical_address(text in addresses()) {
         // INP-01, INP-02
         let Ok(email) = Email::parse(&text) else { return Ok(()) };
         let canonical = email.canonical();
@@ -43,24 +75,46 @@ proptest! {
     }
 
     #[test]
-    fn the_case_of_an_address_does_not_count(text in "[a-zA-Z0-9.+-]{1,20}@([a-zA-Z0-9]{1,10}\\.){1,3}[a-zA-Z]{2,8}") {
+    fn the_case_of_an_address_does_not_matter(text in "[a-zA-Z0-9.+-]{1,20}@([a-zA-Z0-9]{1,10}\\.){1,3}[a-zA-Z]{2,8}") {
         // INP-02
         let canonical = |text: &str| Email::parse(text).map(|email| email.canonical().to_owned());
         prop_assert_eq!(canonical(&text.to_uppercase()), canonical(&text.to_lowercase()));
     }
 
     #[test]
-    fn a_name_is_one_harmless_line_in_one_form(text in any::<String>()) {
-        // INP-03
+    fn a_name_is_one_harmless_line_in_one_form(text in names()) {
+        // INP-03, FLT-04
         let Ok(name) = Name::parse(&text) else { return Ok(()) };
         prop_assert!(is_nfc(name.as_str()) && (1..=64).contains(&name.as_str().chars().count()));
+        prop_assert_eq!(name.as_str().trim(), name.as_str());
         let forbidden = |c: char| c.is_control() || "<>@\u{2028}\u{2029}\u{202e}\u{2066}".contains(c);
         prop_assert_eq!(name.as_str().find(forbidden), None);
         prop_assert_eq!(Name::parse(name.as_str()), Ok(name));
     }
 
     #[test]
-    fn a_password_is_normalised_and_never_cut_off(text in any::<String>()) {
+    fn no_name_that_a_mail_shows_has_a_clickable_part(text in names()) {
+        // FLT-02
+        let Ok(name) = Name::parse(&text) else { return Ok(()) };
+        if !name.could_be_link() {
+            prop_assert_eq!(links(name.as_str()), Vec::<String>::new());
+            let digits: Vec<_> = name.as_str().nfkc().map(char::is_numeric).collect();
+            prop_assert!(!digits.windows(7).any(|seven| seven.iter().all(|is_digit| *is_digit)));
+        }
+    }
+
+    #[test]
+    fn an_ordinary_name_is_accepted_and_shown(
+        text in "(Dr\\. )?[A-ZÉÖ][a-zéöñ]{1,12}(-[A-Z][a-z]{1,8})?( [A-Z]\\.){0,3}( (O'|Mc|van |al-)?[A-Z][a-zß]{1,12}){0,2}(,? (Jr|Sr)\\.| [IVX]{1,4}| [1-9][0-9]?)?",
+    ) {
+        // INP-03, FLT-02
+        prop_assume!(text.chars().count() <= 64);
+        let name = Name::parse(&text);
+        prop_assert!(name.as_ref().is_ok_and(|name| !name.could_be_link() && name.as_str() == text), "{:?}", name);
+    }
+
+    #[test]
+    fn a_password_is_normalized_and_never_truncated(text in any::<String>()) {
         // PWD-03, PWD-04
         let Ok(password) = Password::parse(&text) else { return Ok(()) };
         prop_assert!(is_nfkc(password.expose()));
@@ -71,16 +125,16 @@ proptest! {
     }
 
     #[test]
-    fn how_guessable_any_password_of_anyone_is_can_be_told(text in any::<String>(), email in addresses(), name in any::<String>()) {
+    fn every_password_can_be_checked_for_being_guessable(text in any::<String>(), email in addresses(), name in any::<String>()) {
         // PWD-05
         let (Ok(email), Ok(password)) = (Email::parse(&email), NewPassword::parse(&text, 1)) else { return Ok(()) };
         let context = PersonalWords::new(&email, Name::parse(&name).ok().as_ref(), "our platform");
-        let told = password.refuse_if_guessable(&context);
-        prop_assert!(told.is_ok() || told.is_err_and(|rejected| rejected.message.starts_with("Password is too easy to guess. ")));
+        let verdict = password.refuse_if_guessable(&context);
+        prop_assert!(verdict.is_ok() || verdict.is_err_and(|rejected| rejected.message.starts_with("Password is too easy to guess. ")));
     }
 
     #[test]
-    fn who_is_called_so_cannot_take_it_for_a_password(name in "[a-z]{8,20}") {
+    fn a_users_own_name_is_refused_as_password(name in "[a-z]{8,20}") {
         // PWD-05
         let context = |name: &str| PersonalWords::new(&Email::parse("x@y.example").unwrap(), Name::parse(name).ok().as_ref(), "");
         let password = NewPassword::parse(&name, 8).unwrap();
@@ -88,14 +142,14 @@ proptest! {
     }
 
     #[test]
-    fn a_refresh_token_says_what_was_put_into_it((key, claim) in tokens()) {
+    fn a_minted_refresh_token_opens_to_its_claim((key, claim) in tokens()) {
         // REF-01
         let token = RefreshToken::mint(&key, &claim);
         prop_assert_eq!(RefreshToken::open(token.expose(), |id| (id == key.id()).then_some(&key)), Some(claim));
     }
 
     #[test]
-    fn a_refresh_token_with_another_character_anywhere_is_none((key, claim) in tokens(), place: usize, other in "[A-Za-z0-9_-]") {
+    fn a_refresh_token_with_any_character_changed_is_refused((key, claim) in tokens(), place: usize, other in "[A-Za-z0-9_-]") {
         // REF-01
         let token = RefreshToken::mint(&key, &claim);
         let place = place % token.expose().len();
@@ -106,14 +160,14 @@ proptest! {
     }
 
     #[test]
-    fn no_text_that_was_not_minted_is_a_refresh_token(text in prop_oneof![any::<String>(), "lk1\\.[A-Za-z0-9_-]{1,150}"]) {
+    fn a_text_that_was_not_minted_is_no_refresh_token(text in prop_oneof![any::<String>(), "lk1\\.[A-Za-z0-9_-]{1,150}"]) {
         // REF-01
         let key = MacKey::new([0; 4], vec![7; 32].into());
         prop_assert_eq!(RefreshToken::open(&text, |_| Some(&key)), None);
     }
 
     #[test]
-    fn a_message_is_read_or_it_is_none(text in prop_oneof![any::<String>(), "\\{\"v\":[0-9]{1,20},\"mail\":\"[0-9a-f/-]{0,80}\"\\}"]) {
+    fn a_parsed_message_has_a_key_that_parses_again(text in prop_oneof![any::<String>(), "\\{\"v\":[0-9]{1,20},\"mail\":\"[0-9a-f/-]{0,80}\"\\}"]) {
         // OUT-03, OUT-09
         if let Some(message) = MailMessage::parse(&text) {
             prop_assert_eq!(message.key.to_string().parse::<MailKey>(), Ok(message.key));

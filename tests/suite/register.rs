@@ -1,4 +1,7 @@
-//! `POST /api/auth/register`.
+//! `POST /api/auth/register`: accounts, passwords and limits.
+//!
+//! `faults` tests failures of AWS, and `idempotency` repeated requests. To add a test: `world.register(email)`
+//! returns the answer, `world.registered(email)` an actor whose welcome mail has been delivered.
 
 mod faults;
 mod idempotency;
@@ -6,32 +9,25 @@ mod idempotency;
 use std::collections::HashSet;
 
 use serde_json::json;
-use tests::system::{Answer, MAIL_QUEUE};
-use tests::world::{Actor, PASSWORD, World};
-
-use crate::input::posted;
-use crate::login::limits::hashes;
-
-pub(crate) use faults::down;
+use tests::rows::MailState;
+use tests::system::MAIL_QUEUE;
+use tests::world::{Actor, PASSWORD, World, posted};
 
 const REGISTER: &str = "/api/auth/register";
 
-async fn register(world: &World, email: &str) -> Answer {
-    world.post(REGISTER, &json!({"email": email, "password": PASSWORD})).await
-}
-
-fn assert_one_account_is_there(world: &World) {
-    let of = |sort_key: &str| world.rows(sort_key).len();
-    assert_eq!([world.items("Credentials").len(), of("PROFILE"), of("SESSION#"), of("MAIL#")], [1, 1, 1, 1]);
+/// Asserts that the tables hold one account with one session and one mail.
+fn assert_one_account_is_stored(world: &World) {
+    let rows = [world.users().len(), world.sessions().len(), world.mail_rows().len()];
+    assert_eq!((world.credentials().len(), rows), (1, [1, 1, 1]));
 }
 
 #[tokio::test]
-async fn an_account_is_opened_and_greeted() {
+async fn a_registration_returns_the_account_and_sends_a_welcome_mail() {
     let world = World::new().await;
     let body = json!({"email": "Ada@Example.com", "password": PASSWORD, "name": "Ada Lovelace"});
     let answer = world.post(REGISTER, &body).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
-    let user = &answer.json()["user"];
+    let user = answer.field("user");
     assert_eq!((&user["email"], &user["name"]), (&json!("Ada@Example.com"), &json!("Ada Lovelace")));
     assert_eq!((&user["createdAt"], &user["updatedAt"]), (&json!("2027-01-15T12:00:00.000Z"), &user["createdAt"]));
 
@@ -41,26 +37,21 @@ async fn an_account_is_opened_and_greeted() {
 }
 
 #[tokio::test]
-async fn a_new_account_is_a_credential_a_user_a_session_and_a_mail() {
+async fn a_new_account_is_a_credential_a_profile_a_session_and_a_mail() {
     // REG-01, OUT-01
     let world = World::new().await;
-    let ada = Actor::signed_in("Ada@Example.com", &register(&world, "Ada@Example.com").await, 201);
-    assert_one_account_is_there(&world);
+    let ada = Actor::signed_in("Ada@Example.com", &world.register("Ada@Example.com").await, 201);
+    assert_one_account_is_stored(&world);
     let partition = format!("USER#{}", ada.id());
-    for row in ["PROFILE", "SESSION#", "MAIL#"].map(|sort_key| world.rows(sort_key).remove(0)) {
-        assert_eq!(row["pk"]["S"], partition);
-    }
-    let credential = world.items("Credentials").remove(0);
-    assert_eq!(
-        (&credential["pk"]["S"], &credential["userId"]["S"]),
-        (&json!("EMAIL#ada@example.com"), &json!(ada.id()))
-    );
-    assert_eq!(world.rows("MAIL#")[0]["state"]["S"], "pending");
+    let (session, mail) = (world.only_session(), world.only_mail());
+    assert_eq!([world.user(&ada).pk, session.pk, mail.pk], [(); 3].map(|()| partition.clone()));
+    assert_eq!(world.credential("ada@example.com").user_id, ada.id());
+    assert_eq!(mail.state, MailState::Pending);
     world.deliver_mail().await;
 }
 
 #[tokio::test]
-async fn what_is_not_asked_for_sets_nothing() {
+async fn register_ignores_unknown_fields() {
     // REG-04
     let world = World::new().await;
     let answer = world
@@ -81,7 +72,7 @@ async fn what_is_not_asked_for_sets_nothing() {
         [json!({
             "pk": {"S": format!("USER#{}", eve.id())}, "sk": {"S": "PROFILE"}, "userId": {"S": eve.id()},
             "email": {"S": "eve@example.com"}, "createdAt": now, "updatedAt": now, "status": {"S": "active"},
-            "epoch": {"N": "0"},
+            "epoch": {"N": "0"}, "passwordVersion": {"N": "0"}, "addressVersion": {"N": "0"},
         })]
     );
     assert_ne!(eve.id(), "00000000-0000-7000-8000-000000000000");
@@ -89,7 +80,7 @@ async fn what_is_not_asked_for_sets_nothing() {
 }
 
 #[tokio::test]
-async fn no_key_but_the_credential_s_tells_an_address() {
+async fn no_key_of_accounts_contains_an_address() {
     // REG-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -102,7 +93,7 @@ async fn no_key_but_the_credential_s_tells_an_address() {
 }
 
 #[tokio::test]
-async fn one_mailbox_has_one_account_however_it_is_spelt() {
+async fn every_spelling_of_an_address_is_the_same_account() {
     // REG-01, INP-02
     let world = World::new().await;
     world.registered("Ada@Bücher.example").await;
@@ -113,17 +104,17 @@ async fn one_mailbox_has_one_account_however_it_is_spelt() {
         "ada@xn--bcher-kva.example",
         "ada@bu\u{308}cher.example",
     ] {
-        let answer = register(&world, spelling).await;
+        let answer = world.register(spelling).await;
         assert_eq!(answer.verdict(), (409, "User already exists".to_owned()), "{spelling}");
     }
-    assert_one_account_is_there(&world);
+    assert_one_account_is_stored(&world);
     for other in ["ada@bucher.example", "a.da@bücher.example", "ada+1@bücher.example"] {
         world.registered(other).await;
     }
 }
 
 #[tokio::test]
-async fn the_stored_hash_is_argon2id_as_owasp_wants_it() {
+async fn the_stored_hash_is_argon2id_with_owasp_parameters() {
     // PWD-01
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -131,29 +122,29 @@ async fn the_stored_hash_is_argon2id_as_owasp_wants_it() {
     world.registered("ada@example.com").await;
     world.registered("bob@example.com").await;
     let mut salts = HashSet::new();
-    for credential in world.items("Credentials") {
-        let hash = credential["hash"]["S"].as_str().unwrap();
+    for credential in world.credentials() {
+        let hash = &credential.hash;
         let rest = hash.strip_prefix("$argon2id$v=19$m=19456,t=2,p=1$").unwrap_or_else(|| panic!("{hash}"));
         let (salt, output) = rest.split_once('$').unwrap();
         let length = |text: &str| STANDARD_NO_PAD.decode(text).unwrap().len();
         assert_eq!((length(salt), length(output)), (16, 32));
         salts.insert(salt.to_owned());
     }
-    assert_eq!(salts.len(), 2, "a salt for each");
+    assert_eq!(salts.len(), 2, "each hash has its own salt");
 }
 
 #[tokio::test]
-async fn neither_the_password_nor_its_hash_is_anywhere_but_in_the_credential() {
+async fn password_and_hash_appear_nowhere_but_in_the_credential() {
     // PWD-09, IAM-02
     let world = World::new().await;
-    let first = register(&world, "ada@example.com").await;
-    let hash = world.items("Credentials")[0]["hash"]["S"].as_str().unwrap().to_owned();
+    let first = world.register("ada@example.com").await;
+    let hash = world.credential("ada@example.com").hash;
     let ada = Actor::signed_in("ada@example.com", &first, 201);
     let mut seen = vec![
         first.body,
-        register(&world, "ada@example.com").await.body,
+        world.register("ada@example.com").await.body,
         world.login("ada@example.com", PASSWORD).await.body,
-        world.get("/api/auth/me", Some(&ada.bearer())).await.body,
+        world.me(&ada).await.body,
         world.post(REGISTER, &json!({"email": "x", "password": PASSWORD, "name": ""})).await.body,
     ];
     seen.extend(world.aws().sqs.bodies(MAIL_QUEUE));
@@ -166,7 +157,7 @@ async fn neither_the_password_nor_its_hash_is_anywhere_but_in_the_credential() {
 }
 
 #[tokio::test]
-async fn the_deployment_says_how_long_a_password_must_be() {
+async fn the_minimum_password_length_is_a_setting() {
     // PWD-02
     for (settings, length) in [(vec![], 8), (vec![("MIN_PASSWORD_LENGTH", "15")], 15)] {
         let world = World::with(&settings).await;
@@ -175,23 +166,23 @@ async fn the_deployment_says_how_long_a_password_must_be() {
         let answer = world.post(REGISTER, &password(length - 1)).await;
         assert_eq!(answer.status, 400);
         let message = format!("Password must be at least {length} characters");
-        assert_eq!(answer.json()["details"], json!([{"path": ["password"], "code": "too_small", "message": message}]));
+        assert_eq!(answer.field("details"), json!([{"path": ["password"], "code": "too_small", "message": message}]));
         assert_eq!(world.post(REGISTER, &password(length)).await.status, 201);
     }
 }
 
 #[tokio::test]
-async fn a_password_that_is_guessed_first_is_refused_and_not_hashed() {
+async fn a_guessable_password_is_refused_before_it_is_hashed() {
     // PWD-05
     let world = World::with(&[("SERVICE_NAME", "Blue Harbour")]).await;
     let refused = async |password: &str| {
         let body = json!({"email": "Ada@example.com", "password": password, "name": "Ada Lovelace"});
         let answer = world.post(REGISTER, &body).await;
         assert_eq!(answer.verdict(), (400, "Validation failed".to_owned()), "{password}");
-        answer.json()["details"].clone()
+        answer.field("details")
     };
     let easy = |reason: &str| json!([{"path": ["password"], "code": "custom", "message": format!("Password is too easy to guess. {reason}")}]);
-    // Of lists of passwords that were leaked: the first, and some of the places 9,900 to 30,000.
+    // From lists of leaked passwords: the first, and some between places 9,900 and 30,000.
     assert_eq!(refused("12345678").await, easy("This is a top-10 common password."));
     for password in ["notredame", "salamandra", "shadow13", "toshiba1", "mopar440"] {
         assert_eq!(refused(password).await, easy("This is a very common password."), "{password}");
@@ -200,15 +191,15 @@ async fn a_password_that_is_guessed_first_is_refused_and_not_hashed() {
         let reason = "It is made of what is known of you, or of common words or dates.";
         assert_eq!(refused(password).await, easy(reason), "{password}");
     }
-    assert_eq!(hashes(&world), 0);
+    assert_eq!(world.hashes(), 0);
     let body = json!({"email": "grace@example.com", "password": "ada lovelace", "name": "Grace"});
-    assert_eq!(world.post(REGISTER, &body).await.status, 201, "it says nothing of her");
+    assert_eq!(world.post(REGISTER, &body).await.status, 201, "the password is not about her");
     world.deliver_mail().await;
 }
 
 #[tokio::test]
-async fn how_guessable_a_password_is_is_found_out_within_the_limit_alone() {
-    // LIM-06: it may cost more than a hash
+async fn the_check_for_guessable_passwords_counts_towards_the_limit() {
+    // LIM-06: the check may take longer than a hash
     let world = World::with(&[("REGISTRATIONS_PER_NETWORK", "2")]).await;
     let body = json!({"email": "ada@example.com", "password": "password"});
     let mut statuses = Vec::new();
@@ -219,36 +210,33 @@ async fn how_guessable_a_password_is_is_found_out_within_the_limit_alone() {
 }
 
 #[tokio::test]
-async fn one_hash_is_made_for_a_registration_whether_the_address_is_taken_or_not() {
+async fn a_registration_hashes_once_whether_or_not_the_address_is_taken() {
     // REG-05
     let world = World::new().await;
     for status in [201, 409] {
-        let before = hashes(&world);
-        assert_eq!(register(&world, "ada@example.com").await.status, status);
-        assert_eq!(hashes(&world) - before, 1);
+        let before = world.hashes();
+        assert_eq!(world.register("ada@example.com").await.status, status);
+        assert_eq!(world.hashes() - before, 1);
     }
     world.deliver_mail().await;
 }
 
 #[tokio::test]
-async fn a_network_registers_so_often_in_an_hour_and_no_more_is_hashed() {
+async fn registrations_beyond_the_networks_hourly_limit_are_429_and_not_hashed() {
     // LIM-04, LIM-06
     let world = World::with(&[("REGISTRATIONS_PER_NETWORK", "2")]).await;
     world.registered("ada@example.com").await;
-    let body = json!({"email": "ada@example.com", "password": PASSWORD});
-    assert_eq!(world.post(REGISTER, &body).await.status, 409);
-    let hashed = hashes(&world);
+    assert_eq!(world.register("ada@example.com").await.status, 409);
+    let hashed = world.hashes();
     for email in ["ada@example.com", "bob@example.com"] {
-        let mut request = posted(REGISTER, &json!({"email": email, "password": PASSWORD}));
-        request.headers.insert("x-forwarded-for", "203.0.113.9".parse().unwrap());
-        let answer = world.send(request.clone()).await;
+        let request = posted(REGISTER, &json!({"email": email, "password": PASSWORD}));
+        let answer = world.send(request.with_header("x-forwarded-for", "203.0.113.9")).await;
         assert_eq!(answer.verdict(), (429, "Too many requests".to_owned()));
         assert_eq!(answer.headers["retry-after"], "3600");
     }
-    assert_eq!(hashes(&world), hashed);
-    let mut elsewhere = posted(REGISTER, &json!({"email": "bob@example.com", "password": PASSWORD}));
-    elsewhere.source_ip = "192.0.2.2";
-    assert_eq!(world.send(elsewhere).await.status, 201);
+    assert_eq!(world.hashes(), hashed);
+    let elsewhere = posted(REGISTER, &json!({"email": "bob@example.com", "password": PASSWORD}));
+    assert_eq!(world.send(elsewhere.from_address("192.0.2.2")).await.status, 201);
     world.pass(jiff::SignedDuration::from_hours(1));
     world.registered("eve@example.com").await;
 }

@@ -1,4 +1,8 @@
-//! The signing keys and their rotation, by the moved clock.
+//! The signing keys and their rotation.
+//!
+//! `outages` tests rotations that are interrupted, `withdrawals` keys that have leaked, and `year` a year of both. To
+//! add a test: `world.rotate_keys()` for a whole rotation or `step` for one step, `world.pass`, then `assert_good`
+//! for each actor.
 
 mod outages;
 mod withdrawals;
@@ -13,126 +17,102 @@ use lambda_runtime::Error;
 use serde_json::{Value, json};
 use shared::app::App;
 use shared::aws::Clients;
-use shared::config::Config;
-use tests::system::SIGNING_KEYS;
-use tests::world::{Actor, PASSWORD, World};
+use tests::system::{SECRETS, SIGNING_KEYS};
+use tests::world::{Actor, PASSWORD, World, posted, request};
 use tests::{event, functions};
 
-use crate::refresh::renewed;
-use crate::tokens::{header, independently_verified};
+use crate::support::{header, independently_verified};
 
 const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
-/// From the publication of a key to its first signature.
+/// The time from the publication of a key to its first signature.
 const HEAD_START: SignedDuration = SignedDuration::from_mins(130);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
+/// Runs one step of a rotation in a process, for any secret.
 async fn step_of(app: &App, step: &str, secret: &str, token: &str) -> Result<(), Error> {
     let event = event::invocation(event::rotation(step, secret, token), 60);
     functions::invoke(app, "rotate-keys", event).await.map(drop)
 }
 
-/// One step of a rotation of this world's keys.
+/// Runs one step of a rotation of this world's keys.
 async fn step(world: &World, step: &str, token: &str) -> Result<(), Error> {
     let app = &world.system().app;
     step_of(app, step, &app.config.signing_keys_secret, token).await
 }
 
-/// Another process of the same system: other settings, and nothing read yet.
-fn another_process(world: &World, settings: &[(&str, &str)]) -> App {
-    let lookup = |variable: &str| {
-        let own = settings.iter().find(|(name, _)| *name == variable).map(|(_, value)| (*value).to_owned());
-        own.or_else(|| world.system().environment.get(variable).cloned())
-    };
-    App::new(Config::read(lookup).unwrap(), world.system().app.clock.clone(), &Builder::new().build_http())
-}
-
-async fn call(app: &App, world: &World, function: &str, path: &str, body: Option<Value>) -> Value {
-    let mut request = tests::world::request(if body.is_some() { "POST" } else { "GET" }, path);
-    request.headers.insert("content-type", http::HeaderValue::from_static("application/json"));
-    request.body = body.map(|body| body.to_string().into_bytes());
-    functions::invoke(app, function, event::invocation(event::http(&request, world.now()), 10)).await.unwrap()
-}
-
+/// Returns the current version of the secret.
 fn current(world: &World) -> String {
     world.aws().secrets.value(SIGNING_KEYS, "AWSCURRENT").unwrap()
 }
 
-async fn rotate(world: &World) {
-    world.system().rotate_keys().await.unwrap();
-}
-
+/// Opens another session of the only user.
 async fn logged_in(world: &World) -> Actor {
-    Actor::signed_in("ada@example.com", &world.login("ada@example.com", PASSWORD).await, 200)
+    world.logged_in("ada@example.com").await
 }
 
+/// Refreshes the tokens of an actor.
 async fn refreshed(world: &World, actor: &Actor) -> Actor {
     let answer = world.refresh(&actor.refresh_token).await;
-    Actor { refresh_token: renewed(&answer), access_token: answer.text("accessToken"), ..actor.clone() }
+    Actor { refresh_token: answer.refresh_token(), access_token: answer.text("accessToken"), ..actor.clone() }
 }
 
+/// Returns the id of the key that signed a token.
 fn kid(access_token: &str) -> String {
     header(access_token)["kid"].as_str().unwrap().to_owned()
 }
 
-/// The names of the keys that verifiers are told.
+/// Returns the ids of the published keys.
 async fn published(world: &World) -> Vec<String> {
-    let keys = world.get("/.well-known/jwks.json", None).await.json()["keys"].take();
+    let keys = world.jwks().await.field("keys");
     keys.as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
 }
 
+/// Asserts that an access token is accepted and that its key is published.
 async fn assert_good(world: &World, actor: &Actor, when: &str) {
-    assert_eq!(world.get("/api/auth/me", Some(&actor.bearer())).await.status, 200, "{when}");
+    assert_eq!(world.me(actor).await.status, 200, "{when}");
     assert!(published(world).await.contains(&kid(&actor.access_token)), "{when}");
 }
 
 #[tokio::test]
-async fn the_first_rotation_makes_keys_in_place_of_the_placeholder_that_sign_at_once() {
+async fn the_first_rotation_replaces_the_placeholder_by_keys_that_sign_at_once() {
     // KEY-01, KEY-04, KEY-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     let secret = world.aws().secrets.create("fresh", "{}");
-    let keys = world.items("PublicKeys").remove(0);
-    let request = json!({"TableName": "Accounts", "Key": {"pk": keys["pk"], "sk": keys["sk"]}});
-    world.system().database.delete_item(serde_json::from_value(request).unwrap()).unwrap();
+    world.unpublish_keys();
 
-    let app = another_process(&world, &[("SIGNING_KEYS_SECRET", &secret)]);
-    let login = json!({"email": "ada@example.com", "password": PASSWORD});
-    let refresh = json!({"refreshToken": ada.refresh_token});
-    assert_eq!(call(&app, &world, "login", "/api/auth/login", Some(login.clone())).await["statusCode"], 503);
-    assert_eq!(call(&app, &world, "refresh", "/api/auth/refresh", Some(refresh)).await["statusCode"], 503);
-    assert_eq!(call(&app, &world, "public", "/.well-known/jwks.json", None).await["statusCode"], 503);
+    let app = world.another_process(&[("SIGNING_KEYS_SECRET", &secret)]);
+    let login = || posted("/api/auth/login", &json!({"email": "ada@example.com", "password": PASSWORD}));
+    let refresh = |token: &str| posted("/api/auth/refresh", &json!({"refreshToken": token}));
+    assert_eq!(world.send_to(&app, login()).await.status, 503);
+    assert_eq!(world.send_to(&app, refresh(&ada.refresh_token)).await.status, 503);
+    assert_eq!(world.send_to(&app, request("GET", "/.well-known/jwks.json")).await.status, 503);
 
     let token = world.aws().secrets.begin_rotation("fresh").unwrap();
     for step in STEPS {
         step_of(&app, step, &secret, &token).await.unwrap();
     }
-    let answer = call(&app, &world, "login", "/api/auth/login", Some(login)).await;
-    assert_eq!(answer["statusCode"], 200, "{answer}");
-    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-    let published = world.get("/.well-known/jwks.json", None).await.json();
-    assert_eq!(published["keys"].as_array().unwrap().len(), 1);
-    assert_eq!(published["keys"][0]["kid"], kid(body["accessToken"].as_str().unwrap()));
-    let refresh = json!({"refreshToken": body["refreshToken"]});
-    assert_eq!(call(&app, &world, "refresh", "/api/auth/refresh", Some(refresh)).await["statusCode"], 200);
+    let ada = Actor::signed_in("ada@example.com", &world.send_to(&app, login()).await, 200);
+    assert_eq!(published(&world).await, [kid(&ada.access_token)]);
+    assert_eq!(world.send_to(&app, refresh(&ada.refresh_token)).await.status, 200);
 }
 
 #[tokio::test]
-async fn what_is_published_is_no_secret() {
+async fn nothing_published_is_secret_and_every_purpose_has_its_own_key() {
     // KEY-01
     let world = World::new().await;
-    rotate(&world).await;
-    let secret: Value = serde_json::from_str(&current(&world)).unwrap();
-    let everywhere_else =
-        format!("{:?} {:?}", world.items("PublicKeys"), world.get("/.well-known/jwks.json", None).await);
-    let mut secrets = vec![secret["deviceKey"].clone(), secret["limitKey"].clone(), secret["pseudonymKey"].clone()];
-    for keys in ["accessKeys", "refreshKeys"] {
-        secrets.extend(secret[keys].as_array().unwrap().iter().map(|key| key["key"].clone()));
+    world.rotate_keys().await;
+    let everywhere_else = format!("{:?} {:?}", world.items("PublicKeys"), world.jwks().await);
+    let mut secrets = Vec::new();
+    for secret in SECRETS {
+        let secret: Value = serde_json::from_str(&world.aws().secrets.value(secret, "AWSCURRENT").unwrap()).unwrap();
+        secrets.extend(secret["keys"].as_array().unwrap().iter().map(|key| key["key"].clone()));
     }
-    assert_eq!(secrets.len(), 7);
-    assert_eq!(secrets.iter().collect::<HashSet<_>>().len(), 7, "KEY-06: a key for each purpose");
+    assert_eq!(secrets.len(), 9, "access, refresh and mail code twice; device, limit and pseudonym once");
+    assert_eq!(secrets.iter().collect::<HashSet<_>>().len(), 9, "KEY-06: each purpose has its own key");
     for secret in &secrets {
         let secret = secret.as_str().unwrap();
         assert!(secret.len() >= 43 && !everywhere_else.contains(secret));
@@ -141,7 +121,7 @@ async fn what_is_published_is_no_secret() {
 }
 
 #[tokio::test]
-async fn each_step_may_be_taken_twice() {
+async fn every_step_of_a_rotation_can_be_repeated() {
     // KEY-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -156,22 +136,22 @@ async fn each_step_may_be_taken_twice() {
     }
     assert_eq!(Some(current(&world)), pending.unwrap());
     assert_eq!(published(&world).await.len(), 2);
-    assert_good(&world, &ada, "after it").await;
+    assert_good(&world, &ada, "after the rotation").await;
 
     for name in STEPS {
         step(&world, name, &token).await.unwrap();
     }
-    assert_eq!(published(&world).await.len(), 2, "all four steps again, when all is done");
+    assert_eq!(published(&world).await.len(), 2, "all four steps repeated after the rotation");
 }
 
 #[tokio::test]
-async fn a_new_key_is_published_over_two_hours_before_it_signs_and_the_old_one_until_its_last_token_ended() {
+async fn a_new_key_signs_130_minutes_after_it_is_published_and_the_old_one_stays_until_its_last_token_expires() {
     // KEY-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     let old = kid(&ada.access_token);
     world.pass(30 * DAY);
-    rotate(&world).await;
+    world.rotate_keys().await;
     let both = published(&world).await;
     assert_eq!((both.len(), &both[0]), (2, &old));
 
@@ -181,49 +161,49 @@ async fn a_new_key_is_published_over_two_hours_before_it_signs_and_the_old_one_u
     world.pass(SECOND);
     let first = logged_in(&world).await;
     assert_eq!(kid(&first.access_token), both[1]);
-    assert_good(&world, &last, "by the old key").await;
-    assert_good(&world, &first, "by the new key").await;
+    assert_good(&world, &last, "signed by the old key").await;
+    assert_good(&world, &first, "signed by the new key").await;
 
     world.pass(15 * MINUTE - 2 * SECOND);
-    assert_good(&world, &last, "to its last second").await;
+    assert_good(&world, &last, "until its last second").await;
     world.pass(6 * MINUTE);
-    assert_eq!(world.get("/api/auth/me", Some(&last.bearer())).await.status, 401);
+    assert_eq!(world.me(&last).await.status, 401);
     assert_eq!(published(&world).await, both[1..]);
 }
 
 #[tokio::test]
-async fn refresh_tokens_live_across_rotations_and_lost_answers_are_the_same_text() {
+async fn refresh_tokens_survive_rotations_and_are_reissued_unchanged() {
     // KEY-05, REF-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let second = renewed(&world.refresh(&ada.refresh_token).await);
-    rotate(&world).await;
+    let second = world.refreshed(&ada.refresh_token).await;
+    world.rotate_keys().await;
     world.pass(3 * HOUR);
-    rotate(&world).await;
+    world.rotate_keys().await;
     world.pass(3 * HOUR);
-    assert_eq!(renewed(&world.refresh(&ada.refresh_token).await), second, "made as of its first time");
-    let third = renewed(&world.refresh(&second).await);
-    assert_ne!(third[..8], second[..8], "by a new key, whose id it begins with");
+    assert_eq!(world.refreshed(&ada.refresh_token).await, second, "the token is made with the key of its first time");
+    let third = world.refreshed(&second).await;
+    assert_ne!(third[..8], second[..8], "the token begins with the id of its key, which is a new one");
     world.pass(6 * DAY);
-    let fourth = renewed(&world.refresh(&third).await);
+    let fourth = world.refreshed(&third).await;
     assert_eq!(world.logout(&ada.refresh_token).await.status, 204);
-    assert_eq!(world.refresh(&fourth).await.status, 401, "the oldest token ends it still");
+    assert_eq!(world.refresh(&fourth).await.status, 401, "the oldest token still ends the session");
 }
 
 #[tokio::test]
-async fn an_algorithm_follows_the_other_without_a_refusal() {
+async fn changing_the_algorithm_refuses_no_valid_token() {
     // KEY-03, KEY-05
     for (before, after) in [("ES256", "RS256"), ("RS256", "ES256")] {
         let world = World::with(&[("SIGNING_ALGORITHM", before)]).await;
         let ada = world.registered("ada@example.com").await;
-        let app = another_process(&world, &[("SIGNING_ALGORITHM", after)]);
+        let app = world.another_process(&[("SIGNING_ALGORITHM", after)]);
         let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
         for step in STEPS {
             step_of(&app, step, &app.config.signing_keys_secret, &token).await.unwrap();
         }
         assert_good(&world, &ada, before).await;
-        let discovery = world.get("/.well-known/openid-configuration", None).await.json();
-        assert_eq!(discovery["id_token_signing_alg_values_supported"], json!([before, after]));
+        let discovery = world.get("/.well-known/openid-configuration", None).await;
+        assert_eq!(discovery.field("id_token_signing_alg_values_supported"), json!([before, after]));
 
         world.pass(HEAD_START - SECOND);
         let last = logged_in(&world).await;
@@ -239,12 +219,12 @@ async fn an_algorithm_follows_the_other_without_a_refusal() {
             let claims = independently_verified(&world, token).await.unwrap();
             assert_eq!(claims["sub"], ada.user["id"]);
         }
-        renewed(&world.refresh(&last.refresh_token).await);
+        world.refreshed(&last.refresh_token).await;
     }
 }
 
 #[tokio::test]
-async fn the_event_of_another_secret_is_refused() {
+async fn a_rotation_of_another_secret_is_refused() {
     let world = World::new().await;
     let other = world.aws().secrets.create("other", "{}");
     let before = current(&world);
@@ -259,14 +239,14 @@ async fn the_event_of_another_secret_is_refused() {
 }
 
 #[tokio::test]
-async fn a_secret_of_bytes_is_never_replaced() {
+async fn a_binary_secret_is_never_replaced() {
     // KEY-05
     let world = World::new().await;
     let http = Builder::new().build_http();
     let client = Clients::new(&world.system().app.config.aws, &http, &world.system().app.clock).secrets_manager;
     let bytes = client.create_secret().name("bytes").secret_binary(Blob::new(*b"{}")).send().await.unwrap();
     let (secret, before) = (bytes.arn.unwrap(), bytes.version_id);
-    let app = another_process(&world, &[("SIGNING_KEYS_SECRET", &secret)]);
+    let app = world.another_process(&[("SIGNING_KEYS_SECRET", &secret)]);
     let token = world.aws().secrets.begin_rotation("bytes").unwrap();
     for name in STEPS {
         let error = step_of(&app, name, &secret, &token).await.unwrap_err().to_string();
@@ -278,8 +258,8 @@ async fn a_secret_of_bytes_is_never_replaced() {
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_read_is_never_replaced_by_a_first_set() {
-    // KEY-05: it would end every session and void every token
+async fn an_unreadable_secret_is_never_replaced() {
+    // KEY-05: new keys would end every session and void every token
     let good = current(&World::new().await);
     assert!(good.starts_with(r#"{"version":1,"#));
     for corrupt in [
@@ -293,14 +273,14 @@ async fn a_secret_that_cannot_be_read_is_never_replaced_by_a_first_set() {
     ] {
         let world = World::new().await;
         let secret = world.aws().secrets.create("corrupt", corrupt);
-        let app = another_process(&world, &[("SIGNING_KEYS_SECRET", &secret)]);
+        let app = world.another_process(&[("SIGNING_KEYS_SECRET", &secret)]);
         let token = world.aws().secrets.begin_rotation("corrupt").unwrap();
         for name in STEPS {
             assert!(step_of(&app, name, &secret, &token).await.is_err(), "{name} on {corrupt:.20}");
         }
         assert_eq!(world.aws().secrets.value("corrupt", "AWSCURRENT").as_deref(), Some(corrupt));
         assert_eq!(world.aws().secrets.value("corrupt", "AWSPENDING"), None);
-        let login = json!({"email": "ada@example.com", "password": PASSWORD});
-        assert_eq!(call(&app, &world, "login", "/api/auth/login", Some(login)).await["statusCode"], 503);
+        let login = posted("/api/auth/login", &json!({"email": "ada@example.com", "password": PASSWORD}));
+        assert_eq!(world.send_to(&app, login).await.status, 503);
     }
 }

@@ -1,6 +1,7 @@
 //! `POST /api/auth/send-welcome-email`.
-
-#![expect(clippy::expect_used, reason = "a helper that cannot reach its world has nothing to go on with")]
+//!
+//! `limit` tests how often a user may ask, and `idempotency` repeated requests. To add a test:
+//! `world.send_welcome_email(&ada)`, then `world.deliver_mail()` and compare `world.mails()`.
 
 mod idempotency;
 mod limit;
@@ -8,26 +9,25 @@ mod limit;
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::doubles::{Counts, Fault, Service};
-use tests::system::{Answer, MAIL_QUEUE};
-use tests::world::{Actor, World, request};
+use tests::rows::{MailRow, MailState};
+use tests::system::MAIL_QUEUE;
+use tests::world::{World, authorized, posted};
 
-use crate::mailer::{calls, denied, enqueue, erase, key, text};
+use crate::support::SDK_TRIES;
 
 const PATH: &str = "/api/auth/send-welcome-email";
-/// How often the SDK tries a call of DynamoDB.
-const TRIES: usize = 3;
 
 #[tokio::test]
-async fn a_second_welcome_is_queued_in_a_row_of_its_own_and_delivered() {
+async fn a_second_welcome_mail_gets_its_own_row_and_is_delivered() {
     // OUT-08, HTP-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let answer = asks(&world, &ada).await;
+    let answer = world.send_welcome_email(&ada).await;
     assert_eq!((answer.status, answer.json()), (202, json!({"message": "Welcome email queued"})));
     assert_eq!(answer.headers["cache-control"], "no-store");
-    assert_eq!(world.mails().len(), 1, "it is sent by the mailer, not here");
+    assert_eq!(world.mails().len(), 1, "only the mailer sends mails");
 
     world.deliver_mail().await;
     let mails = world.mails();
@@ -36,39 +36,36 @@ async fn a_second_welcome_is_queued_in_a_row_of_its_own_and_delivered() {
         (&mails[0].subject, &mails[0].text, &mails[0].html),
         (&mails[1].subject, &mails[1].text, &mails[1].html)
     );
-    let rows: BTreeSet<_> = world.rows("MAIL#").iter().map(key).collect();
+    let rows: BTreeSet<_> = world.mail_rows().iter().map(MailRow::key).collect();
     let tags: BTreeSet<_> = mails.iter().map(|mail| format!("{}/{}", mail.tags["user"], mail.tags["mail"])).collect();
     assert_eq!((rows.len(), rows), (2, tags));
 }
 
 #[tokio::test]
-async fn each_request_is_a_mail_of_its_own() {
+async fn every_request_sends_its_own_mail() {
     // OUT-08
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     for _ in 0..3 {
-        assert_eq!(asks(&world, &ada).await.status, 202);
+        assert_eq!(world.send_welcome_email(&ada).await.status, 202);
     }
     world.deliver_mail().await;
-    assert_eq!((world.rows("MAIL#").len(), world.mails().len()), (4, 4));
+    assert_eq!((world.mail_rows().len(), world.mails().len()), (4, 4));
 }
 
 #[tokio::test]
-async fn a_mail_goes_to_the_caller_and_to_nobody_whom_the_request_names() {
-    // REG-04, INP-04: the body is not read
+async fn the_mail_goes_to_the_caller_whatever_the_body_says() {
+    // REG-04, INP-04: the body is ignored
     let world = World::new().await;
     let (ada, bob) = (world.registered("ada@example.com").await, world.registered("bob@example.com").await);
-    let mut request = request("POST", PATH);
-    request.headers.insert("authorization", ada.bearer().parse().unwrap());
-    request.headers.insert("content-type", "application/json".parse().unwrap());
-    request.body = Some(json!({"email": bob.email, "userId": bob.id()}).to_string().into_bytes());
-    assert_eq!(world.send(request).await.status, 202);
+    let request = posted(PATH, &json!({"email": bob.email, "userId": bob.id()}));
+    assert_eq!(world.send(authorized(request, Some(&ada.bearer()))).await.status, 202);
     world.deliver_mail().await;
     assert_eq!(world.mails()[2].to, ["ada@example.com"]);
 }
 
 #[tokio::test]
-async fn whoever_has_no_good_token_queues_nothing() {
+async fn a_request_without_a_good_token_queues_nothing() {
     // TOK-01, HTP-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -80,39 +77,38 @@ async fn whoever_has_no_good_token_queues_nothing() {
         assert_eq!(status, 401, "{authorization}: {error}");
     }
     world.pass(SignedDuration::from_mins(16));
-    assert_eq!(asks(&world, &ada).await.verdict(), (401, "Invalid token".to_owned()));
-    assert_eq!((world.rows("MAIL#").len(), world.aws().sqs.counts(MAIL_QUEUE)), (1, Counts::default()));
+    assert_eq!(world.send_welcome_email(&ada).await.verdict(), (401, "Invalid token".to_owned()));
+    assert_eq!((world.mail_rows().len(), world.aws().sqs.counts(MAIL_QUEUE)), (1, Counts::default()));
 }
 
 #[tokio::test]
-async fn a_user_who_is_gone_is_not_found() {
+async fn a_request_by_an_erased_user_is_404_and_queues_nothing() {
     // OUT-08
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    erase(&world, "");
-    assert_eq!(asks(&world, &ada).await.verdict(), (404, "User not found".to_owned()));
-    assert_eq!((world.rows("MAIL#").len(), world.aws().sqs.counts(MAIL_QUEUE)), (0, Counts::default()));
+    world.delete_user_items("");
+    assert_eq!(world.send_welcome_email(&ada).await.verdict(), (404, "User not found".to_owned()));
+    assert_eq!((world.mail_rows().len(), world.aws().sqs.counts(MAIL_QUEUE)), (0, Counts::default()));
 }
 
 #[tokio::test]
-async fn a_disabled_user_gets_no_mail() {
+async fn a_request_by_a_disabled_user_is_401_and_queues_nothing() {
     // REF-06
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let profile = world.rows("PROFILE").remove(0);
-    world.tamper("Accounts", profile, &json!({"status": {"S": "disabled"}}));
-    assert_eq!(asks(&world, &ada).await.verdict(), (401, "Invalid token".to_owned()));
-    assert_eq!(world.rows("MAIL#").len(), 1);
+    world.tamper_with_profile(&ada, &json!({"status": {"S": "disabled"}}));
+    assert_eq!(world.send_welcome_email(&ada).await.verdict(), (401, "Invalid token".to_owned()));
+    assert_eq!(world.mail_rows().len(), 1);
 }
 
 #[tokio::test]
-async fn without_the_queue_the_answer_is_the_same_and_the_mail_comes_later() {
+async fn a_queue_failure_is_202_and_the_sweeper_sends_the_mail() {
     // OUT-01
-    for fault in [denied(), Fault::Reset] {
+    for fault in [Fault::denied(), Fault::Reset] {
         let world = World::new().await;
         let ada = world.registered("ada@example.com").await;
-        world.aws().fail(Service::Sqs, "SendMessage", fault, TRIES);
-        assert_eq!(asks(&world, &ada).await.status, 202);
+        world.aws().fail(Service::Sqs, "SendMessage", fault, SDK_TRIES);
+        assert_eq!(world.send_welcome_email(&ada).await.status, 202);
         assert_eq!(world.aws().sqs.counts(MAIL_QUEUE), Counts::default());
         world.aws().clear_faults();
         world.live_through(SignedDuration::from_mins(2)).await;
@@ -121,18 +117,18 @@ async fn without_the_queue_the_answer_is_the_same_and_the_mail_comes_later() {
 }
 
 #[tokio::test]
-async fn without_the_store_nothing_is_promised() {
+async fn a_store_failure_is_503_and_owes_nothing() {
     // HTP-01
     for operation in ["GetItem", "TransactWriteItems"] {
         let world = World::new().await;
         let ada = world.registered("ada@example.com").await;
-        world.get("/api/auth/me", Some(&ada.bearer())).await; // the public keys are read by now
-        world.aws().fail(Service::DynamoDb, operation, denied(), 1);
-        let answer = asks(&world, &ada).await;
+        world.me(&ada).await; // caches the public keys
+        world.aws().fail(Service::DynamoDb, operation, Fault::denied(), 1);
+        let answer = world.send_welcome_email(&ada).await;
         assert_eq!(answer.status, 503, "{operation}: {}", answer.body);
         assert!(answer.headers.contains_key("retry-after"));
         assert_eq!(
-            (world.rows("MAIL#").len(), world.aws().sqs.counts(MAIL_QUEUE)),
+            (world.mail_rows().len(), world.aws().sqs.counts(MAIL_QUEUE)),
             (1, Counts::default()),
             "{operation}"
         );
@@ -140,21 +136,21 @@ async fn without_the_store_nothing_is_promised() {
 }
 
 #[tokio::test]
-async fn a_row_whose_answer_is_lost_is_not_doubled() {
+async fn a_mail_whose_write_is_repeated_is_sent_once() {
     // DDB-03
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.aws().clear_calls();
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 1);
-    assert_eq!(asks(&world, &ada).await.status, 202);
-    assert_eq!((calls(&world, "TransactWriteItems"), world.rows("MAIL#").len()), (2, 2));
+    assert_eq!(world.send_welcome_email(&ada).await.status, 202);
+    assert_eq!((world.calls("TransactWriteItems"), world.mail_rows().len()), (2, 2));
     world.live_through(SignedDuration::from_mins(10)).await;
-    assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (1, 2));
+    assert_eq!((world.calls("SendEmail"), world.mails().len()), (1, 2));
 }
 
 #[tokio::test]
-async fn a_row_that_the_mailer_finishes_before_the_write_is_tried_again_is_not_doubled() {
-    // DDB-03, OUT-04: while the second try hangs, the mail goes out; the third finds the row as the mailer left it
+async fn a_mail_sent_before_its_write_is_repeated_is_not_sent_again() {
+    // DDB-03, OUT-04: the mail is sent while the second try hangs. The third try finds the row as the mailer left it.
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.aws().clear_calls();
@@ -162,37 +158,31 @@ async fn a_row_that_the_mailer_finishes_before_the_write_is_tried_again_is_not_d
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::Hang, 1);
     let second_try_hangs = world.system().app.clock.hold();
     let mailer = async {
-        while calls(&world, "TransactWriteItems") < 2 {
+        while world.calls("TransactWriteItems") < 2 {
             tokio::task::yield_now().await;
         }
-        enqueue(&world, &json!({"v": 1, "mail": key(&pending(&world))}).to_string()).await;
+        let owed = world.mails_owed().remove(0);
+        assert_eq!(owed.state, MailState::Pending);
+        world.enqueue(&json!({"v": 1, "mail": owed.key()}).to_string()).await;
         world.deliver_mail().await;
         drop(second_try_hangs);
-        (calls(&world, "TransactWriteItems"), world.mails().len())
+        (world.calls("TransactWriteItems"), world.mails().len())
     };
-    let (answer, by_then) = tokio::join!(asks(&world, &ada), mailer);
-    assert_eq!((answer.status, by_then), (202, (2, 2)), "the mail went out between the second try and the third");
+    let (answer, by_then) = tokio::join!(world.send_welcome_email(&ada), mailer);
+    assert_eq!((answer.status, by_then), (202, (2, 2)), "the mail was sent between the second try and the third");
     world.live_through(SignedDuration::from_mins(10)).await;
-    assert_eq!((calls(&world, "TransactWriteItems"), calls(&world, "SendEmail"), world.mails().len()), (3, 1, 2));
-    assert!(world.rows("MAIL#").iter().all(|row| text(row, "state") == "sent"));
+    assert_eq!((world.calls("TransactWriteItems"), world.calls("SendEmail"), world.mails().len()), (3, 1, 2));
+    assert!(world.mail_rows().iter().all(|row| row.state == MailState::Sent));
 }
 
 #[tokio::test]
-async fn a_row_that_nobody_could_confirm_is_owed_all_the_same() {
-    // OUT-01: 503 promises nothing and takes nothing back
+async fn a_mail_whose_request_got_503_is_sent_if_it_was_stored() {
+    // OUT-01: a 503 does not undo the write
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, TRIES);
-    assert_eq!(asks(&world, &ada).await.status, 503);
+    world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, SDK_TRIES);
+    assert_eq!(world.send_welcome_email(&ada).await.status, 503);
     assert_eq!(world.aws().sqs.counts(MAIL_QUEUE), Counts::default());
     world.live_through(SignedDuration::from_mins(2)).await;
-    assert_eq!((world.rows("MAIL#").len(), world.mails().len()), (2, 2));
-}
-
-async fn asks(world: &World, actor: &Actor) -> Answer {
-    world.post_as(PATH, Some(&actor.bearer())).await
-}
-
-fn pending(world: &World) -> Value {
-    world.rows("MAIL#").into_iter().find(|row| text(row, "state") == "pending").expect("a pending row")
+    assert_eq!((world.mail_rows().len(), world.mails().len()), (2, 2));
 }

@@ -1,30 +1,28 @@
-//! `GET /api/auth/sessions` and `DELETE /api/auth/sessions/{id}`.
+//! `GET /api/auth/sessions` and `DELETE /api/auth/sessions/{id}`: the list of live sessions, and ending one of them.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tests::world::{Actor, PASSWORD, World, authorized, request};
+use tests::world::{Actor, World, authorized, request};
 
-async fn signed_in_again(world: &World, ada: &Actor) -> Actor {
-    Actor::signed_in(&ada.email, &world.login(&ada.email, PASSWORD).await, 200)
-}
-
+/// Returns the sessions that the API lists.
 async fn sessions(world: &World, actor: &Actor) -> Vec<Value> {
     let answer = world.get("/api/auth/sessions", Some(&actor.bearer())).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.json()["sessions"].as_array().cloned().unwrap_or_default()
+    answer.field("sessions").as_array().cloned().expect("a list")
 }
 
+/// Ends a session by its id. Returns the verdict.
 async fn end(world: &World, actor: &Actor, id: &str) -> (u16, String) {
     let path = format!("/api/auth/sessions/{id}");
     world.send(authorized(request("DELETE", &path), Some(&actor.bearer()))).await.verdict()
 }
 
 #[tokio::test]
-async fn a_user_sees_where_they_are_signed_in() {
+async fn the_list_shows_every_live_session_with_its_times_network_and_browser() {
     let world = World::new().await;
     let laptop = world.registered("ada@example.com").await;
     world.pass(SignedDuration::from_mins(5));
-    let phone = signed_in_again(&world, &laptop).await;
+    let phone = world.logged_in(&laptop.email).await;
     world.pass(SignedDuration::from_mins(5));
     assert_eq!(world.refresh(&laptop.refresh_token).await.status, 200);
 
@@ -42,27 +40,27 @@ async fn a_user_sees_where_they_are_signed_in() {
 }
 
 #[tokio::test]
-async fn what_has_ended_is_not_listed() {
+async fn ended_and_expired_sessions_are_not_listed() {
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let lost = signed_in_again(&world, &ada).await;
+    let lost = world.logged_in(&ada.email).await;
     world.logout(&lost.refresh_token).await;
     assert_eq!(sessions(&world, &ada).await.len(), 1);
 
     world.pass(SignedDuration::from_hours(7 * 24));
-    let later = signed_in_again(&world, &ada).await;
-    assert_eq!(sessions(&world, &later).await.len(), 1, "the first has idled out");
+    let later = world.logged_in(&ada.email).await;
+    assert_eq!(sessions(&world, &later).await.len(), 1, "the first session has expired");
 
-    world.post("/api/auth/logout", &json!({"refreshToken": later.refresh_token, "everywhere": true})).await;
-    let newest = signed_in_again(&world, &ada).await;
-    assert_eq!(sessions(&world, &newest).await.len(), 1, "the epoch has moved on");
+    world.logout_everywhere(&later.refresh_token).await;
+    let newest = world.logged_in(&ada.email).await;
+    assert_eq!(sessions(&world, &newest).await.len(), 1, "logging out everywhere ended the others");
 }
 
 #[tokio::test]
-async fn a_session_is_ended_from_another_one_for_good() {
+async fn a_session_can_be_ended_from_another_one() {
     let world = World::new().await;
     let laptop = world.registered("ada@example.com").await;
-    let phone = signed_in_again(&world, &laptop).await;
+    let phone = world.logged_in(&laptop.email).await;
     let listed = sessions(&world, &laptop).await;
     let phones = listed.iter().find(|session| session["current"] == false).unwrap()["id"].as_str().unwrap();
 
@@ -73,7 +71,7 @@ async fn a_session_is_ended_from_another_one_for_good() {
 }
 
 #[tokio::test]
-async fn nobody_ends_what_is_not_theirs_or_not_there() {
+async fn ending_a_foreign_or_unknown_session_is_404() {
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     let eve = world.registered("eve@example.com").await;
@@ -86,16 +84,31 @@ async fn nobody_ends_what_is_not_theirs_or_not_there() {
 }
 
 #[tokio::test]
-async fn both_want_a_good_token_and_a_user() {
+async fn listing_and_ending_need_a_good_token_of_an_existing_user() {
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     assert_eq!(world.get("/api/auth/sessions", None).await.verdict(), (401, "No token provided".to_owned()));
     assert_eq!(world.get("/api/auth/sessions", Some("Bearer x")).await.verdict(), (401, "Invalid token".to_owned()));
 
-    world.system().app.users.erase(ada.id().parse().unwrap()).await.unwrap();
+    world.erase(&ada).await;
     assert_eq!(
         world.get("/api/auth/sessions", Some(&ada.bearer())).await.verdict(),
         (404, "User not found".to_owned())
     );
     assert_eq!(end(&world, &ada, "x").await, (404, "User not found".to_owned()));
+}
+
+#[tokio::test]
+async fn a_disabled_user_can_neither_list_nor_end_sessions() {
+    // REF-06
+    let world = World::new().await;
+    let laptop = world.registered("ada@example.com").await;
+    world.logged_in(&laptop.email).await;
+    let listed = sessions(&world, &laptop).await;
+    let other = listed.iter().find(|session| session["current"] == false).unwrap()["id"].as_str().unwrap();
+    world.disable(&laptop).await;
+    let invalid = (401, "Invalid token".to_owned());
+    assert_eq!(world.get("/api/auth/sessions", Some(&laptop.bearer())).await.verdict(), invalid);
+    assert_eq!(end(&world, &laptop, other).await, invalid);
+    assert_eq!(world.live_sessions().len(), 2, "no session was ended");
 }

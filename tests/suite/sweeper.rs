@@ -1,4 +1,7 @@
-//! The sweeper: whatever becomes of the queue, a mail that is owed is sent, and once.
+//! The sweeper: a mail that is owed is sent once, whatever happens to the queue.
+//!
+//! `outages` tests long outages and many mails. To add a test: `world.registered_with_unqueued_mail`,
+//! `pass_until_due`, `world.sweep`, then compare the queue and `world.only_mail()`.
 
 #![expect(clippy::expect_used, reason = "a helper that cannot reach its world has nothing to go on with")]
 
@@ -9,68 +12,65 @@ use jiff::SignedDuration;
 use serde_json::json;
 use shared::domain::Lease;
 use tests::doubles::{Counts, Fault, Service};
+use tests::rows::MailState;
 use tests::system::{DEAD_LETTER_QUEUE, MAIL_QUEUE};
 use tests::template::queue;
-use tests::world::{Actor, World};
+use tests::world::World;
 use tests::{event, functions};
-
-use crate::mailer::{
-    calls, denied, dies_at, enqueue, error, key, meanwhile, number, registers, rejected, row, text, time,
-};
 
 const LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
 const MOMENT: SignedDuration = SignedDuration::from_millis(1);
 
 #[tokio::test]
-async fn a_mail_that_the_queue_was_not_told_of_is_enqueued_when_it_is_due_and_not_before() {
+async fn an_unqueued_mail_is_queued_when_it_is_due_and_not_before() {
     // OUT-01
     let world = World::new().await;
-    registers_unannounced(&world, "ada@example.com").await;
+    world.registered_with_unqueued_mail("ada@example.com").await;
     pass_until_due(&world);
     world.pass(-MOMENT);
     world.sweep().await;
     assert_eq!(world.aws().sqs.bodies(MAIL_QUEUE), [""; 0]);
     world.pass(MOMENT);
     world.sweep().await;
-    assert_eq!(world.aws().sqs.bodies(MAIL_QUEUE), [format!(r#"{{"v":1,"mail":"{}"}}"#, key(&row(&world)))]);
+    assert_eq!(world.aws().sqs.bodies(MAIL_QUEUE), [format!(r#"{{"v":1,"mail":"{}"}}"#, world.only_mail().key())]);
     world.deliver_mail().await;
     assert_eq!(world.mails()[0].to, ["ada@example.com"]);
 }
 
 #[tokio::test]
-async fn a_mail_is_due_soon_after_it_is_owed() {
-    // OUT-01: SQS being down costs a reader of the mail two minutes at the most
+async fn an_unqueued_mail_is_sent_within_two_minutes() {
+    // OUT-01: an outage of SQS delays a mail by two minutes at most
     let world = World::new().await;
-    registers_unannounced(&world, "ada@example.com").await;
+    world.registered_with_unqueued_mail("ada@example.com").await;
     world.live_through(SignedDuration::from_mins(2)).await;
     assert_eq!(world.mails().len(), 1);
 }
 
 #[tokio::test]
-async fn the_due_time_is_moved_on_before_the_mail_is_enqueued() {
+async fn the_due_time_is_moved_before_the_mail_is_queued() {
     // OUT-02
     let world = World::new().await;
-    registers_unannounced(&world, "ada@example.com").await;
+    world.registered_with_unqueued_mail("ada@example.com").await;
     pass_until_due(&world);
     world.aws().clear_calls();
     world.sweep().await;
-    let calls = world.aws().calls();
-    let calls: Vec<_> = calls.iter().map(|call| call.operation.as_str()).filter(|call| *call != "Query").collect();
-    assert_eq!(calls, ["UpdateItem", "SendMessageBatch"]);
-    assert!(time(&row(&world), "due") > world.now(), "it lies past what the queue owes");
+    let mut made = world.operations();
+    made.retain(|operation| operation != "Query");
+    assert_eq!(made, ["UpdateItem", "SendMessageBatch"]);
+    assert!(world.only_mail().due.unwrap() > world.now(), "the queue has time to deliver it first");
     world.deliver_mail().await;
 }
 
 #[tokio::test]
-async fn a_mail_that_the_queue_does_not_take_from_the_sweeper_is_due_again_later() {
+async fn a_mail_that_sqs_refuses_from_the_sweeper_is_due_again_within_15_minutes() {
     // OUT-02
     let world = World::new().await;
-    registers_unannounced(&world, "ada@example.com").await;
+    world.registered_with_unqueued_mail("ada@example.com").await;
     pass_until_due(&world);
-    world.aws().fail(Service::Sqs, "SendMessageBatch", denied(), 1);
+    world.aws().fail(Service::Sqs, "SendMessageBatch", Fault::denied(), 1);
     world.sweep().await;
-    assert_eq!((world.aws().sqs.bodies(MAIL_QUEUE), text(&row(&world), "state")), (vec![], "pending"));
-    let wait = time(&row(&world), "due").duration_since(world.now());
+    assert_eq!((world.aws().sqs.bodies(MAIL_QUEUE), world.only_mail().state), (vec![], MailState::Pending));
+    let wait = world.only_mail().due.unwrap().duration_since(world.now());
     assert!(wait.is_positive() && wait <= SignedDuration::from_mins(15), "due again in {wait:?}");
     pass_until_due(&world);
     world.sweep().await;
@@ -79,23 +79,23 @@ async fn a_mail_that_the_queue_does_not_take_from_the_sweeper_is_due_again_later
 }
 
 #[tokio::test]
-async fn a_sweeper_that_dies_at_any_of_its_calls_loses_no_mail() {
+async fn a_sweeper_that_dies_at_any_call_loses_no_mail() {
     // OUT-02
     for operation in ["Query", "UpdateItem", "SendMessageBatch"] {
         let world = World::new().await;
-        registers_unannounced(&world, "ada@example.com").await;
+        world.registered_with_unqueued_mail("ada@example.com").await;
         pass_until_due(&world);
-        dies_at(&world, operation, world.sweep()).await;
+        world.dies_at(operation, world.sweep()).await;
         world.live_through(SignedDuration::from_mins(10)).await;
-        assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (1, 1), "after a death at {operation}");
+        assert_eq!((world.calls("SendEmail"), world.mails().len()), (1, 1), "after a death at {operation}");
     }
 }
 
 #[tokio::test]
-async fn sweeps_at_once_enqueue_a_mail_once() {
+async fn concurrent_sweeps_queue_a_mail_once() {
     // OUT-02
     let world = World::new().await;
-    registers_unannounced(&world, "ada@example.com").await;
+    world.registered_with_unqueued_mail("ada@example.com").await;
     pass_until_due(&world);
     join_all((0..5).map(|_| world.sweep())).await;
     assert_eq!(world.aws().sqs.bodies(MAIL_QUEUE).len(), 1);
@@ -104,10 +104,10 @@ async fn sweeps_at_once_enqueue_a_mail_once() {
 }
 
 #[tokio::test]
-async fn a_move_whose_answer_is_lost_knows_itself_again() {
-    // DDB-03: the mail is enqueued by this sweep, not at the next
+async fn moving_the_due_time_recognizes_its_own_write() {
+    // DDB-03: this sweep queues the mail, not the next one
     let world = World::new().await;
-    registers_unannounced(&world, "ada@example.com").await;
+    world.registered_with_unqueued_mail("ada@example.com").await;
     pass_until_due(&world);
     world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::AppliedButLost, 1);
     world.sweep().await;
@@ -116,124 +116,128 @@ async fn a_move_whose_answer_is_lost_knows_itself_again() {
 }
 
 #[tokio::test]
-async fn a_mail_whose_sender_died_with_its_message_is_found_when_the_lease_ends() {
+async fn a_mail_whose_mailer_died_and_whose_message_is_lost_is_sent_after_its_lease() {
     // OUT-01, OUT-06
     let world = World::new().await;
     world.aws().fail(Service::Ses, "SendEmail", Fault::Reset, 1);
-    registers(&world, "ada@example.com").await;
-    dies_at(&world, "SendEmail", world.deliver_mail()).await;
+    world.registered_with_queued_mail("ada@example.com").await;
+    world.dies_at("SendEmail", world.deliver_mail()).await;
     world.aws().sqs.purge(MAIL_QUEUE);
-    assert_eq!(time(&row(&world), "due"), Lease::starting(world.now()).until, "the lease's end is when it is due");
+    assert_eq!(world.only_mail().due.unwrap(), Lease::starting(world.now()).until, "it is due when the lease ends");
 
     pass_until_due(&world);
     world.pass(-MOMENT);
     world.sweep().await;
-    assert_eq!(world.aws().sqs.bodies(MAIL_QUEUE), [""; 0], "whoever has the lease may still be at it");
+    assert_eq!(world.aws().sqs.bodies(MAIL_QUEUE), [""; 0], "the holder of the lease may still be sending");
     world.pass(MOMENT);
     world.sweep().await;
     world.deliver_mail().await;
-    assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (2, 1));
+    assert_eq!((world.calls("SendEmail"), world.mails().len()), (2, 1));
 }
 
 #[tokio::test]
-async fn a_message_that_the_queue_lost_is_put_there_again() {
+async fn a_mail_whose_message_was_lost_is_queued_again() {
     // OUT-01
     let world = World::new().await;
-    registers(&world, "ada@example.com").await;
+    world.registered_with_queued_mail("ada@example.com").await;
     world.aws().sqs.purge(MAIL_QUEUE);
     world.live_through(SignedDuration::from_mins(2)).await;
-    assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (1, 1));
+    assert_eq!((world.calls("SendEmail"), world.mails().len()), (1, 1));
 }
 
 // ---- After fourteen days ----
 
 #[tokio::test]
-async fn after_fourteen_days_a_mail_is_failed_and_lies_before_a_person() {
+async fn a_mail_fails_after_fourteen_days_and_becomes_a_dead_letter() {
     // OUT-02
     let world = World::new().await;
-    world.aws().fail(Service::Ses, "SendEmail", error(400, "Throttling", "Daily message quota exceeded."), 1);
-    registers(&world, "ada@example.com").await;
+    world.aws().fail(Service::Ses, "SendEmail", Fault::error(400, "Throttling", "Daily message quota exceeded."), 1);
+    world.registered_with_queued_mail("ada@example.com").await;
     world.deliver_mail().await;
     world.pass(LIFETIME - MOMENT);
-    world.aws().fail(Service::Sqs, "SendMessageBatch", denied(), 1);
+    world.aws().fail(Service::Sqs, "SendMessageBatch", Fault::denied(), 1);
     world.sweep().await;
     assert_eq!(
-        (text(&row(&world), "state"), world.dead_letters()),
-        ("pending", vec![]),
-        "a moment before, it is tried"
+        (world.only_mail().state, world.dead_letters()),
+        (MailState::Pending, vec![]),
+        "a moment before, it is tried again"
     );
 
     pass_until_due(&world);
     world.sweep().await;
     let reason = "not accepted by SES for 14 days";
-    let copy = json!({"v": 1, "mail": key(&row(&world)), "retry": 1, "reason": reason});
-    assert_eq!((text(&row(&world), "state"), world.dead_letters()), ("failed", vec![copy]));
+    let copy = json!({"v": 1, "mail": world.only_mail().key(), "retry": 1, "reason": reason});
+    assert_eq!((world.only_mail().state, world.dead_letters()), (MailState::Failed, vec![copy]));
     assert_eq!(world.aws().sqs.counts(MAIL_QUEUE), Counts::default());
     world.live_through(SignedDuration::from_mins(20)).await;
-    assert_eq!((calls(&world, "SendEmail"), world.dead_letters().len()), (1, 1));
+    assert_eq!((world.calls("SendEmail"), world.dead_letters().len()), (1, 1));
 
     let dead_letter = world.aws().sqs.bodies(DEAD_LETTER_QUEUE).remove(0);
-    enqueue(&world, &dead_letter).await;
+    world.enqueue(&dead_letter).await;
     world.deliver_mail().await;
-    assert_eq!((world.mails().len(), text(&row(&world), "state")), (1, "sent"), "a person may have it sent after all");
+    assert_eq!(
+        (world.mails().len(), world.only_mail().state),
+        (1, MailState::Sent),
+        "an operator can still have it sent"
+    );
 }
 
 #[tokio::test]
-async fn a_mail_is_not_given_up_before_a_person_can_know() {
+async fn a_mail_does_not_fail_before_its_dead_letter_is_queued() {
     // OUT-02
     let world = World::new().await;
-    registers_unannounced(&world, "ada@example.com").await;
+    world.registered_with_unqueued_mail("ada@example.com").await;
     world.pass(LIFETIME);
-    world.aws().fail(Service::Sqs, "SendMessage", denied(), 1);
+    world.aws().fail(Service::Sqs, "SendMessage", Fault::denied(), 1);
     world.sweep().await;
-    assert_eq!((text(&row(&world), "state"), world.dead_letters()), ("pending", vec![]));
+    assert_eq!((world.only_mail().state, world.dead_letters()), (MailState::Pending, vec![]));
     pass_until_due(&world);
-    let deny = || world.aws().fail(Service::DynamoDb, "UpdateItem", denied(), 1);
-    meanwhile(&world, "SendMessage", deny, world.sweep()).await;
-    assert_eq!((text(&row(&world), "state"), world.dead_letters().len()), ("pending", 1));
+    let deny = || world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::denied(), 1);
+    world.meanwhile("SendMessage", deny, world.sweep()).await;
+    assert_eq!((world.only_mail().state, world.dead_letters().len()), (MailState::Pending, 1));
     pass_until_due(&world);
     world.sweep().await;
-    assert_eq!(text(&row(&world), "state"), "failed");
+    assert_eq!(world.only_mail().state, MailState::Failed);
 
-    // The copies are of one attempt: moved back, they are one mail.
+    // Both copies name the same attempt. Moved back, they send one mail.
     for body in world.aws().sqs.bodies(DEAD_LETTER_QUEUE) {
-        enqueue(&world, &body).await;
+        world.enqueue(&body).await;
     }
     world.deliver_mail().await;
-    assert_eq!((calls(&world, "SendEmail"), world.mails().len()), (1, 1));
+    assert_eq!((world.calls("SendEmail"), world.mails().len()), (1, 1));
 }
 
 // ---- How long a row lives ----
 
 #[tokio::test]
-async fn a_finished_row_outlives_both_queues_and_an_unfinished_one_has_no_end() {
+async fn a_finished_row_outlives_its_messages_and_an_unfinished_row_never_expires() {
     // OUT-07
     let world = World::new().await;
-    let assert_unfinished = |state: &str| {
-        let row = row(&world);
-        assert_eq!((text(&row, "state"), row.get("ttl")), (state, None));
-        assert!(row.get("due").is_some() && row.get("dueShard").is_some(), "{row} is in the index");
+    let assert_unfinished = |state: MailState| {
+        let row = world.only_mail();
+        assert_eq!((row.state, row.ttl), (state, None));
+        assert!(row.due.is_some() && row.due_shard.is_some(), "{row:?} must be in the index");
     };
-    let assert_finished = |state: &str| {
-        let row = row(&world);
-        let days = (number(&row, "ttl") - world.now().as_second()) / (24 * 60 * 60);
-        assert_eq!((text(&row, "state"), days), (state, 30));
-        assert_eq!([row.get("due"), row.get("dueShard")], [None, None], "{row} is not in the index");
+    let assert_finished = |state: MailState| {
+        let row = world.only_mail();
+        let days = row.ttl.unwrap().duration_since(world.now()).as_hours() / 24;
+        assert_eq!((row.state, days), (state, 30));
+        assert_eq!((&row.due, &row.due_shard), (&None, &None), "{row:?} must not be in the index");
         let retention = |queue_id: &str| queue(queue_id, "").retention;
         let queues = retention("MailQueue") + retention("MailDeadLetterQueue");
-        assert!(SignedDuration::from_hours(days * 24) > queues, "a message could outlive the row");
+        assert!(SignedDuration::from_hours(days * 24) > queues, "a message must not outlive the row");
     };
-    world.aws().fail(Service::Ses, "SendEmail", rejected(), 1);
-    registers(&world, "ada@example.com").await;
-    assert_unfinished("pending");
-    meanwhile(&world, "SendEmail", || assert_unfinished("sending"), world.deliver_mail()).await;
-    assert_finished("failed");
+    world.aws().fail(Service::Ses, "SendEmail", Fault::rejected(), 1);
+    world.registered_with_queued_mail("ada@example.com").await;
+    assert_unfinished(MailState::Pending);
+    world.meanwhile("SendEmail", || assert_unfinished(MailState::Sending), world.deliver_mail()).await;
+    assert_finished(MailState::Failed);
 
     world.pass(SignedDuration::from_hours(1));
     let dead_letter = world.aws().sqs.bodies(DEAD_LETTER_QUEUE).remove(0);
-    enqueue(&world, &dead_letter).await;
-    meanwhile(&world, "SendEmail", || assert_unfinished("sending"), world.deliver_mail()).await;
-    assert_finished("sent");
+    world.enqueue(&dead_letter).await;
+    world.meanwhile("SendEmail", || assert_unfinished(MailState::Sending), world.deliver_mail()).await;
+    assert_finished(MailState::Sent);
 }
 
 #[tokio::test]
@@ -244,19 +248,19 @@ async fn a_finished_mail_is_not_swept() {
     world.pass(LIFETIME);
     world.aws().clear_calls();
     world.sweep().await;
-    assert_eq!((calls(&world, "UpdateItem"), calls(&world, "SendMessage"), world.dead_letters()), (0, 0, vec![]));
+    assert_eq!((world.calls("UpdateItem"), world.calls("SendMessage"), world.dead_letters()), (0, 0, vec![]));
 }
 
 #[tokio::test]
-async fn a_sweep_leaves_to_the_next_what_it_has_no_time_for() {
+async fn a_sweep_without_time_leaves_its_mails_to_the_next() {
     // OUT-02
     let world = World::new().await;
-    registers_unannounced(&world, "ada@example.com").await;
+    world.registered_with_unqueued_mail("ada@example.com").await;
     pass_until_due(&world);
     world.aws().clear_calls();
     let event = event::invocation(event::schedule(world.now()), 5);
     functions::invoke(&world.system().app, "sweeper", event).await.unwrap();
-    assert_eq!((calls(&world, "UpdateItem"), time(&row(&world), "due")), (0, world.now()));
+    assert_eq!((world.calls("UpdateItem"), world.only_mail().due.unwrap()), (0, world.now()));
     world.sweep().await;
     world.deliver_mail().await;
     assert_eq!(world.mails().len(), 1);
@@ -264,14 +268,7 @@ async fn a_sweep_leaves_to_the_next_what_it_has_no_time_for() {
 
 // ---- Helpers ----
 
-/// Opens an account while SQS takes nothing.
-pub async fn registers_unannounced(world: &World, email: &str) -> Actor {
-    world.aws().fail(Service::Sqs, "SendMessage", denied(), 1);
-    let actor = registers(world, email).await;
-    assert_eq!(world.aws().sqs.bodies(MAIL_QUEUE), [""; 0]);
-    actor
-}
-
+/// Moves the clock to the time at which the mail is due.
 fn pass_until_due(world: &World) {
-    world.pass(time(&row(world), "due").duration_since(world.now()));
+    world.pass_until(world.only_mail().due.unwrap());
 }

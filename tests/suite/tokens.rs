@@ -4,55 +4,15 @@ mod encoded;
 mod forged;
 mod properties;
 
+use std::collections::BTreeSet;
+
 use aws_smithy_http_client::Builder;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::SignedDuration;
-use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::{Value, json};
-use shared::keys::{Keys, SigningKeys};
 use tests::doubles::{Fault, Service};
-use tests::system::SIGNING_KEYS;
 use tests::world::{Actor, DOMAIN, PASSWORD, World};
 
-use crate::refresh::store_calls;
-
-/// The keys of this world, from the secret.
-pub fn key_set(world: &World) -> SigningKeys {
-    SigningKeys::from_json(&world.aws().secrets.value(SIGNING_KEYS, "AWSCURRENT").unwrap()).unwrap()
-}
-
-/// The claims of a token, unverified.
-pub fn claims(token: &str) -> Value {
-    part(token, 1)
-}
-
-/// The header of a token, unverified.
-pub fn header(token: &str) -> Value {
-    part(token, 0)
-}
-
-fn part(token: &str, place: usize) -> Value {
-    let part = token.split('.').nth(place).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
-}
-
-/// What a token says, for somebody who knows nothing of us but the address of our key set: by the library `jsonwebtoken`.
-pub async fn independently_verified(world: &World, token: &str) -> Result<Value, String> {
-    let discovery = world.get("/.well-known/openid-configuration", None).await.json();
-    let published = world.get("/.well-known/jwks.json", None).await;
-    let keys: JwkSet = serde_json::from_str(&published.body).map_err(|error| error.to_string())?;
-    let header = jsonwebtoken::decode_header(token).map_err(|error| error.to_string())?;
-    let key = header.kid.as_deref().and_then(|kid| keys.find(kid)).ok_or("no such key")?;
-    let mut validation = Validation::new(header.alg);
-    validation.set_issuer(&[discovery["issuer"].as_str().unwrap_or_default()]);
-    validation.set_audience(&["latchkey"]);
-    validation.validate_exp = false; // the library goes by the machine's clock and the world has its own
-    let key = DecodingKey::from_jwk(key).map_err(|error| error.to_string())?;
-    let decoded = jsonwebtoken::decode::<Value>(token, &key, &validation).map_err(|error| error.to_string())?;
-    Ok(decoded.claims)
-}
+use crate::support::{claims, header, independently_verified, key_set};
 
 #[tokio::test]
 async fn an_independent_implementation_verifies_our_tokens_by_the_published_keys_alone() {
@@ -64,7 +24,8 @@ async fn an_independent_implementation_verifies_our_tokens_by_the_published_keys
         let claims = independently_verified(&world, &ada.access_token).await.unwrap();
         assert_eq!(claims["sub"], ada.user["id"]);
 
-        let stranger = World::with(&[("SIGNING_ALGORITHM", algorithm)]).await.registered("ada@example.com").await;
+        let settings = [("SIGNING_ALGORITHM", algorithm)];
+        let stranger = World::with_its_own_keys(&settings).await.registered("ada@example.com").await;
         assert!(independently_verified(&world, &stranger.access_token).await.is_err());
         let cut = &ada.access_token[..ada.access_token.len() - 8];
         assert!(independently_verified(&world, &format!("{cut}AAAAAAAA")).await.is_err());
@@ -82,10 +43,10 @@ async fn a_token_says_what_the_profile_wants_and_nothing_of_a_person() {
         world.deliver_mail().await;
         let ada = Actor::signed_in("ada.lovelace@example.com", &answer, 201);
 
-        let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
         let (header, claims) = (header(&ada.access_token), claims(&ada.access_token));
-        assert_eq!(names(&header), ["alg", "kid", "typ"]);
-        assert_eq!(names(&claims), ["aud", "exp", "iat", "iss", "jti", "sid", "sub"]);
+        assert_eq!(names(&header), ["alg", "kid", "typ"].map(str::to_owned).into());
+        assert_eq!(names(&claims), ["aud", "exp", "iat", "iss", "jti", "sid", "sub"].map(str::to_owned).into());
         assert_eq!(header["typ"], "at+jwt");
         assert_eq!(claims["iss"], format!("https://{DOMAIN}"));
         assert_eq!((&claims["aud"], &claims["sub"]), (&json!("latchkey"), &ada.user["id"]));
@@ -150,14 +111,14 @@ async fn a_key_of_an_unknown_name_is_asked_for_once_a_minute_at_the_most() {
     // TOK-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let stranger = World::new().await.registered("ada@example.com").await.bearer();
+    let stranger = World::with_its_own_keys(&[]).await.registered("ada@example.com").await.bearer();
     assert_eq!(world.get("/api/auth/me", Some(&ada.bearer())).await.status, 200);
     let mut reads = Vec::new();
     for seconds in [0, 59, 1, 0, 59, 1, 0] {
         world.pass(SignedDuration::from_secs(seconds));
         world.aws().clear_calls();
         assert_eq!(world.get("/api/auth/me", Some(&stranger)).await.status, 401);
-        reads.push(store_calls(&world).len());
+        reads.push(world.store_calls().len());
     }
     assert_eq!(reads, [0, 0, 1, 0, 0, 1, 0]);
 }
@@ -167,7 +128,7 @@ async fn unknown_names_do_not_hammer_a_store_that_is_out_of_order() {
     // TOK-04, KEY-04
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let stranger = World::new().await.registered("ada@example.com").await.bearer();
+    let stranger = World::with_its_own_keys(&[]).await.registered("ada@example.com").await.bearer();
     assert_eq!(world.get("/api/auth/me", Some(&ada.bearer())).await.status, 200);
     world.pass(SignedDuration::from_mins(1));
     world.aws().fail(Service::DynamoDb, "GetItem", Fault::Reset, 1000);
@@ -177,7 +138,7 @@ async fn unknown_names_do_not_hammer_a_store_that_is_out_of_order() {
         world.pass(SignedDuration::from_secs(seconds));
         world.aws().clear_calls();
         assert_eq!(world.get("/api/auth/me", Some(&stranger)).await.status, 401);
-        reads.push(usize::from(!store_calls(&world).is_empty()));
+        reads.push(usize::from(!world.store_calls().is_empty()));
     }
     assert_eq!(reads, [1, 0, 0, 0, 1, 0]);
 }

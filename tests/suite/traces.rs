@@ -1,8 +1,9 @@
-//! What the model of the refresh protocol (`model.rs`) does, done on the wire: after each move the answer, and the row in the
-//! table, are the model's.
+//! Does on the wire what the model of the refresh protocol (`model.rs`) does. After each move the answer, and the row in the
+//! table, must be the model's.
 //!
-//! The moves are whole requests, one after the other; what happens between the writes of one is the model's alone. Of the
-//! answers that get lost, some are lost at the client, some at the store, where the SDK then sends an applied write again.
+//! The moves are whole requests, one after the other. Only the model knows what may happen between the writes of a request.
+//! Some answers are lost on their way to the client, others on their way from the store, where the SDK sends an applied write
+//! again.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -21,12 +22,12 @@ use crate::model::scenario::{ALONE, BACK, PAST, Premise, SIX_DAYS, Scenario, WIT
 use crate::model::state::{Action, Holder, Left, START, State, Step};
 use crate::model::{Model, Promise};
 
-/// How long the traces are that are all replayed.
+/// All traces of this length are replayed.
 const SHORT: usize = 3;
-/// How many longer ones are, and how long those are.
+/// How many longer traces are replayed, and how long they are.
 const SAMPLE: usize = 40;
 const LONG: usize = 12;
-/// The variable that has the seed of the longer ones.
+/// The variable with the seed of the longer traces.
 const SEED: &str = "TRACES_SEED";
 
 /// A step that can be done from outside.
@@ -34,17 +35,17 @@ const SEED: &str = "TRACES_SEED";
 enum Move {
     /// The token that the client keeps, or one so far behind it.
     Refresh(u64, Fate),
-    /// Anything else, an action of the model's as it is.
+    /// Any other action of the model's.
     Act(Action),
 }
 
-/// What becomes of an answer.
+/// What happens to an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Kept,
-    /// The client never hears of it.
+    /// It does not reach the client.
     LostAtClient,
-    /// The store applies the write, and the SDK never hears of it.
+    /// The store applies the write, but its answer does not reach the SDK.
     LostAtStore,
 }
 
@@ -64,7 +65,7 @@ const MOVES: [Move; 13] = [
     Move::Act(Action::Restore),
 ];
 
-/// The model, for moves that come from here: without bounds, and every answer is kept until it is looked at.
+/// The scenario of the model, for moves that are chosen here: without bounds, and an answer stays until it is looked at.
 const UNBOUND: Scenario = Scenario {
     left: Left { requests: u8::MAX, clock: u8::MAX, thefts: 0, endings: u8::MAX, restores: u8::MAX },
     is_promised: false,
@@ -72,10 +73,10 @@ const UNBOUND: Scenario = Scenario {
     ..ALONE
 };
 
-/// What a refresh comes to: this token, or a refusal. Other moves come to nothing.
+/// The outcome of a refresh: a token, or a refusal. Other moves have none.
 type Verdict = Option<Result<u64, ()>>;
 
-/// A world, and its one session at some moment.
+/// A world with one session, and the model of it.
 struct Replay {
     world: World,
     model: Model,
@@ -83,7 +84,7 @@ struct Replay {
     first_row: Value,
 }
 
-/// A moment: in the model and in the table, with the way to it.
+/// A moment in the model and in the table, with the moves that led to it.
 #[derive(Clone)]
 struct Moment {
     state: State,
@@ -105,7 +106,7 @@ impl Replay {
         (Self { world, model, profile, first_row: row }, start)
     }
 
-    /// Goes back to a moment, moves on from it, and compares.
+    /// Goes back to a moment, makes a move, and compares.
     async fn after(&self, from: &Moment, step: Move) -> Moment {
         self.go_back_to(from);
         let mut next = from.clone();
@@ -131,7 +132,7 @@ impl Replay {
         }
     }
 
-    /// The move on the wire.
+    /// Makes the move on the wire.
     async fn moves(&self, from: &Moment, next: &mut Moment, step: Move) -> Verdict {
         match step {
             Move::Refresh(behind, fate) => {
@@ -152,7 +153,7 @@ impl Replay {
         None
     }
 
-    /// Past [`World::post`], which would hold each of thousands of answers against the contract.
+    /// Posts without [`World::post`], which would hold each of thousands of answers against the contract.
     async fn post(&self, path: &str, refresh_token: &str) -> Answer {
         let mut request = request("POST", path);
         request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -180,7 +181,7 @@ impl Replay {
     }
 }
 
-/// The token so far behind the one that the client keeps.
+/// Returns the token so far behind the one that the client keeps.
 fn token(state: &State, behind: u64) -> u64 {
     state.client.saturating_sub(behind)
 }
@@ -189,7 +190,7 @@ fn index(token: u64) -> usize {
     token.try_into().unwrap_or(usize::MAX)
 }
 
-/// The move in the model: the actions that it is made of.
+/// Makes the move in the model, action by action.
 fn model_moves(model: &Model, state: &mut State, step: Move) -> (Verdict, Option<Promise>) {
     let mut broken = None;
     let mut act = |state: &mut State, action| {
@@ -220,12 +221,12 @@ fn model_moves(model: &Model, state: &mut State, step: Move) -> (Verdict, Option
 const NUMBERS: [&str; 7] =
     ["counter", "rotatedAt", "previousRotatedAt", "reissued", "idleExpiresAt", "expiresAt", "revokedAt"];
 
-/// What of a row changes, as the table has it.
+/// Returns what changes of a row, from the table.
 fn numbers(row: &Value) -> [Option<i64>; 7] {
     NUMBERS.map(|name| row[name]["N"].as_str().and_then(|number| number.parse().ok()))
 }
 
-/// The same, as the model has it.
+/// Returns the same from the model.
 fn numbers_of(state: &State) -> [Option<i64>; 7] {
     let row = &state.row;
     [
@@ -239,7 +240,7 @@ fn numbers_of(state: &State) -> [Option<i64>; 7] {
     ]
 }
 
-/// All traces with these first moves. Those that come to the same moment go on as one. How many moves were made.
+/// Replays all traces with these first moves. Traces that come to the same moment go on as one. Returns the number of moves.
 async fn short_traces(first: &[Move]) -> usize {
     let (replay, start) = Replay::start().await;
     assert_eq!(replay.world.now(), START);
@@ -248,7 +249,7 @@ async fn short_traces(first: &[Move]) -> usize {
         let mut next = Vec::new();
         for moment in &moments {
             for step in if length == 1 { first } else { &MOVES } {
-                // What nothing follows must have an answer to compare.
+                // The last move must have an answer to compare.
                 if length == SHORT && !matches!(step, Move::Refresh(..)) {
                     continue;
                 }
@@ -264,7 +265,7 @@ async fn short_traces(first: &[Move]) -> usize {
     moves
 }
 
-/// A move by hash: the same for the same place and seed. One that ends the session, or may, is rare.
+/// Chooses a move by hash, so it is the same for the same place and seed. Moves that may end the session are rare.
 fn any(place: (u64, usize, usize)) -> Move {
     let hash = |salt: u8| BuildHasherDefault::<DefaultHasher>::default().hash_one((place, salt));
     let moves = if hash(0).is_multiple_of(20) { &MOVES[8..] } else { &MOVES[..8] };
@@ -273,16 +274,16 @@ fn any(place: (u64, usize, usize)) -> Move {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_short_trace_of_the_model_is_one_of_the_store() {
+async fn the_store_does_what_the_model_does_in_every_short_trace() {
     // REF-09, REF-04
     let moves: usize = join_all(MOVES.chunks(4).map(short_traces)).await.into_iter().sum();
     println!("{moves} moves, up to {SHORT} in a row");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sample_of_long_traces_of_the_model_are_of_the_store() {
+async fn the_store_does_what_the_model_does_in_a_sample_of_long_traces() {
     // REF-09, REF-04
-    #[expect(clippy::disallowed_methods, reason = "for whoever runs this test again, not for Latchkey")]
+    #[expect(clippy::disallowed_methods, reason = "it is set by whoever runs the tests, and is no setting of Latchkey")]
     let seed = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0);
     println!("{SEED}={seed}");

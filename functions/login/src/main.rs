@@ -6,5 +6,5 @@ use shared::runtime::{self, WarmUp};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    runtime::serve(&[WarmUp::Passwords, WarmUp::SigningKeys, WarmUp::AccountKeys, WarmUp::Store], login::handle).await
+    runtime::serve(&[WarmUp::Passwords, WarmUp::Secrets, WarmUp::Store], login::handle).await
 }

@@ -69,7 +69,7 @@ async fn open(call: &Call<'_>, registration: Registration) -> Result<Response, A
         }
         Created::Replayed(id) => {
             let login = Login { email: user.email, password: password.password().clone(), device_token: None };
-            replay(call, id, &login).await
+            Box::pin(replay(call, id, &login)).await // rare, and its future is large
         }
     }
 }

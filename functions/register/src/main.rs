@@ -8,6 +8,5 @@ use shared::runtime::{self, WarmUp};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     NewPassword::warm_up(); // as a `WarmUp` it would put the dictionaries into every function
-    runtime::serve(&[WarmUp::Passwords, WarmUp::SigningKeys, WarmUp::AccountKeys, WarmUp::Store], register::handle)
-        .await
+    runtime::serve(&[WarmUp::Passwords, WarmUp::Secrets, WarmUp::Store], register::handle).await
 }

@@ -18,9 +18,12 @@ pub(super) const SUBJECT: Check = Check { wants: "1 to 128 characters on one lin
 
 pub(super) fn is_url(text: &str) -> bool {
     let Ok(uri) = text.parse::<http::Uri>() else { return false };
+    let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else { return false };
+    // `Uri::port` says nothing of a port that is no number.
+    let port = authority.as_str().strip_prefix(host).map(|rest| rest.strip_prefix(':').unwrap_or(rest));
     matches!(uri.scheme_str(), Some("http" | "https"))
-        && uri.host().is_some_and(|host| !host.is_empty())
-        && uri.port().is_none_or(|port| is_port(port.as_str()))
+        && !host.is_empty()
+        && port.is_some_and(|port| port.is_empty() || is_port(port))
 }
 
 /// HTTPS, as discovery demands (OpenID Connect Discovery 1.0, 3), but for the loopback of development.
@@ -37,7 +40,7 @@ fn is_issuer(text: &str) -> bool {
 }
 
 fn is_port(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
+    text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0') && text.parse::<u16>().is_ok()
 }
 
 fn is_audience(text: &str) -> bool {

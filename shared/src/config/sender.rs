@@ -40,13 +40,13 @@ impl Sender {
         Some(Self { name: unquoted(name).unwrap_or_else(|| name.to_owned()), address: address.to_owned() })
     }
 
-    /// The address alone, which SES has to know as verified.
+    /// Returns the address alone, which SES has to know as verified.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// The value of the `From` header, in ASCII. A name with punctuation is quoted (RFC 5322, 3.2.4), and a name in another
+    /// Returns the value of the `From` header, in ASCII. A name with punctuation is quoted (RFC 5322, 3.2.4), and a name in another
     /// script encoded (RFC 2047). A name of plain words, encoded words among them, stands as it is.
     #[must_use]
     pub fn header(&self) -> String {
@@ -64,7 +64,7 @@ impl Sender {
     }
 }
 
-/// The addresses that the template's `Sender` allows, less those that are no addresses.
+/// Checks for an address that the template's `Sender` allows and that mail can come from.
 fn is_address(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"@._%+-".contains(&byte);
     text.bytes().all(fits) && Email::parse(text).is_ok()
@@ -75,7 +75,7 @@ fn is_atext(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
 }
 
-/// What a quoted string says; nothing if the text is not one.
+/// Returns what a quoted string says, or nothing if the text is not one.
 fn unquoted(text: &str) -> Option<String> {
     let mut characters = text.strip_prefix('"')?.strip_suffix('"')?.chars();
     let mut name = String::new();
@@ -89,7 +89,7 @@ fn unquoted(text: &str) -> Option<String> {
     Some(name)
 }
 
-/// The name as encoded words: as many as it needs, each of whole characters.
+/// Writes the name as encoded words: as many as it needs, each of whole characters.
 fn encoded(name: &str) -> String {
     let mut words = vec![String::new()];
     for character in name.chars() {

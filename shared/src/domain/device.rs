@@ -9,15 +9,14 @@ const PREFIX: &str = "lkd1.";
 /// A device on which a user logged in before (OWASP: slow down online guessing attacks with device cookies).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// The user.
     pub user: UserId,
     /// A random id.
     pub id: [u8; 16],
 }
 
-/// `lkd1.` and base64url of key id, user id, device id and MAC. It opens nothing by itself.
+/// `lkd1.` and base64url of key id, user id, device id and MAC. The token alone does not sign in.
 ///
-/// The MAC covers the version of the user's password, so that the token dies with the password.
+/// The MAC covers the version of the user's password, so a change of the password ends the token.
 #[derive(Clone, Debug)]
 pub struct DeviceToken(SecretString);
 
@@ -37,7 +36,7 @@ impl DeviceToken {
         Self(mac_token::mint(PREFIX, key, &payload, &password_version.to_be_bytes()))
     }
 
-    /// Returns the device of an authentic token; nothing for any other text. `key` finds a key by its id.
+    /// Returns the device of an authentic token, or `None` for any other text. `key` finds a key by its id.
     pub fn open<'k>(
         text: &str,
         password_version: u64,
@@ -49,7 +48,7 @@ impl DeviceToken {
     }
 }
 
-/// For the answer that carries it.
+/// Writes the token into the response that hands it out.
 impl Serialize for DeviceToken {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.0.expose_secret())

@@ -9,10 +9,10 @@ use super::{Code, Rejected};
 const MAX_LENGTH: usize = 254; // RFC 5321, 4.5.3.1.3: a path of 256 octets, less its angle brackets
 const MAX_LOCAL_PART: usize = 64; // RFC 5321, 4.5.3.1.1
 
-/// One mailbox: an RFC 5321 dot-atom at a domain of two labels or more.
+/// The address of one mailbox: an RFC 5321 dot-atom at a domain of two labels or more.
 ///
-/// Quoted strings, comments, address literals and groups are refused: they are legal, unused, and the usual way to smuggle
-/// a second recipient past a check.
+/// Quoted strings, comments, address literals and groups are refused. They are legal, but hardly any mailbox uses them,
+/// and attackers use them to smuggle a second recipient past a check.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Email {
@@ -36,7 +36,7 @@ impl From<Email> for String {
 }
 
 impl Email {
-    /// The mailbox that `text` names, or `invalid_string`.
+    /// Reads an address. Any other text is refused with `invalid_string`.
     pub fn parse(text: &str) -> Result<Self, Rejected> {
         Self::read(text).ok_or(Rejected::new(Code::InvalidString, "Invalid email"))
     }
@@ -55,20 +55,22 @@ impl Email {
         })
     }
 
-    /// As its owner typed it: what is shown.
+    /// Returns the address as the user typed it, for display.
     #[must_use]
     pub fn as_typed(&self) -> &str {
         &self.typed
     }
 
-    /// The one form for uniqueness, login and limits: all lower case, the domain as A-labels. Neither dots nor tags are
-    /// folded: whether `a.b` is `ab` is the receiving host's affair.
+    /// Returns the form that decides uniqueness, login and limits: lower case, with the domain as A-labels.
+    ///
+    /// Dots and tags stay, because only the receiving host knows whether `a.b` is the mailbox `ab`.
     #[must_use]
     pub fn canonical(&self) -> &str {
         &self.canonical
     }
 
-    /// Where mail goes: as typed, except that a domain in another script is in its A-labels, all that SES takes.
+    /// Returns the address for SES: as typed, but with a domain in another script as A-labels, because SES accepts no
+    /// other form.
     #[must_use]
     pub fn recipient(&self) -> String {
         if self.typed.is_ascii() {
@@ -80,7 +82,7 @@ impl Email {
     }
 }
 
-/// An address is a person: it does not reach a log by way of `{:?}`.
+/// Hides the address, because it is personal data and `{:?}` may end up in a log.
 impl fmt::Debug for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Email(redacted)")
@@ -91,12 +93,15 @@ fn is_dot_atom(text: &str) -> bool {
     text.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atext))
 }
 
-/// RFC 5322, 3.2.3.
+/// Checks for an `atext` character (RFC 5322, 3.2.3).
 fn is_atext(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
 }
 
-/// Lower-case A-labels (UTS 46, non-transitional; letters, digits and inner hyphens alone), two at the least.
+/// Returns the domain as lower-case A-labels (UTS 46, non-transitional). Only letters, digits and inner hyphens are
+/// allowed.
+///
+/// Returns `None` for a domain of one label, and for one whose last label is a number.
 fn canonical_domain(domain: &str) -> Option<String> {
     let ascii =
         Uts46::new().to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::Check, DnsLength::Verify).ok()?;

@@ -14,7 +14,7 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new UUID of version 7 (RFC 9562, 5.7): ordered by `now`, 74 bits of it random.
+            /// Makes a UUID of version 7 (RFC 9562, 5.7): ordered by `now`, with 74 random bits.
             #[must_use]
             pub fn new(now: Timestamp) -> Self {
                 let milliseconds = u64::try_from(now.as_millisecond()).unwrap_or_default();
@@ -23,13 +23,11 @@ macro_rules! id {
                 Self(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds)))
             }
 
-            /// The id that these 16 bytes are.
             #[must_use]
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }
 
-            /// Its 16 bytes.
             #[must_use]
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
@@ -53,27 +51,23 @@ macro_rules! id {
 }
 
 id!(
-    /// A user, for as long as the account lives.
+    /// The id of a user. It stays the same for the life of the account.
     UserId
 );
-id!(
-    /// A session of a user.
-    SessionId
-);
-id!(
-    /// A mail to a user.
-    MailId
-);
+id!(SessionId);
+id!(MailId);
 
 impl MailId {
-    /// The id of the mail that tells of a session's reuse: made from the session's, so that there is one at the most.
+    /// Returns the id of the mail about a session's reuse. It is derived from the session's id, so each session has at
+    /// most one such mail.
     #[must_use]
     pub fn about_reuse_of(session: SessionId) -> Self {
         const NAMESPACE: Uuid = Uuid::from_u128(0x8b1c_5d0e_6f57_4d0c_9a3e_52f1_5e55_10ff);
         Self(Uuid::new_v5(&NAMESPACE, session.as_bytes()))
     }
 
-    /// The id of the mail that a user asks for under a key: the same one however often it is asked for.
+    /// Returns the id of the mail that a user requests under an idempotency key. The same user and key always give the
+    /// same id.
     #[must_use]
     pub fn asked_for(user: UserId, key: &IdempotencyKey) -> Self {
         const NAMESPACE: Uuid = Uuid::from_u128(0x2f6d_0c0b_91d4_4e0e_b3d5_7a44_c1a6_5e0d);

@@ -4,13 +4,15 @@ use super::{Code, Rejected};
 
 const MAX_LENGTH: usize = 255;
 
-/// What a client calls a request, so that sending it again is not doing it again (draft-ietf-httpapi-idempotency-key-header):
-/// 1 to 255 visible ASCII characters, taken as they are.
+/// The client's name for a request (draft-ietf-httpapi-idempotency-key-header): 1 to 255 visible ASCII characters,
+/// taken as they are.
+///
+/// A request that is sent again under the same key is not carried out again.
 #[derive(Clone)]
 pub struct IdempotencyKey(Vec<u8>);
 
 impl IdempotencyKey {
-    /// The key that a header's value is.
+    /// Reads the value of the `Idempotency-Key` header.
     pub fn parse(value: &[u8]) -> Result<Self, Rejected> {
         if value.is_empty() {
             return Err(Rejected::new(Code::TooSmall, "Idempotency-Key must be at least 1 character"));
@@ -25,14 +27,13 @@ impl IdempotencyKey {
         Ok(Self(value.to_vec()))
     }
 
-    /// Its bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// Clients make it of what they like.
+/// Hides the key, because clients may put anything into it.
 impl fmt::Debug for IdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("IdempotencyKey(redacted)")

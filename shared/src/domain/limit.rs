@@ -2,10 +2,10 @@ use jiff::{SignedDuration, Timestamp};
 
 /// The longest wait that [`Policy::Backoff`] asks for.
 pub const LONGEST_BACKOFF: SignedDuration = SignedDuration::from_mins(15);
-/// How many steps the wait takes to get there, the first of one second, each twice the one before.
+/// The number of steps from a wait of one second to [`LONGEST_BACKOFF`]. Each step doubles the wait.
 pub const BACKOFF_STEPS: u32 = 10;
 
-/// Everything that is limited. `shared::limits` has the table of how often, by which setting and under which name.
+/// The kinds of action that are limited. `shared::limits` has the table of their policies, settings and log names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limited {
     /// Registrations, by network.
@@ -24,44 +24,45 @@ pub enum Limited {
     ReuseMails,
 }
 
-/// How often something may happen in a window of time.
+/// A maximum number of actions in a window of time.
 ///
-/// Windows are aligned to the clock, and the counter's key holds the window's number. So counting is one write, whatever was counted
-/// before. Around the end of a window twice as many may pass.
+/// Windows are aligned to the clock, and a counter's key contains the window's number. So counting is one write,
+/// without a read before it. Around the boundary of two windows, twice the maximum may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// How many.
     pub most: u32,
     /// The length of a window.
     pub every: SignedDuration,
 }
 
-/// What lets an attempt through. An attempt that succeeds is taken back, so that failures and attempts in flight count.
+/// The rule that allows or refuses an attempt.
+///
+/// Callers may take an attempt back when it succeeds. Then only failures and attempts in flight count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
     /// At most so many in a window.
     FixedWindow(Limit),
-    /// Any number; but once this many have failed in a day, each must wait for a while after the last one: see [`backoff`].
+    /// Any number, but after this many failures in a day each attempt has to wait after the last one: see [`backoff`].
     Backoff(u32),
 }
 
 /// One window of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Its number since the epoch.
+    /// Counted from the epoch.
     pub number: i64,
-    /// When the next one begins.
+    /// The beginning of the next window.
     pub ends_at: Timestamp,
 }
 
 impl Limit {
-    /// At most `most` in an hour of the clock.
+    /// Returns a limit of `most` in an hour of the clock.
     #[must_use]
     pub const fn hourly(most: u32) -> Self {
         Self { most, every: SignedDuration::from_hours(1) }
     }
 
-    /// At most `most` in a day of UTC.
+    /// Returns a limit of `most` in a day of UTC.
     #[must_use]
     pub const fn daily(most: u32) -> Self {
         Self { most, every: SignedDuration::from_hours(24) }
@@ -88,8 +89,10 @@ impl Policy {
     }
 }
 
-/// Returns how long after the last attempt the next may be made, when `failures` have failed: nothing until `after` have, then a
-/// second, doubling with each one more, up to 15 minutes.
+/// Returns how long a client must wait after the last attempt, if `failures` attempts have failed.
+///
+/// Fewer than `after` failures require no wait. From then on the wait is one second, and it doubles with each further
+/// failure, up to 15 minutes.
 #[must_use]
 pub fn backoff(failures: u32, after: u32) -> SignedDuration {
     match failures.checked_sub(after) {

@@ -1,6 +1,7 @@
 //! The form of every token that carries a MAC: a prefix, then base64url of key id, payload and HMAC-SHA-256.
 //!
-//! To add a token: a prefix that no other has, the payload's fixed layout, and a type with `mint` and `open`.
+//! To add a token: choose a prefix that no other token has and a fixed layout of the payload, and add a type with
+//! `mint` and `open`.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -10,7 +11,7 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 const ID_LENGTH: usize = 4;
 const MAC_LENGTH: usize = 32;
 
-/// A key for HMAC-SHA-256, of 32 bytes or more, with the id that its tokens name.
+/// A key for HMAC-SHA-256 of 32 bytes or more, with the id that its tokens carry.
 #[derive(Clone, Debug)]
 pub struct MacKey {
     id: [u8; ID_LENGTH],
@@ -18,16 +19,15 @@ pub struct MacKey {
 }
 
 impl MacKey {
-    /// The length of a new key in bytes, and the least of any.
+    /// The length of a new key in bytes. No key is shorter.
     pub const LENGTH: usize = 32;
 
-    /// Returns a key with this id.
     #[must_use]
     pub fn new(id: [u8; ID_LENGTH], secret: SecretSlice<u8>) -> Self {
         Self { id, secret }
     }
 
-    /// Returns the id that its tokens name.
+    /// Returns the id that the key's tokens carry.
     #[must_use]
     pub const fn id(&self) -> [u8; ID_LENGTH] {
         self.id
@@ -38,10 +38,10 @@ impl MacKey {
     }
 }
 
-/// Makes the one token of `payload` under `key`.
+/// Makes the token of `payload` under `key`. The same input always gives the same token.
 ///
-/// The MAC covers the prefix too, so that a token of one kind is never one of another kind, and `context`, which is not in the token:
-/// whoever opens it must know it.
+/// The MAC also covers the prefix, so a token of one kind never passes as a token of another kind. It covers `context`
+/// as well. The context is not in the token, so the code that opens the token must know it.
 pub(super) fn mint(prefix: &'static str, key: &MacKey, payload: &[u8], context: &[u8]) -> SecretString {
     let mut bytes = [&key.id, payload].concat();
     let mac = hmac::sign(&key.hmac(), &[prefix.as_bytes(), &bytes, context].concat());
@@ -49,7 +49,7 @@ pub(super) fn mint(prefix: &'static str, key: &MacKey, payload: &[u8], context: 
     format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes)).into()
 }
 
-/// Returns the payload of an authentic token; nothing for any other text. `key` finds a key by its id.
+/// Returns the payload of an authentic token, or `None` for any other text. `key` finds a key by its id.
 pub(super) fn open<'k, const N: usize>(
     prefix: &'static str,
     text: &str,

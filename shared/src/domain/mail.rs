@@ -5,22 +5,21 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Email, MailId, MailKind, Origin, SessionId, UserId};
 
-/// How long a claim holds: longer than any call of SES, so that no other attempt starts while one is under way.
+/// How long a claim holds. It is longer than any call of SES, so no other attempt starts during the call.
 const LEASE: SignedDuration = SignedDuration::from_mins(10);
-/// How long the queue alone is trusted to deliver what was just put into it.
+/// How long the sweeper leaves a mail to the queue after a function has put its message there.
 const HEAD_START: SignedDuration = SignedDuration::from_mins(1);
-/// The same for what the sweeper puts there: longer than the queue hides a message whose receiver died.
+/// The same for a message that the sweeper itself has put there. It is longer than the queue hides a message whose
+/// receiver died.
 pub const NEXT_SWEEP: SignedDuration = SignedDuration::from_mins(7);
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
-/// How many retries follow each other in the queue, before the sweeper takes over.
+/// How many retries the queue makes before the sweeper takes over.
 const RETRIES_IN_QUEUE: u32 = 3;
 
-/// The address of a mail's row, and all that a queue message says: `<user id>/<mail id>`.
+/// Names the row of a mail, as `<user id>/<mail id>`. A message in the queue tells no more about a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MailKey {
-    /// To whom.
     pub user: UserId,
-    /// Which.
     pub mail: MailId,
 }
 
@@ -42,75 +41,71 @@ impl FromStr for MailKey {
 /// A mail that is owed to a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
-    /// Where its row is.
     pub key: MailKey,
-    /// What it says.
     pub kind: MailKind,
-    /// How far it has come.
     pub state: MailState,
-    /// How many times it was claimed.
+    /// The number of claims so far.
     pub attempt: u32,
-    /// When it became owed.
+    /// When the mail became owed.
     pub created_at: Timestamp,
-    /// When the sweeper shall look after it; nothing once it is finished.
+    /// When the sweeper picks the mail up. `None` once the mail is finished.
     pub due: Option<Timestamp>,
-    /// Where the request came from that the mail tells of.
+    /// The origin of the request that caused the mail.
     pub origin: Origin,
-    /// The address that it goes to, if that is not the user's present one.
+    /// The recipient, if it is not the user's present address.
     pub recipient: Option<Email>,
 }
 
-/// How far a mail has come.
+/// The progress of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailState {
-    /// Nobody is sending it.
+    /// No attempt is running.
     Pending,
-    /// Somebody is, or died over it.
+    /// An attempt is running, or its process died.
     Sending(Lease),
     /// SES accepted it.
     Sent,
-    /// SES refused it for good, or [`MAIL_LIFETIME`] has passed.
+    /// The mail was given up: SES refused it for good, its address is suppressed, or its lifetime has passed.
     Failed,
 }
 
-/// The time in which nobody else may send.
+/// The time in which only one attempt may send the mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// When it ends.
     pub until: Timestamp,
 }
 
-/// What a message that names a row may do with it.
+/// What happens to a message, depending on the row that it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// Send it: the row, claimed for the next attempt.
+    /// The mail is sent. This is its row, claimed for the next attempt.
     Take(Mail),
-    /// Come back when the running attempt's lease has ended.
+    /// The message comes back when the running attempt's lease has ended.
     Wait(Lease),
-    /// Nothing is left to do.
+    /// The message is deleted, because nothing is left to do.
     Drop,
 }
 
-/// Why SES did not take a mail now.
+/// Why SES refused a mail for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is too fast, or SES is in trouble: it passes.
+    /// The mails come too fast, or SES has trouble. It passes by itself.
     Passing,
-    /// Quota, verification, permissions: it takes the operator.
+    /// A quota, a verification or a permission is missing. An operator must act.
     Operator,
 }
 
-/// Who brings a postponed mail back.
+/// How a postponed mail comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// Its message, after so long.
+    /// By its message, after this delay.
     Message(SignedDuration),
-    /// The sweeper, when it is due.
+    /// By the sweeper, when the mail is due.
     Sweeper,
 }
 
 impl Lease {
-    /// The lease of a claim at `now`.
+    /// Returns the lease of a claim at `now`.
     #[must_use]
     pub fn starting(now: Timestamp) -> Self {
         Self { until: now + LEASE }
@@ -118,14 +113,14 @@ impl Lease {
 }
 
 impl Mail {
-    /// The mail that greets a new user.
+    /// Returns the mail that greets a new user.
     #[must_use]
     pub fn welcome(user: UserId, origin: Origin, now: Timestamp) -> Self {
         let key = MailKey { user, mail: MailId::new(now) };
         Self::new(key, MailKind::Welcome, origin, now)
     }
 
-    /// The mail that tells a user of a session's reuse; the same one however often the reuse is found.
+    /// Returns the mail that tells a user of a session's reuse. Its id is the same however often the reuse is found.
     #[must_use]
     pub fn session_reuse(user: UserId, session: SessionId, origin: Origin, now: Timestamp) -> Self {
         let key = MailKey { user, mail: MailId::about_reuse_of(session) };
@@ -145,8 +140,10 @@ impl Mail {
         }
     }
 
-    /// What a message may do with this row at `now`. `retry` is the attempt that a dead-lettered copy names: put back into the
-    /// queue, it claims the failed row once more, and only once, because the attempt then moves on.
+    /// Decides what happens to a message that names this row.
+    ///
+    /// `retry` is the attempt that a dead-lettered copy names. If an operator puts the copy back into the queue, it
+    /// claims the failed row once more. It does so only once, because the claim raises the attempt.
     #[must_use]
     pub fn claim(&self, retry: Option<u32>, now: Timestamp) -> Claim {
         let take = || {
@@ -162,7 +159,8 @@ impl Mail {
         }
     }
 
-    /// The row after its attempt was refused for now, and who tries again. `due` lies past the next try of the message.
+    /// Returns the row after SES refused its attempt for now, and how the mail comes back. If its message is retried,
+    /// `due` lies after that retry.
     #[must_use]
     pub fn postponed(&self, refusal: Refusal, now: Timestamp) -> (Self, Retry) {
         let delay = retry_delay(self.attempt);
@@ -174,15 +172,14 @@ impl Mail {
         (Self { state: MailState::Pending, due: Some(due), ..self.clone() }, retry)
     }
 
-    /// Whether it has been owed for so long that it is given up.
+    /// Returns whether the mail has been owed for so long that it is given up.
     #[must_use]
     pub fn is_given_up(&self, now: Timestamp) -> bool {
         now.duration_since(self.created_at) >= self.kind.rules().lifetime
     }
 }
 
-/// How long to wait after the attempt with this number, from 1, was refused for now: 2, 4, 8 seconds and so on, to 15
-/// minutes.
+/// Returns the wait after the attempt with this number, counted from 1: 2, 4, 8 seconds and so on, up to 15 minutes.
 fn retry_delay(attempt: u32) -> SignedDuration {
     let seconds = 1_i64.checked_shl(attempt.min(32)).unwrap_or(i64::MAX);
     SignedDuration::from_secs(seconds).min(LONGEST_DELAY)

@@ -6,7 +6,8 @@ use super::Limited;
 /// How long a mail without a ticket is tried before it is given up.
 pub const MAIL_LIFETIME: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-/// What a mail says. To add a mail: a variant, its row in [`MailKind::rules`], and a template in `shared/templates` of its name.
+/// What a mail says. To add a mail: add a variant, its row in [`MailKind::rules`], and a template of that name in
+/// `shared/templates`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MailKind {
@@ -14,33 +15,32 @@ pub enum MailKind {
     Welcome,
     /// A refresh token was used twice, and its session ended.
     SessionReuse,
-    /// A kind of a newer version of Latchkey. It waits for that version.
+    /// A kind that only a newer version of Latchkey knows. The mail waits for that version.
     #[serde(other)]
     Unknown,
 }
 
-/// What holds for all mails of a kind.
+/// The rules for all mails of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MailRules {
-    /// What limits how many of them a user gets.
+    /// The limit on how many of them a user gets.
     pub limited: Option<Limited>,
-    /// What becomes of one whose user's address is suppressed.
     pub when_suppressed: WhenSuppressed,
-    /// How long after its making it is still sent.
+    /// How long after its creation a mail is still sent.
     pub lifetime: SignedDuration,
 }
 
-/// What becomes of a mail to an address that bounced or complained.
+/// What happens to a mail whose address bounced or complained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenSuppressed {
-    /// An operator finds it in the dead-letter queue: somebody asked for it.
+    /// An operator finds it in the dead-letter queue, because a user asked for it.
     DeadLetter,
-    /// It ends quietly: nobody can do anything about it.
+    /// It ends quietly, because there is nothing that an operator could do about it.
     Drop,
 }
 
 impl MailKind {
-    /// Returns what holds for all mails of this kind.
+    /// Returns the rules for mails of this kind.
     #[must_use]
     pub const fn rules(self) -> MailRules {
         use WhenSuppressed::{DeadLetter, Drop};

@@ -1,7 +1,7 @@
-//! What Latchkey knows without asking anyone: values, rules, decisions.
+//! Values, rules and decisions, without I/O.
 //!
-//! Nothing here reads a clock, a table, a header or the environment. A new rule comes as a constructor that refuses
-//! with a [`Rejected`], or as a function from state and time to a decision.
+//! Nothing here reads a clock, a table, a header or the environment. To add a rule: write a constructor that refuses
+//! with a [`Rejected`], or a function from state and time to a decision.
 
 mod device;
 mod email;
@@ -13,6 +13,7 @@ mod mail;
 mod mail_kind;
 mod name;
 mod password;
+mod personal_words;
 mod refresh_token;
 mod rejected;
 mod session;
@@ -27,7 +28,8 @@ pub use mac_token::MacKey;
 pub use mail::{Claim, Lease, Mail, MailKey, MailState, NEXT_SWEEP, Refusal, Retry};
 pub use mail_kind::{MAIL_LIFETIME, MailKind, MailRules, WhenSuppressed};
 pub use name::Name;
-pub use password::{NewPassword, Password, PersonalWords};
+pub use password::{NewPassword, Password};
+pub use personal_words::PersonalWords;
 pub use refresh_token::{RefreshClaim, RefreshToken};
 pub use rejected::{Code, Rejected};
 pub use session::{

@@ -1,16 +1,21 @@
+mod links;
+mod visibility;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
+use self::links::{could_be_link, holds_markup_or_link};
+use self::visibility::{is_blank, trim};
 use super::{Code, Rejected};
 
 const MAX_CODE_POINTS: usize = 64;
 
-/// What a user wants to be called: 1 to 64 code points in NFC, of plain text.
+/// What a user wants to be called: one line of plain text, 1 to 64 code points, in NFC, trimmed.
 ///
-/// It is shown in a mail that anyone can have sent to anyone, so nothing that could be a link, markup, a line or a trick of
-/// direction gets in.
+/// Anyone can register with anyone's address, and the welcome mail shows the name. So a name holds no link, no markup, no line
+/// break and no override of direction.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
@@ -30,45 +35,40 @@ impl From<Name> for String {
 }
 
 impl Name {
-    /// The name that `text` is, normalised.
+    /// Trims and normalises `text`, and refuses it if it can be no name or could do harm in a mail.
     pub fn parse(text: &str) -> Result<Self, Rejected> {
-        if text.chars().count() > MAX_CODE_POINTS {
-            return Err(too_long());
-        }
-        let name: String = text.nfc().collect();
-        if name.chars().count() > MAX_CODE_POINTS {
-            return Err(too_long());
-        }
-        if name.trim().is_empty() {
+        if text.chars().all(is_blank) {
             return Err(Rejected::new(Code::TooSmall, "Name must be at least 1 character"));
         }
-        if name.chars().any(is_unprintable) {
-            return Err(Rejected::new(Code::Custom, "Name must be one line without control characters"));
+        let normalised: String = text.nfc().collect();
+        if normalised.chars().any(breaks_the_line) {
+            return Err(not_one_line());
         }
-        let lower = name.to_lowercase();
-        if ["<", ">", "@", "://", "www."].iter().any(|part| lower.contains(part)) {
+        let name = trim(&normalised);
+        if name.chars().count() > MAX_CODE_POINTS {
+            return Err(Rejected::new(Code::TooBig, format!("Name must be at most {MAX_CODE_POINTS} characters")));
+        }
+        if name.chars().any(marks_direction) {
+            return Err(not_one_line());
+        }
+        if holds_markup_or_link(name) {
             return Err(Rejected::new(Code::Custom, "Name must not contain markup, links or addresses"));
         }
-        Ok(Self(name))
+        Ok(Self(name.to_owned()))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
 
-impl Name {
-    /// Whether a mail program could make a link of it, or of a part: by a slash, or a dot between what could be two labels. What is
-    /// between them and cannot be seen counts as seen: a mail program may drop it.
+    /// Returns whether a mail program or a phone could make the name, or a part of it, clickable. No mail may show such a name.
+    ///
+    /// Some of these are plausible names ("St.John"), so they are not refused.
     #[must_use]
     pub fn could_be_link(&self) -> bool {
-        let is_link = |word: &str| {
-            let mut labels = word.split(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']); // IDNA's dots
-            !labels.next().unwrap_or_default().is_empty() && labels.any(|label| label.chars().nth(1).is_some())
-        };
-        self.0.contains('/') || self.0.split_whitespace().any(is_link)
+        could_be_link(&self.0)
     }
 }
 
@@ -78,63 +78,20 @@ impl fmt::Debug for Name {
     }
 }
 
-fn too_long() -> Rejected {
-    Rejected::new(Code::TooBig, format!("Name must be at most {MAX_CODE_POINTS} characters"))
+fn not_one_line() -> Rejected {
+    Rejected::new(Code::Custom, "Name must be one line without control characters")
 }
 
-/// Controls, line and paragraph separators, and the marks, embeddings, overrides and isolates of direction (UAX 9).
-fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Returns whether `c` is a control, a line or paragraph separator, or an embedding, override or isolate of direction (UAX 9).
+/// They are refused at the ends of a name too, where white space is trimmed.
+fn breaks_the_line(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Returns whether `c` is an invisible mark of direction (UAX 9). Copied text often has them at its ends, where they are trimmed.
+fn marks_direction(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{61c}')
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_people_are_taken() {
-        // INP-03
-        for text in ["Ada", "Ada Lovelace", "O'Hara", "李", "José", "Анна-Мария", &"a".repeat(64)] {
-            assert_eq!(Name::parse(text).unwrap().as_str(), text);
-        }
-        assert_eq!(Name::parse("Jose\u{301}").unwrap().as_str(), "José");
-    }
-
-    #[test]
-    fn what_a_mail_program_would_make_a_link_of_is_found() {
-        // INP-03
-        for text in
-            ["evil.com", "You won! Go to evil.com, now", "https:/evil", "evil\u{3002}com", "a.b.evil.co", "1.22"]
-        {
-            assert!(Name::parse(text).unwrap().could_be_link(), "{text}");
-        }
-        for text in ["Ada", "J.R.R. Tolkien", "Dr. Who", "Sammy Davis Jr.", "A.J", "...", "Ada ...and Co"] {
-            assert!(!Name::parse(text).unwrap().could_be_link(), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_could_be_more_than_a_name_is_refused() {
-        // INP-03
-        for text in [
-            "",
-            " ",
-            "a\nb",
-            "a\r\nBcc: c@d.co",
-            "a\u{2028}b",
-            "a\0",
-            "a\u{7f}",
-            "\u{202e}adA",
-            "a\u{2066}b",
-            "<b>Ada</b>",
-            "Ada >",
-            "ada@example.com",
-            "http://evil.example",
-            "WWW.evil.example",
-            &"a".repeat(65),
-        ] {
-            assert!(Name::parse(text).is_err(), "{text:?}");
-        }
-    }
-}
+mod tests;

@@ -4,12 +4,10 @@ use super::{MacKey, SessionId, UserId, mac_token};
 
 const PREFIX: &str = "lk1.";
 
-/// What a refresh token says: the session, and which of its tokens it is.
+/// The content of a refresh token: the session, and the number of the token in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshClaim {
-    /// The session's user.
     pub user: UserId,
-    /// The session.
     pub session: SessionId,
     /// The number of the token in the session, from 0.
     pub counter: u64,
@@ -17,7 +15,8 @@ pub struct RefreshClaim {
 
 /// `lk1.` and base64url of key id, user id, session id, counter and MAC.
 ///
-/// A token is made when it is asked for and stored nowhere. So a stolen table yields no token, and a forged token costs no read.
+/// A token is computed when it is needed, and stored nowhere. So a stolen table yields no token, and a forged token
+/// costs no read.
 #[derive(Clone, Debug)]
 pub struct RefreshToken(SecretString);
 
@@ -29,7 +28,7 @@ impl RefreshToken {
         Self(mac_token::mint(PREFIX, key, &payload, &[]))
     }
 
-    /// Returns the claim of an authentic token; nothing for any other text. `key` finds a key by its id.
+    /// Returns the claim of an authentic token, or `None` for any other text. `key` finds a key by its id.
     pub fn open<'k>(text: &str, key: impl FnOnce([u8; 4]) -> Option<&'k MacKey>) -> Option<RefreshClaim> {
         let payload: [u8; 40] = mac_token::open(PREFIX, text, &[], key)?;
         let (user, rest) = payload.split_first_chunk::<16>()?;
@@ -41,7 +40,7 @@ impl RefreshToken {
         })
     }
 
-    /// Returns the token, for the one answer that carries it.
+    /// Returns the token's text, for the response that hands it out.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()

@@ -22,18 +22,15 @@ pub enum Code {
     Custom,
 }
 
-/// A refused value: a code for programs and a sentence for people. Never the value.
+/// Why a value was refused: a code for programs and a sentence for people. It never contains the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Rejected {
-    /// For programs.
     pub code: Code,
-    /// For people.
     pub message: Cow<'static, str>,
 }
 
 impl Rejected {
-    /// A refusal with its sentence.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code, message: message.into() }
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SessionId, User, UserId};
 
-/// How long an access token is good. It may outlive its session by as much.
+/// How long an access token is valid. It may outlive its session by this much.
 pub const ACCESS_TOKEN_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 /// A session that is not refreshed for this long has ended.
 pub const IDLE_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -12,35 +12,34 @@ pub const IDLE_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 pub const ABSOLUTE_LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How many live sessions a user may have.
 pub const MAX_LIVE_SESSIONS: usize = 10;
-/// A transaction takes 100 items. Logins in flight together may leave more to end: the next ones do.
+/// How many sessions one login may end, because a transaction of DynamoDB takes 100 items. If concurrent logins leave
+/// more than these, later logins end them.
 const MAX_ENDED_AT_ONCE: usize = 99;
 
-/// One sign-in on one device, and where its refresh tokens stand.
+/// One sign-in on one device, and the state of its refresh tokens.
 ///
-/// The tokens themselves are nowhere: each is made from the session's ids and a counter (see [`super::RefreshToken`]).
+/// The tokens are stored nowhere. Each is computed from the session's ids and a counter (see [`super::RefreshToken`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
-    /// Random.
     #[serde(rename = "sessionId")]
     pub id: SessionId,
-    /// Whose it is.
     #[serde(rename = "userId")]
     pub user: UserId,
     /// The counter of the current token. Each rotation adds one.
     pub counter: u64,
-    /// When the current token was made, and the one before it retired.
+    /// When the current token was made and the token before it retired.
     #[serde(with = "millisecond")]
     pub rotated_at: Timestamp,
-    /// When the token before the current one was made, and the one before that retired.
+    /// When the token before the current one was made and the token before that retired.
     #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
     pub previous_rotated_at: Option<Timestamp>,
-    /// The counter that was current when a lost answer was last given again, after the grace.
+    /// The value of `counter` when the current token was last given again after the grace, because its answer was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reissued: Option<u64>,
     /// The user's epoch at login.
     pub epoch: u64,
-    /// The login.
+    /// The time of the login.
     #[serde(with = "millisecond")]
     pub created_at: Timestamp,
     /// [`IDLE_LIFETIME`] after the last rotation.
@@ -49,7 +48,7 @@ pub struct Session {
     /// [`ABSOLUTE_LIFETIME`] after the login.
     #[serde(with = "millisecond")]
     pub expires_at: Timestamp,
-    /// When it was ended, by a logout, a revocation or a reuse.
+    /// When a logout, a revocation or a reuse ended the session.
     #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Timestamp>,
     /// Where the login came from.
@@ -64,32 +63,34 @@ pub struct Origin {
     /// An IPv4 address, or the /64 of an IPv6 address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<String>,
-    /// What the client called itself, shortened.
+    /// The client's `User-Agent`, shortened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
 }
 
-/// What a presented refresh token is worth.
+/// What a presented refresh token leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It is the current one: make the next.
+    /// It is the current token. The answer is the next one.
     Rotate,
-    /// Its successor is still fresh, and so this is a race, a reload or a quick retry: give the current token again.
+    /// It retired within the grace, so this is a race, a reload or a quick retry. The answer is the current token
+    /// again.
     Repeat,
-    /// Its successor was never used: its answer was lost. Give the current token again, and remember that.
+    /// Its successor was never used, so the answer was lost. The answer is the current token again, and the session
+    /// records that.
     Reissue,
-    /// Two holders have it.
+    /// Two clients hold it.
     Reuse,
-    /// It is newer than the table: the table was restored from a backup. Refused, and nobody is accused.
+    /// It is newer than the table, because the table was restored from a backup. It is refused, but it is no reuse.
     Ahead,
     /// The session has been idle for too long, or has reached its end.
     Expired,
-    /// The session was ended.
+    /// A logout, a revocation or a reuse ended the session.
     Ended,
 }
 
 impl Session {
-    /// The session that a login at `now` opens.
+    /// Returns the session that a login at `now` opens.
     #[must_use]
     pub fn new(user: &User, origin: Origin, now: Timestamp) -> Self {
         Self {
@@ -108,7 +109,7 @@ impl Session {
         }
     }
 
-    /// What the token with the counter `presented` is worth at `now`.
+    /// Decides what the token with the counter `presented` leads to at `now`.
     ///
     /// | presented | when | decision |
     /// |---|---|---|
@@ -117,11 +118,11 @@ impl Session {
     /// | ahead of the current | always | `Ahead` |
     /// | the current | always | `Rotate` |
     /// | one behind | within `grace` of its own retirement | `Repeat` |
-    /// | one behind | later, if nothing was reissued, or this very answer was, or one before the last token | `Reissue` |
+    /// | one behind | later, unless the last reissue was at the previous counter | `Reissue` |
     /// | two behind | within `grace` of its own retirement | `Repeat` |
     /// | otherwise | | `Reuse` |
     ///
-    /// A clock that stepped back makes a retirement look fresh, which errs on the side of the client.
+    /// If the clock steps back, a retirement looks fresh. That errs on the client's side.
     #[must_use]
     pub fn decide(&self, presented: u64, now: Timestamp, grace: SignedDuration) -> Decision {
         if self.revoked_at.is_some() {
@@ -143,32 +144,35 @@ impl Session {
         }
     }
 
-    /// Never at the very next token after a reissue: else a thief and a victim could each call the other's turn a lost
-    /// answer, for ever.
+    /// Returns whether a lost answer may be given again: not at the very next token after a reissue.
+    ///
+    /// Otherwise a thief and the victim could refresh in turn for ever, and each turn would look like a lost answer of
+    /// the other.
     fn may_reissue(&self) -> bool {
         self.reissued.is_none_or(|at| at == self.counter || at + 1 < self.counter)
     }
 
-    /// Whether either expiry has been reached.
+    /// Returns whether either expiry has been reached.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.idle_expires_at || now >= self.expires_at
     }
 
-    /// Whether the user has not signed out everywhere since.
+    /// Returns whether the user has not signed out everywhere since the login.
     #[must_use]
     pub const fn is_of(&self, user: &User) -> bool {
         self.epoch == user.epoch
     }
 
-    /// Whether it can still be refreshed, as far as the session itself tells.
+    /// Returns whether the session is neither ended nor expired. The user's status and epoch are not checked.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && !self.is_expired(now)
     }
 }
 
-/// Which of a user's sessions must end so that one more makes [`MAX_LIVE_SESSIONS`] live ones: the oldest.
+/// Returns the sessions that must end so that one more makes at most [`MAX_LIVE_SESSIONS`] live ones. They are the
+/// user's oldest.
 #[must_use]
 pub fn surplus(sessions: &[Session], user: &User, now: Timestamp) -> Vec<SessionId> {
     let mut live: Vec<_> = sessions.iter().filter(|session| session.is_of(user) && session.is_live(now)).collect();

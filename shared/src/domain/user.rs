@@ -10,21 +10,17 @@ use super::{Email, Name, UserId};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// Random, never the address.
+    /// Never derived from the address.
     #[serde(rename = "userId")]
     pub id: UserId,
-    /// Its one mailbox.
     pub email: Email,
-    /// What the user wants to be called, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
-    /// When it was opened.
     #[serde(with = "millisecond")]
     pub created_at: Timestamp,
     /// When its address or name last changed.
     #[serde(with = "millisecond")]
     pub updated_at: Timestamp,
-    /// Whether it may sign in.
     pub status: Status,
     /// Raised to end all sessions at once: a session of an earlier epoch ends at its next refresh.
     pub epoch: u64,
@@ -34,27 +30,26 @@ pub struct User {
     /// How often the address was changed.
     #[serde(default)]
     pub address_version: u64,
-    /// All that was ever learned of its address. It is a set because SES tells in any order, and more than once. New accounts have
-    /// none; SES's events alone write it.
+    /// Everything that SES's events reported about the address. It is a set, because events come in any order and more
+    /// than once. Only those events write it, so a new account has none.
     #[serde(default, skip_serializing)]
     pub email_history: BTreeSet<EmailStatus>,
 }
 
-/// Whether an account may be used.
+/// Whether a user may sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It may.
     Active,
-    /// It may not, though it exists.
+    /// The account exists, but the user may not sign in.
     Disabled,
 }
 
-/// What is known of an address, by what became of mails to it. The later in this list, the worse.
+/// What SES reported about an address. Each status is worse than the one above it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(from = "String")]
 pub enum EmailStatus {
-    /// Nothing yet.
+    /// Nothing yet, or something that only a newer version of Latchkey knows.
     Unknown,
     /// The mailbox took a mail.
     Delivered,
@@ -64,8 +59,15 @@ pub enum EmailStatus {
     Complained,
 }
 
+impl From<String> for EmailStatus {
+    fn from(text: String) -> Self {
+        let known = [Self::Delivered, Self::Bounced, Self::Complained];
+        known.into_iter().find(|status| status.as_str() == text).unwrap_or(Self::Unknown)
+    }
+}
+
 impl EmailStatus {
-    /// As the API and the table have it.
+    /// Returns the text of the status in the API and in the tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -78,7 +80,6 @@ impl EmailStatus {
 }
 
 impl User {
-    /// A new account.
     #[must_use]
     pub fn new(email: Email, name: Option<Name>, now: Timestamp) -> Self {
         Self {
@@ -95,13 +96,14 @@ impl User {
         }
     }
 
-    /// The worst that was learned of the address.
+    /// Returns the worst status that was reported about the address.
     #[must_use]
     pub fn email_status(&self) -> EmailStatus {
         self.email_history.last().copied().unwrap_or(EmailStatus::Unknown)
     }
 
-    /// Whether no mail is sent to the address any more. Senders who go on are shut out by SES.
+    /// Returns whether no mail may be sent to the address any more. SES blocks senders who keep on sending to such
+    /// addresses.
     #[must_use]
     pub fn is_suppressed(&self) -> bool {
         matches!(self.email_status(), EmailStatus::Bounced | EmailStatus::Complained)

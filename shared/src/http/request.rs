@@ -40,17 +40,14 @@ impl Request {
     pub(super) fn new(event: ApiGatewayV2httpRequest, deadline: Deadline) -> Self {
         let mut context = event.request_context;
         context.route_key = context.route_key.or(event.route_key);
-        let (body, error) = match decode(event.body.unwrap_or_default(), event.is_base64_encoded) {
-            Ok(body) => (body, None),
-            Err(error) => (Body::Empty, Some(error)),
-        };
-        let mut request = lambda_http::Request::new(body)
+        let mut request = lambda_http::Request::new(Body::Empty)
             .with_raw_http_path(event.raw_path.unwrap_or_default())
             .with_path_parameters(event.path_parameters);
         *request.method_mut() = context.http.method.clone();
         *request.headers_mut() = event.headers;
-        if let Some(error) = error {
-            request.extensions_mut().insert(error);
+        match decode(event.body.unwrap_or_default(), event.is_base64_encoded) {
+            Ok(body) => *request.body_mut() = body,
+            Err(error) => drop(request.extensions_mut().insert(error)),
         }
         request.extensions_mut().insert(deadline);
         Self(request.with_request_context(RequestContext::ApiGatewayV2(context)))

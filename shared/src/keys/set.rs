@@ -159,16 +159,13 @@ impl StoredKey {
         now: Timestamp,
         signs_from: Timestamp,
     ) -> Result<Self, KeyError> {
-        let (id, key, alg) = match purpose {
-            Purpose::Access => {
-                let pkcs8 = generation::pkcs8(algorithm)?;
-                let (_, jwk) = generation::signing_key(algorithm, &pkcs8)?;
-                (jwk.kid, pkcs8, Some(algorithm))
-            }
-            _ => {
-                let id = u32::from_be_bytes(generation::random()?);
-                (format!("{id:08x}"), generation::random::<{ MacKey::LENGTH }>()?.to_vec(), None)
-            }
+        let (id, key, alg) = if purpose == Purpose::Access {
+            let pkcs8 = generation::pkcs8(algorithm)?;
+            let (_, jwk) = generation::signing_key(algorithm, &pkcs8)?;
+            (jwk.kid, pkcs8, Some(algorithm))
+        } else {
+            let id = u32::from_be_bytes(generation::random()?);
+            (format!("{id:08x}"), generation::random::<{ MacKey::LENGTH }>()?.to_vec(), None)
         };
         let key = SecretString::from(URL_SAFE_NO_PAD.encode(key));
         Ok(Self { purpose, id, key, alg, published_at: now, signs_from, retires_at: None })

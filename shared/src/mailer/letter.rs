@@ -45,6 +45,7 @@ macro_rules! render {
         let subject = Subject { mail }.render().map_err(WriteError::new)?;
         let text = Text { mail }.render().map_err(WriteError::new)?;
         let html = Html { mail, subject: &subject }.render().map_err(WriteError::new)?;
+        let [text, html] = [text, html].map(|body| body.trim().to_owned());
         Ok(Letter { subject, text, html })
     }};
 }
@@ -71,7 +72,7 @@ mod tests {
         // INP-03
         let letter = written(MailKind::Welcome, Some("Tom & \"Jerry\""));
         assert_eq!(letter.subject, "Welcome & hello");
-        assert_eq!(letter.text.trim(), "Hello Tom & \"Jerry\", welcome to R&D!");
+        assert_eq!(letter.text, "Hello Tom & \"Jerry\", welcome to R&D!");
         assert!(letter.html.contains("Hello Tom &#38; &#34;Jerry&#34;, welcome to R&#38;D!"), "{}", letter.html);
         assert!(letter.html.contains("<title>Welcome &#38; hello</title>"), "{}", letter.html);
     }

@@ -81,8 +81,8 @@ async fn find(call: &Call<'_>, login: &Login, attempt: &mut Attempt) -> Result<F
     let found = if is_of_one_time(&found, login) {
         found
     } else {
-        // The password or the address changed between two reads.
-        verify(call, login, call.app.users.credential(&login.email).await?).await?
+        // The password or the address changed between two reads. Boxed, because it is rare and its future is large.
+        Box::pin(async { verify(call, login, call.app.users.credential(&login.email).await?).await }).await?
     };
     if is_of_one_time(&found, login) {
         return Ok(Found { device, ..found });
@@ -143,7 +143,7 @@ impl Identified {
             let hash = call.app.passwords.hash(password).await?;
             Ok::<_, ApiError>(call.app.users.replace_hash(&self.user.email, outdated, &hash).await?)
         };
-        let reason = match app.clock.within(BEST_EFFORT_TIMEOUT, renew).await {
+        let reason = match call.app.clock.within(BEST_EFFORT_TIMEOUT, renew).await {
             Ok(Ok(true)) => return tracing::info!(event = "password_rehashed", user = %self.user.id),
             Ok(Ok(false)) => return, // another login was quicker
             Ok(Err(error)) => error.to_string(),

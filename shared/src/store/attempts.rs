@@ -10,7 +10,7 @@ use super::limits::{HOT_KEY_RETRY_AFTER, is_too_hot};
 use super::{Item, Limits, StoreError, keys, milliseconds, number, seconds, text, unavailable, update_existing};
 use crate::domain::{BACKOFF_STEPS, LONGEST_BACKOFF, Limit, Policy, Window, backoff};
 
-/// How long an attempt may be in flight: the longest that a function runs.
+/// How long an attempt may be in flight. No function runs longer.
 const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(10);
 /// The wait of a client who is refused only because of attempts in flight.
 const IN_FLIGHT_RETRY_AFTER: SignedDuration = SignedDuration::from_secs(1);
@@ -24,12 +24,12 @@ pub struct Attempt {
     holder: String,
 }
 
-/// What became of an attempt.
+/// The result of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
-    /// It may be made.
+    /// The attempt was counted and may be made.
     Allowed,
-    /// It comes too early, and was not counted.
+    /// The attempt comes too early. It was not counted.
     Refused {
         /// How long until the next attempt may be made.
         retry_after: SignedDuration,
@@ -37,7 +37,7 @@ pub enum Counted {
 }
 
 impl Attempt {
-    /// Returns an attempt at `now` under `digest` that is not counted yet.
+    /// Returns an attempt at `now` on the counter of `digest`. It is not counted yet.
     #[must_use]
     pub fn new(digest: &str, policy: Policy, now: Timestamp) -> Self {
         let window = policy.limit().window(now);
@@ -52,11 +52,8 @@ impl Attempt {
 impl Limits {
     /// Counts an attempt if it may be made, by one write.
     ///
-    /// The counter is a set of holders, so that an attempt is counted once and released once, however often either write is sent. A
-    /// caller that does not learn whether the attempt was counted may release it all the same.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// The counter is a set of holders. So an attempt is counted once and released once, even if the SDK sends a write
+    /// twice. A caller that does not learn whether its attempt was counted may release it anyway.
     pub async fn begin(&self, attempt: &Attempt, now: Timestamp) -> Result<Counted, StoreError> {
         let (condition, values) = condition(attempt.policy, now);
         let request = self.tables.client.update_item().table_name(&self.tables.accounts);
@@ -84,10 +81,7 @@ impl Limits {
         }
     }
 
-    /// Takes an attempt back, if it was counted.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Takes an attempt back if it was counted.
     pub async fn release(&self, attempt: &Attempt) -> Result<(), StoreError> {
         let request = self.tables.client.update_item().table_name(&self.tables.accounts);
         let request = request
@@ -98,7 +92,7 @@ impl Limits {
     }
 }
 
-/// Returns the condition under which there is room, with its values.
+/// Returns the condition that there is room for one more attempt, with its values.
 fn condition(policy: Policy, now: Timestamp) -> (String, Vec<(String, AttributeValue)>) {
     let after = match policy {
         Policy::FixedWindow(Limit { most, .. }) => {
@@ -117,16 +111,16 @@ fn condition(policy: Policy, now: Timestamp) -> (String, Vec<(String, AttributeV
     (condition, values)
 }
 
-/// Returns how long until the next attempt may be made, by the counter that refused this one.
+/// Returns how long until the next attempt may be made, judged by the counter that refused this one.
 ///
-/// If the attempts that have certainly ended leave room, the refusal only waits for attempts in flight, and the wait is short.
+/// Attempts in flight may still be released. If the attempts that have certainly ended leave room, the wait is
+/// therefore short.
 fn retry_after(counter: &Item, attempt: &Attempt, now: Timestamp) -> SignedDuration {
     let held = counter.get("held").and_then(|held| held.as_ss().ok()).map_or(&[][..], Vec::as_slice);
     let count = |holders: usize| u32::try_from(holders).unwrap_or(u32::MAX);
     let ended = count(held.iter().filter(|holder| has_ended(holder, now)).count());
     match attempt.policy {
         Policy::FixedWindow(limit) if ended < limit.most => IN_FLIGHT_RETRY_AFTER,
-        Policy::Backoff(after) if ended < after => IN_FLIGHT_RETRY_AFTER,
         Policy::FixedWindow(_) => attempt.window.ends_at.duration_since(now),
         Policy::Backoff(after) => {
             let last_at = counter.get("lastAt").and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok());
@@ -136,13 +130,13 @@ fn retry_after(counter: &Item, attempt: &Attempt, now: Timestamp) -> SignedDurat
     }
 }
 
-/// Returns a name for an attempt, in 16 hexadecimal digits: the second of its beginning, and 32 random bits.
+/// Returns the holder's name of an attempt, in 16 hexadecimal digits: the second of its beginning and 32 random bits.
 fn holder(now: Timestamp) -> String {
     let (_, random) = Uuid::new_v4().as_u64_pair();
     format!("{:08x}{:08x}", now.as_second() & 0xffff_ffff, random & 0xffff_ffff)
 }
 
-/// Whether the attempt of this name began so long ago that its function has ended.
+/// Returns whether the attempt of this holder began so long ago that its function has ended.
 fn has_ended(holder: &str, now: Timestamp) -> bool {
     let begun = holder.get(..8).and_then(|digits| i64::from_str_radix(digits, 16).ok());
     begun.is_none_or(|begun| (now - IN_FLIGHT).as_second() > begun)

@@ -5,15 +5,14 @@ use super::keys::Key;
 use super::{StoreError, Users, keys, number, text, unavailable, update_existing};
 use crate::domain::{Email, Status, UserId};
 
-/// What `BatchWriteItem` takes at once. A page has two keys at the least, so it is never the profile alone.
+/// The most keys that one `BatchWriteItem` takes. A page has room for two keys or more, so it is never the profile
+/// alone.
 const PAGE: i32 = 25;
 
 impl Users {
-    /// Lets a user sign in, or no more; either way all sessions of before end at their next refresh. Whether there is such a
-    /// user.
+    /// Lets a user sign in, or no longer. Either way, all earlier sessions end at their next refresh.
     ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Returns whether the user exists.
     pub async fn set_status(&self, id: UserId, status: Status) -> Result<bool, StoreError> {
         let status = match status {
             Status::Active => "active",
@@ -31,11 +30,11 @@ impl Users {
 
     /// Erases a user: the credential, every session, every mail, and the profile. The address may register again.
     ///
-    /// The user is disabled first, so that nothing new comes while it goes, and the profile is the last to go, because it knows the
-    /// address: whatever fails, erasing again goes on from there.
+    /// The user is disabled first, so that nothing new is added meanwhile. The profile goes last, because it holds the
+    /// address. So a call that failed can be repeated, and goes on where the first one stopped.
     ///
     /// # Errors
-    /// [`StoreError`]: some of it may be left.
+    /// [`StoreError`]: a part of the user may be left.
     pub async fn erase(&self, id: UserId) -> Result<(), StoreError> {
         if let Some(user) = self.find(id).await? {
             self.set_status(id, Status::Disabled).await?;
@@ -53,7 +52,7 @@ impl Users {
         request.send().await.map(drop).map_err(|error| unavailable("DeleteItem", &error))
     }
 
-    /// The address may be another's by now: it goes only if it is this user's.
+    /// Deletes the address's credential if it is this user's. Another user may have the address by now.
     async fn delete_credential(&self, email: &Email, id: UserId) -> Result<(), StoreError> {
         let request = self.tables.client.delete_item().table_name(&self.tables.credentials);
         let request = request
@@ -86,7 +85,7 @@ impl Users {
         Ok(page)
     }
 
-    /// What is left over comes with the next page.
+    /// Deletes a page of items. Items that DynamoDB does not process come back with the next page.
     async fn delete_all(&self, page: Vec<Key>) -> Result<(), StoreError> {
         let delete = |key: Key| {
             let request = DeleteRequest::builder().set_key(Some(key)).build();

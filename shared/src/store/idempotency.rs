@@ -6,15 +6,16 @@ use serde::{Deserialize, Serialize};
 use super::{Item, StoreError, keys, milliseconds, read, write};
 use crate::domain::UserId;
 
-/// How long a request is remembered by its key.
+/// How long a registration is remembered under its key.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
-/// A registration under an `Idempotency-Key`, in what a table may have of it: digests.
+/// A registration under an `Idempotency-Key`, as digests, because the table may hold neither the key nor the fields.
 #[derive(Clone, Debug)]
 pub struct Idempotency {
-    /// Of the key.
+    /// The digest of the key.
     pub key: String,
-    /// Of what is asked for, the password aside: a digest could be tried against, faster than the hash.
+    /// The digest of address and name. The password is left out, because a digest could be guessed faster than the
+    /// hash.
     pub fingerprint: String,
 }
 
@@ -25,12 +26,13 @@ struct IdempotencyRow {
     fingerprint: String,
     #[serde(with = "millisecond")]
     expires_at: Timestamp,
-    /// For DynamoDB's TTL, in seconds: garbage collection. No decision reads it.
+    /// The time for DynamoDB's TTL, in seconds. It only collects garbage: no decision reads it.
     ttl: i64,
 }
 
 impl Idempotency {
-    /// The write that remembers whose account this request opens, on condition that no request is remembered under its key.
+    /// Returns the write that remembers which account this request opens. Its condition is that no request is
+    /// remembered under the key.
     pub(super) fn put(&self, table: &str, user: UserId, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
         let expires_at = now + LIFETIME;
         let fingerprint = self.fingerprint.clone();
@@ -47,7 +49,8 @@ impl Idempotency {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// Whose account the request opened that the failed condition found; nothing if that was another request.
+    /// Returns the user of the account that this same request opened earlier, or `None` if the key was used for another
+    /// request. `found` is the item that the failed condition returned.
     pub(super) fn opened_by(&self, found: Option<Item>) -> Result<Option<UserId>, StoreError> {
         let row: IdempotencyRow = read("idempotency key", found.unwrap_or_default())?;
         Ok((row.fingerprint == self.fingerprint).then_some(row.user_id))

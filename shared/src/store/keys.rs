@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use crate::domain::{Email, Limited, MailKey, SessionId, UserId};
 
 pub const PROFILE: &str = "PROFILE";
-/// What the partition of a credential begins with: an address follows, so it is in no message.
+/// The beginning of the partition of a credential. The address follows, so no message may contain the partition.
 pub const EMAIL: &str = "EMAIL#";
 const PASSWORD: &str = "PASSWORD";
 pub const SESSION: &str = "SESSION#";
@@ -19,14 +19,13 @@ pub const DUE_INDEX: &str = "due";
 /// The number of partitions that the index is spread over.
 pub const DUE_SHARDS: u8 = 8;
 
-/// The key of an item.
 pub type Key = HashMap<String, AttributeValue>;
 
 pub fn user_partition(user: UserId) -> String {
     format!("USER#{user}")
 }
 
-/// The key of an address's password.
+/// Returns the key of an address's credential.
 pub fn credential(email: &Email) -> Key {
     key(format!("{EMAIL}{}", email.canonical()), PASSWORD.to_owned())
 }
@@ -76,16 +75,15 @@ pub fn due_shard_at(shard: u8) -> String {
     format!("DUE#{shard}")
 }
 
-/// What the index of due work points to.
+/// The kinds of item that the index of due work points to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DueItem {
-    /// A mail.
     Mail(MailKey),
     /// Work that only a newer version of Latchkey knows. It waits for that version.
     Unknown,
 }
 
-/// Returns what an entry of the index points to.
+/// Returns the item that an entry of the index points to.
 pub fn due_item(partition: &str, sort: &str) -> DueItem {
     let mail = || {
         let user = partition.strip_prefix("USER#")?.parse().ok()?;

@@ -18,19 +18,17 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Returns the counters in these tables.
     #[must_use]
     pub const fn new(tables: Tables) -> Self {
         Self { tables }
     }
 
-    /// Counts one more under `digest` if there is room, by one write. If there is none, returns how long until there is.
+    /// Counts one more under `digest` if there is room, by one write. If there is no room, returns how long until there
+    /// is.
     ///
-    /// If the write is sent twice because its answer was lost, it finds its own holder and counts once. If another request counted in
-    /// between, it counts twice: the limit is then too strict by one, and never too lax.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// If the SDK sends the write twice because the answer was lost, the second write finds its own holder and does not
+    /// count again. If another request counted in between, this one counts twice. So the limit may be too strict by
+    /// one, but never too lax.
     pub async fn count(
         &self,
         digest: &str,
@@ -64,12 +62,14 @@ impl Limits {
     }
 }
 
-/// Whether DynamoDB throttles the counter. If it does, too many clients are writing it, so the request gets 429 as well.
+/// Returns whether DynamoDB throttles the counter. If it does, too many clients are writing it, so the request gets 429
+/// as well.
 pub(super) fn is_too_hot<R>(error: &SdkError<UpdateItemError, R>) -> bool {
     matches!(error.code(), Some("ThrottlingException" | "ProvisionedThroughputExceededException"))
 }
 
-/// Returns the write that counts one more in a window, on condition that there is room. `counter` is the key of the window's item.
+/// Returns the write that counts one more in a window, on condition that there is room. `counter` is the key of the
+/// window's item.
 pub(super) fn count_in_transaction(
     table: &str,
     counter: Key,

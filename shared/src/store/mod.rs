@@ -1,8 +1,8 @@
-//! The two tables: the only place with keys, expressions and conditions.
+//! The tables: the only place with keys, expressions and conditions.
 //!
-//! A write that must not happen twice says so in its condition, and the request that carries the condition is read together
-//! with what its failure means. The SDK sends a write again when an answer is lost, so each such reading first asks whether
-//! what it finds is its own effect.
+//! A write that must not happen twice has a condition. The code that sends the write also explains the failure of its
+//! condition. The SDK sends a write again when an answer is lost, so when a condition fails, that code first checks
+//! whether our own earlier write already applied.
 
 mod attempts;
 mod erasure;
@@ -37,13 +37,11 @@ pub use public_keys::{NoPublicKeys, PublicKeys};
 pub use sessions::{Refreshed, Sessions};
 pub use users::{Account, CreateError, Created, Credential, Users};
 
-/// An item as DynamoDB gives it.
 type Item = HashMap<String, AttributeValue>;
 
-/// Where the tables are.
+/// The names of the tables, and the client that reaches them.
 #[derive(Clone, Debug)]
 pub struct Tables {
-    /// The client.
     pub client: aws_sdk_dynamodb::Client,
     /// The name of the table of addresses and hashes.
     pub credentials: String,
@@ -53,18 +51,18 @@ pub struct Tables {
     pub public_keys: String,
 }
 
-/// A store that cannot answer.
+/// Why the store cannot answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// DynamoDB did not answer as it should.
     #[error("{0}")]
     Unavailable(String),
-    /// An item is not what Latchkey writes: which, and where.
+    /// An item is not in a form that Latchkey writes.
     #[error("the {kind} at {place} cannot be read")]
     Corrupt {
-        /// What it should be.
+        /// What the item should be.
         kind: &'static str,
-        /// Its key; of a credential nothing, for its key is an address.
+        /// The key of the item. The key of a credential is not shown, because it contains an address.
         place: String,
     },
 }
@@ -73,12 +71,12 @@ fn unavailable<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkE
     StoreError::Unavailable(describe(operation, error))
 }
 
-/// Sends an update of an item that must exist. Whether it does.
+/// Sends an update of an item that must exist. Returns whether it does.
 async fn update_existing(request: UpdateItemFluentBuilder) -> Result<bool, StoreError> {
     update_if(request.condition_expression("attribute_exists(pk)")).await
 }
 
-/// Sends an update. Whether its condition held.
+/// Sends an update. Returns whether its condition held.
 async fn update_if(request: UpdateItemFluentBuilder) -> Result<bool, StoreError> {
     match request.send().await {
         Ok(_) => Ok(true),
@@ -89,15 +87,16 @@ async fn update_if(request: UpdateItemFluentBuilder) -> Result<bool, StoreError>
     }
 }
 
-/// What became of a conditional update of an item that is a `T`.
+/// The result of a conditional update of an item that is a `T`.
 enum Conditional<T> {
-    /// The condition held. This is the item after the update.
+    /// The condition held. Contains the item after the update.
     Applied(T),
-    /// The condition failed. This is the item that it found, if there is one.
+    /// The condition failed. Contains the item that the condition found, if there is one.
     Failed(Option<T>),
 }
 
-/// Sends a conditional update that asks for the new item, and for the old one if its condition fails. `parse` reads either.
+/// Sends a conditional update. It asks DynamoDB for the new item, or for the old one if the condition fails. `parse`
+/// reads either of them.
 async fn update_conditionally<T>(
     request: UpdateItemFluentBuilder,
     parse: impl Fn(Item) -> Result<T, StoreError>,
@@ -116,7 +115,7 @@ async fn update_conditionally<T>(
     }
 }
 
-/// Returns the item of `row` under `key`.
+/// Returns the item that stores `row` under `key`.
 fn write(kind: &'static str, key: Key, row: &impl Serialize) -> Result<Item, StoreError> {
     let corrupt = |_| StoreError::Corrupt { kind, place: "its writer".to_owned() };
     let mut item: Item = serde_dynamo::to_item(row).map_err(corrupt)?;
@@ -124,7 +123,7 @@ fn write(kind: &'static str, key: Key, row: &impl Serialize) -> Result<Item, Sto
     Ok(item)
 }
 
-/// Reads the row of an item, whose other attributes are ignored.
+/// Reads an item as a row, and ignores the item's other attributes.
 fn read<T: DeserializeOwned>(kind: &'static str, item: Item) -> Result<T, StoreError> {
     let place = place(&item);
     serde_dynamo::from_item(item).map_err(|_| StoreError::Corrupt { kind, place })
@@ -150,7 +149,7 @@ fn milliseconds(at: Timestamp) -> AttributeValue {
     number(at.as_millisecond())
 }
 
-/// What DynamoDB's TTL wants: seconds.
+/// Returns a time in seconds, the unit of DynamoDB's TTL.
 fn seconds(at: Timestamp) -> AttributeValue {
     number(at.as_second())
 }

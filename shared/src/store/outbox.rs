@@ -18,70 +18,63 @@ pub use overdue::OverduePage;
 pub(super) use row::to_item;
 use row::{MailRow, StateRow};
 
-/// How long a finished row stays: longer than a message can stay in both queues together, so that none of them is ever taken
-/// for a new one.
+/// How long a finished row stays. A message cannot stay in both queues together for as long, so no message finds its
+/// row gone.
 const FINISHED_LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// The mails that are owed.
+/// The mails that are owed to users.
 #[derive(Clone, Debug)]
 pub struct Outbox {
     tables: Tables,
 }
 
-/// What came of a request for a mail.
+/// The result of a request for a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owed {
-    /// It is owed from now on, and counted.
+    /// The mail is owed from now on, and counted.
     Queued,
-    /// It was before: the request came again, and is not counted.
+    /// The mail was owed already, because the request came again. It is not counted again.
     AlreadyQueued,
-    /// It is not: the user has asked for as many as may be, until the end of this time.
+    /// The mail is not owed, because the user has reached the limit. It is lifted after this time.
     LimitReached(SignedDuration),
 }
 
-/// What a message gets.
+/// The result of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {
-    /// The mail, to be sent as its attempt; and whether an attempt before this one may have sent it.
+    /// The message has claimed the mail.
     Taken {
-        /// The row, claimed.
+        /// The claimed row.
         mail: Mail,
-        /// The attempt before ended without an answer.
+        /// The attempt before this one ended without an answer, so SES may have the mail already.
         maybe_already_sent: bool,
     },
-    /// Somebody is sending it, until then.
+    /// Another attempt is sending the mail until the end of this lease.
     Held(Lease),
-    /// Nothing is to be sent: it was, or it failed, or it is gone.
+    /// The mail was sent, was given up or does not exist.
     Finished,
 }
 
 impl Outbox {
-    /// The mails in these tables.
     #[must_use]
     pub const fn new(tables: Tables) -> Self {
         Self { tables }
     }
 
-    /// Owes a mail that its user asks for, within `limit`; the mail and the count, or neither.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Owes a mail that a user asks for, within `limit`. The mail and its count are written together or not at all.
     pub async fn put(&self, mail: &Mail, limit: Limit, now: Timestamp) -> Result<Owed, StoreError> {
         let (table, window) = (&self.tables.accounts, limit.window(now));
         let counter = keys::limit_of_user(mail.key.user, mail.kind.rules().limited, window.number);
         let items = [put_new(table, to_item(mail)?)?, count_in_transaction(table, counter, limit, window)?];
         match self.tables.transact(&items).await? {
             Transaction::Applied => Ok(Owed::Queued),
-            // The first is the mail's: what is owed already is not refused, however much was asked for.
+            // Position 0 is the mail. A mail that is owed already is not refused, even if the limit is reached.
             Transaction::Refused { position: 0, .. } => Ok(Owed::AlreadyQueued),
             Transaction::Refused { .. } => Ok(Owed::LimitReached(window.ends_at.duration_since(now))),
         }
     }
 
-    /// Claims the mail that a message names, with one write: of all who try, one sends.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Claims the mail that a message names, by one write. Of all messages that try at once, only one gets the mail.
     pub async fn claim(&self, message: &MailMessage, now: Timestamp) -> Result<Claimed, StoreError> {
         let holder = Uuid::new_v4();
         let request = self
@@ -106,7 +99,7 @@ impl Outbox {
             .expression_attribute_values(":shard", text(keys::due_shard(message.key)));
         let row = match update_conditionally(request, parse).await? {
             Conditional::Applied(row) => row,
-            Conditional::Failed(Some(row)) if row.holder == Some(holder) => row, // our own claim, its answer lost
+            Conditional::Failed(Some(row)) if row.holder == Some(holder) => row, // our own claim, whose answer was lost
             Conditional::Failed(Some(row)) => {
                 return match row.into_mail(message.key)?.claim(message.retry, now) {
                     Claim::Wait(lease) => Ok(Claimed::Held(lease)),
@@ -125,7 +118,7 @@ impl Outbox {
     /// Records that SES accepted the claimed mail.
     ///
     /// # Errors
-    /// [`StoreError`]: the row stays claimed to the end of its lease.
+    /// [`StoreError`]: the row stays claimed until its lease ends.
     pub async fn sent(&self, mail: &Mail, message_id: &str, now: Timestamp) -> Result<(), StoreError> {
         let request = self
             .settle(
@@ -140,10 +133,10 @@ impl Outbox {
         update_conditionally(request, parse).await.map(drop)
     }
 
-    /// Puts the claimed mail back, as `next`.
+    /// Returns the claimed mail to `pending`, with the `due` of `next`.
     ///
     /// # Errors
-    /// [`StoreError`]: the row stays claimed to the end of its lease.
+    /// [`StoreError`]: the row stays claimed until its lease ends.
     pub async fn postpone(&self, mail: &Mail, next: &Mail) -> Result<(), StoreError> {
         let request = self
             .settle(mail, "SET #state = :to, due = :due REMOVE leaseUntil, holder")
@@ -152,10 +145,7 @@ impl Outbox {
         update_conditionally(request, parse).await.map(drop)
     }
 
-    /// Gives the mail up, as it is known to the caller: claimed, or pending.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Gives the mail up, if its row is still as the caller knows it: claimed, or pending.
     pub async fn fail(&self, mail: &Mail, now: Timestamp) -> Result<(), StoreError> {
         let request = self
             .settle(mail, "SET #state = :to, #ttl = :ttl REMOVE due, dueShard, leaseUntil, holder, #recipient")
@@ -166,11 +156,9 @@ impl Outbox {
         update_conditionally(request, parse).await.map(drop)
     }
 
-    /// Records what SES tells of a mail: it has it, whatever the row says, and `event` became of it. Told again, or later than
-    /// something worse, it changes nothing. Whether there is such a row.
+    /// Records an event of SES about a mail. Every event shows that SES has the mail, whatever the state of the row.
     ///
-    /// # Errors
-    /// [`StoreError`].
+    /// A repeated event changes nothing, and the order of events does not matter. Returns whether the row exists.
     pub async fn record_ses_event(
         &self,
         key: MailKey,
@@ -196,8 +184,10 @@ impl Outbox {
         Ok(matches!(updated, Conditional::Applied(_)))
     }
 
-    /// Takes a row out of the state in which the caller knows it: its attempt is the claim's name, and a state other than
-    /// that means that it was settled, by this very write or by another.
+    /// Returns an update that takes a row out of the state in which the caller knows it.
+    ///
+    /// The attempt's number identifies the claim. If the row has another state or attempt, this write or another one
+    /// has already settled it.
     fn settle(&self, mail: &Mail, update: &str) -> UpdateItemFluentBuilder {
         let from = match mail.state {
             MailState::Sending(_) => StateRow::Sending,

@@ -9,7 +9,7 @@ use crate::keys::PublicKeySet;
 
 const DOCUMENT: &str = "document";
 
-/// The public keys, for those who verify and hold no secret, and the set last read.
+/// The published keys, for functions that verify tokens and hold no secret, and the set that was last read.
 #[derive(Debug)]
 pub struct PublicKeys {
     tables: Tables,
@@ -19,34 +19,29 @@ pub struct PublicKeys {
 /// Why there are no public keys.
 #[derive(Debug, thiserror::Error)]
 pub enum NoPublicKeys {
-    /// None were published yet.
+    /// No keys were published yet.
     #[error("no keys are published (the secret's first rotation does that)")]
     Unpublished,
-    /// The store cannot tell.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl PublicKeys {
-    /// The set in these tables. Nothing is read yet.
+    /// Returns the keys in these tables. Nothing is read yet.
     #[must_use]
     pub const fn new(tables: Tables) -> Self {
         Self { tables, cache: Cached::empty() }
     }
 
-    /// The published set, read every five minutes; while that fails the last one for an hour more.
-    ///
-    /// # Errors
-    /// [`NoPublicKeys`].
+    /// Returns the published set. It is read every five minutes. While reading fails, the last set serves for an hour
+    /// more.
     pub async fn current(&self, now: Timestamp) -> Result<Arc<PublicKeySet>, NoPublicKeys> {
         self.cache.get(now, async || self.read().await).await
     }
 
-    /// The published set with the key `kid` in it, if there is one: a name that is not known is asked for, but at most once
-    /// a minute.
+    /// Returns the published set, with the key `kid` in it if that key is published.
     ///
-    /// # Errors
-    /// [`NoPublicKeys`].
+    /// If the set that was last read does not have the key, the set is read again, but at most once a minute.
     pub async fn with(&self, kid: &str, now: Timestamp) -> Result<Arc<PublicKeySet>, NoPublicKeys> {
         let keys = self.current(now).await?;
         if keys.find(kid, now).is_none() && self.cache.refetch_soon(now) {
@@ -55,10 +50,7 @@ impl PublicKeys {
         Ok(keys)
     }
 
-    /// The published set, read now.
-    ///
-    /// # Errors
-    /// [`NoPublicKeys`].
+    /// Reads the published set now.
     pub async fn read(&self) -> Result<PublicKeySet, NoPublicKeys> {
         let request = self.tables.client.get_item().table_name(&self.tables.public_keys).consistent_read(true);
         let output = request.set_key(Some(keys::public_keys())).send().await;
@@ -70,10 +62,7 @@ impl PublicKeys {
         if set.is_sound() { Ok(set) } else { Err(corrupt().into()) }
     }
 
-    /// Publishes `set` in place of what was published. Doing it twice is doing it once.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Publishes `set` in place of the published set. Repeating it changes nothing.
     pub async fn publish(&self, set: &PublicKeySet) -> Result<(), StoreError> {
         let document = serde_json::to_string(set)
             .map_err(|_| StoreError::Corrupt { kind: "public key set", place: "its writer".to_owned() })?;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::domain::{Decision, IDLE_LIFETIME, Limit, Mail, RefreshClaim, Session, SessionId, UserId};
 
-/// How often a decision may be overtaken by another before the client is asked to come again.
+/// How often another write may overtake a decision before the client gets 503.
 const DECISIONS: usize = 4;
 /// The sessions of all users.
 #[derive(Clone, Debug)]
@@ -18,28 +18,25 @@ pub struct Sessions {
     tables: Tables,
 }
 
-/// What a refresh came to.
+/// The result of a refresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refreshed {
-    /// The session goes on, and this is how it stands: its current token is the answer.
+    /// The session goes on. The answer is its current token.
     Current(Session),
-    /// Two hold the token. The session is still to be ended.
+    /// Two clients hold the token. The caller must end the session.
     Reused(Session),
-    /// No answer, for this reason.
+    /// The token is refused, for this reason.
     Refused(&'static str),
 }
 
 impl Sessions {
-    /// The sessions in these tables.
     #[must_use]
     pub const fn new(tables: Tables) -> Self {
         Self { tables }
     }
 
-    /// Opens a session, and ends `surplus` ones with the same write. Its id is new, so writing it twice is writing it once.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Opens a session and ends the `surplus` ones, in one write. The session's id is new, so repeating the write
+    /// changes nothing.
     pub async fn open(&self, session: &Session, surplus: &[SessionId], now: Timestamp) -> Result<(), StoreError> {
         let table = &self.tables.accounts;
         let item = to_item(session)?;
@@ -61,14 +58,11 @@ impl Sessions {
         }
     }
 
-    /// Moves a session on to its next token, or finds out why not.
+    /// Moves a session on to its next token, or finds the reason not to.
     ///
-    /// On the usual way this is one write, on condition that the presented token is the current one of a live session. When it
-    /// is not, the failed condition brings the row along, and [`Session::decide`] judges by that. A write of ours that was
-    /// sent twice finds its own successor fresh, which is a repeat.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Usually this is one write, on condition that the presented token is the current one of a live session. If the
+    /// condition fails, DynamoDB returns the row, and [`Session::decide`] judges by it. If the SDK sent the write
+    /// twice, the second write finds the successor of its own token fresh. That counts as a repeat.
     pub async fn refresh(
         &self,
         claim: &RefreshClaim,
@@ -102,10 +96,7 @@ impl Sessions {
         Err(StoreError::Unavailable("the session changes faster than it can be read".to_owned()))
     }
 
-    /// Ends a session, if it exists. Ending it twice is ending it once.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Ends a session if it exists. Repeating it changes nothing.
     pub async fn end(&self, user: UserId, session: SessionId, now: Timestamp) -> Result<(), StoreError> {
         let request = self.tables.client.update_item().table_name(&self.tables.accounts);
         let request = request.set_key(Some(keys::session(user, session))).update_expression(REVOKE);
@@ -117,11 +108,9 @@ impl Sessions {
         update_if(request).await.map(drop)
     }
 
-    /// Ends a session of which two hold a token, and owes its user the mail that says so; both or none. The mail is there
-    /// already when the reuse was found before.
+    /// Ends a session whose token two clients hold, and owes its user the mail about it, in one transaction.
     ///
-    /// # Errors
-    /// [`StoreError`].
+    /// If the mail exists already, or its limit is reached, only the session ends.
     pub async fn end_for_reuse(
         &self,
         session: &Session,
@@ -142,12 +131,10 @@ impl Sessions {
         }
     }
 
-    /// Ends all sessions of a user, by raising the epoch, if the claim is the current or the one-behind token of a live
-    /// session of the user's epoch. Else it ends the claim's session alone: neither a late retry nor an old stolen token
-    /// signs out a newer login.
+    /// Ends all sessions of a user by raising the epoch.
     ///
-    /// # Errors
-    /// [`StoreError`].
+    /// The claim must be the current token of a live session of the user's epoch, or the token before it. Any other
+    /// claim ends its own session alone, so that neither a late retry nor an old stolen token signs out a newer login.
     pub async fn end_everywhere(&self, claim: &RefreshClaim, now: Timestamp) -> Result<(), StoreError> {
         let request = self.tables.client.get_item().table_name(&self.tables.accounts).consistent_read(true);
         let output = request.set_key(Some(keys::session(claim.user, claim.session))).send().await;
@@ -218,7 +205,7 @@ impl Sessions {
     }
 }
 
-/// An ended session is of no more use: it is garbage from now on, so that logins do not read it for a month.
+/// Ends a session. DynamoDB may delete it from now on, so that logins do not read it for a month.
 const REVOKE: &str = "SET revokedAt = if_not_exists(revokedAt, :now), #ttl = :ttl";
 
 /// [`Session::decide`]'s `Rotate`, as a condition.

@@ -8,30 +8,35 @@ use uuid::Uuid;
 
 use super::{Item, StoreError, Tables, unavailable};
 
-/// How often a transaction that met another one is tried, and the longest wait before the second try. It doubles.
+/// How often a transaction that conflicts with another one is tried.
 const ATTEMPTS: u32 = 6;
+/// The longest wait before the second try. It doubles with each further try.
 const FIRST_WAIT_MS: u64 = 50;
 
 const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 
-/// What became of a transaction.
+/// The result of a transaction.
 #[derive(Debug)]
 pub enum Transaction {
-    /// All of it was done, once.
+    /// All writes were applied, once.
     Applied,
-    /// Nothing was done, for the condition of the item at this position: the first that failed, and all before it held.
+    /// Nothing was written. The condition of the item at this position failed, and all conditions before it held.
     Refused {
-        /// From 0.
+        /// Counted from 0.
         position: usize,
-        /// What the condition found, if its write asks for it.
+        /// The item that the condition found, if its write asks for it.
         found: Option<Item>,
     },
 }
 
 impl Tables {
-    /// Does all `items` or none. Sent again after a lost answer, it is not applied twice: its client request token is remembered
-    /// for ten minutes. Other transactions in the way are waited for, also where a condition behind them failed: of two conditions
-    /// the first decides, and it is not known yet.
+    /// Applies all `items` or none.
+    ///
+    /// If the SDK sends the transaction again after a lost answer, it is not applied twice, because DynamoDB remembers
+    /// its client request token for ten minutes.
+    ///
+    /// A conflict with another transaction is retried, even if the condition of a later item failed. The first failed
+    /// condition decides, and it is not known before the conflict is over.
     pub async fn transact(&self, items: &[TransactWriteItem]) -> Result<Transaction, StoreError> {
         let token = Uuid::new_v4().to_string();
         for attempt in 0..ATTEMPTS {
@@ -51,18 +56,18 @@ impl Tables {
                 return Err(unavailable("TransactWriteItems", &error));
             }
         }
-        Err(StoreError::Unavailable("TransactWriteItems: other transactions were in the way".to_owned()))
+        Err(StoreError::Unavailable("TransactWriteItems: conflicts with other transactions".to_owned()))
     }
 }
 
-/// The write of an item that must not exist yet.
+/// Returns the write of an item that must not exist yet.
 pub fn put_new(table: &str, item: Item) -> Result<TransactWriteItem, StoreError> {
     let put = Put::builder().table_name(table).set_item(Some(item)).condition_expression("attribute_not_exists(pk)");
     let put = put.build().map_err(|error| StoreError::Unavailable(error.to_string()))?;
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
-/// Why a transaction was cancelled, one reason for each of its items, in their order.
+/// Returns why a transaction was cancelled: one reason for each of its items, in their order.
 fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<&[CancellationReason]> {
     match error.as_service_error()? {
         TransactWriteItemsError::TransactionCanceledException(canceled) => Some(canceled.cancellation_reasons()),
@@ -70,13 +75,14 @@ fn reasons<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<&[Cancella
     }
 }
 
-/// Whether asking again may help: nothing was wrong with this item, or something else had hold of it or of one before it.
+/// Returns whether a retry may help: this item had no fault, or another transaction or a throttle was in the way.
 fn is_passing(reason: &CancellationReason) -> bool {
     let passing = ["None", CONDITION_FAILED, "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
     reason.code().is_none_or(|code| passing.contains(&code))
 }
 
-/// A random part of 50 ms, doubling with each attempt (AWS Architecture Blog: exponential backoff and full jitter).
+/// Waits for a random part of 50 ms. The range doubles with each attempt (AWS Architecture Blog: exponential backoff
+/// and full jitter).
 async fn wait_before(attempt: u32) {
     if attempt == 0 {
         return;

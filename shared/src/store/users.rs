@@ -13,14 +13,13 @@ pub struct Users {
     pub(super) tables: Tables,
 }
 
-/// What signs in with an address.
+/// What an address signs in with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Credential {
-    /// The user.
     #[serde(rename = "userId")]
     pub user: UserId,
-    /// The password's hash. An invited user has none yet.
+    /// The hash of the password. An invited user has none yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<StoredHash>,
     /// How often the password was changed.
@@ -29,8 +28,10 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// Whether it and the profile are of one time: both hold the version of the password, and the profile holds the address. They are
-    /// read one after the other, so a change of password or address may come between.
+    /// Returns whether the credential and the profile belong together: both hold the same version of the password, and
+    /// the profile holds the address.
+    ///
+    /// They are read one after the other, so a change of password or address may come in between.
     #[must_use]
     pub fn is_of(&self, user: &User, email: &Email) -> bool {
         self.password_version == user.password_version && user.email.canonical() == email.canonical()
@@ -40,48 +41,48 @@ impl Credential {
 /// A user and all sessions, live or not.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Nothing if there is no such account.
+    /// `None` if the account does not exist.
     pub user: Option<User>,
-    /// In the order of their making.
+    /// In the order in which they were opened.
     pub sessions: Vec<Session>,
 }
 
-/// Who opened the account.
+/// The result of [`Users::create`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// This request.
+    /// This request created the account.
     New,
-    /// The same request, when it came before: whose account that is.
+    /// An identical request already created an account for this user.
     Replayed(UserId),
 }
 
 /// Why no account was opened.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
-    /// The address has one.
+    /// The address has an account.
     #[error("the address is taken")]
     EmailTaken,
-    /// The idempotency key is another request's.
-    #[error("the idempotency key is another request's")]
+    /// The idempotency key belongs to another request.
+    #[error("the idempotency key belongs to another request")]
     KeyReused,
-    /// The store cannot tell.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl Users {
-    /// The accounts in these tables.
     #[must_use]
     pub const fn new(tables: Tables) -> Self {
         Self { tables }
     }
 
-    /// Opens an account: credential, user, first session and welcome mail, all or none, if the address has no account. With an
-    /// idempotency key the request is remembered among them, and one that is remembered opens nothing.
+    /// Opens an account if the address has none: writes credential, user, first session and welcome mail, all or none.
+    ///
+    /// With an idempotency key, the request is remembered in the same transaction. A request that is remembered already
+    /// opens nothing.
     ///
     /// # Errors
-    /// [`CreateError::EmailTaken`]; [`CreateError::KeyReused`]; [`StoreError::Unavailable`] when DynamoDB does not answer, or when other transactions are
-    /// in the way for too long.
+    /// [`CreateError::EmailTaken`] and [`CreateError::KeyReused`]; [`StoreError::Unavailable`] if DynamoDB does not
+    /// answer, or if conflicts with other transactions last too long.
     pub async fn create(
         &self,
         user: &User,
@@ -93,8 +94,8 @@ impl Users {
         let credential =
             Credential { user: user.id, hash: Some(hash.clone()), password_version: user.password_version };
         let (credentials, accounts) = (&self.tables.credentials, &self.tables.accounts);
-        // First, so that its condition decides before the credential's: whose request is remembered has an account, and is not
-        // told that the address is taken.
+        // This write comes first, so that its condition is judged before the credential's. Otherwise a repeated request
+        // would be told that the address is taken.
         let mut puts = Vec::new();
         puts.extend(idempotency.map(|idempotency| idempotency.put(accounts, user.id, user.created_at)).transpose()?);
         puts.extend([
@@ -111,17 +112,14 @@ impl Users {
             (Transaction::Refused { position: 0, .. }, None) | (Transaction::Refused { position: 1, .. }, Some(_)) => {
                 Err(CreateError::EmailTaken)
             }
-            // The others' ids are random and new.
+            // The ids of the other items are random and new.
             (Transaction::Refused { .. }, _) => {
                 Err(StoreError::Unavailable("TransactWriteItems: an id is taken".to_owned()).into())
             }
         }
     }
 
-    /// The credential of an address, as of now.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Reads the credential of an address.
     pub async fn credential(&self, email: &Email) -> Result<Option<Credential>, StoreError> {
         let request = self.tables.client.get_item().table_name(&self.tables.credentials).consistent_read(true);
         let output = request.set_key(Some(keys::credential(email))).send().await;
@@ -129,10 +127,9 @@ impl Users {
         item.map(|item| read("credential", item)).transpose()
     }
 
-    /// Replaces an address's hash, if it is still this one. Whether it was: else somebody was quicker, or this was sent twice.
+    /// Replaces an address's hash if it is still `old`.
     ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Returns whether it was. If not, another login was quicker, or the SDK sent this write twice.
     pub async fn replace_hash(&self, email: &Email, old: &StoredHash, new: &StoredHash) -> Result<bool, StoreError> {
         let request = self.tables.client.update_item().table_name(&self.tables.credentials);
         let request = request
@@ -145,21 +142,17 @@ impl Users {
         update_if(request).await
     }
 
-    /// The user, as of now.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Reads a user.
     pub async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
         let request = self.tables.client.get_item().table_name(&self.tables.accounts).consistent_read(true);
         let output = request.set_key(Some(keys::profile(id))).send().await;
         output.map_err(|error| unavailable("GetItem", &error))?.item.map(from_item).transpose()
     }
 
-    /// Remembers `status` of a user's address of this version. The order of events does not matter, nor does a repeat. Returns whether
-    /// the user exists and still has that address.
+    /// Remembers `status` of the user's address, if the address has this version. The order of events does not matter,
+    /// and a repeat changes nothing.
     ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Returns whether the user exists and still has that address.
     pub async fn record_email_status(
         &self,
         id: UserId,
@@ -176,17 +169,15 @@ impl Users {
         update_if(request).await
     }
 
-    /// The user and all sessions, as of now: one Query, which for an unknown id finds nothing and costs the same.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Reads a user and all sessions by one Query. For an unknown id it finds nothing and costs the same.
     pub async fn account(&self, id: UserId) -> Result<Account, StoreError> {
         let mut account = Account { user: None, sessions: Vec::new() };
         let mut start = None;
         loop {
             let request = self.tables.client.query().table_name(&self.tables.accounts).consistent_read(true);
             let output = request
-                .key_condition_expression("pk = :pk AND sk >= :profile") // mails and limits sort before it, sessions behind
+                // Mails and limits sort before the profile, sessions after it.
+                .key_condition_expression("pk = :pk AND sk >= :profile")
                 .expression_attribute_values(":pk", text(keys::user_partition(id)))
                 .expression_attribute_values(":profile", text(keys::PROFILE))
                 .set_exclusive_start_key(start)
@@ -197,7 +188,7 @@ impl Users {
                 match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
                     Some(keys::PROFILE) => account.user = Some(from_item(item)?),
                     Some(sk) if sk.starts_with(keys::SESSION) => account.sessions.push(sessions::from_item(item)?),
-                    _ => {} // a kind of item that only another version of Latchkey knows
+                    _ => {} // only another version of Latchkey knows this kind of item
                 }
             }
             start = output.last_evaluated_key;

@@ -1,11 +1,13 @@
 //! What containers need: an address of this machine that they can reach.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
 
 use super::AnyError;
 use crate::doubles::Aws;
+use crate::system::System;
 
 /// The name that containers have for this machine: Docker Desktop knows it, and elsewhere `--add-host
 /// host.docker.internal:host-gateway` makes it so.
@@ -18,6 +20,16 @@ pub struct Containers {
     pub endpoint: String,
     /// Where the doubles listen for it.
     pub address: IpAddr,
+}
+
+impl Containers {
+    /// Returns the settings of a system as functions in containers need them: the endpoint and the queues by the name that
+    /// they know.
+    #[must_use]
+    pub fn settings(&self, system: &System) -> HashMap<String, String> {
+        let reachable = |value: &String| value.replace(&system.aws.endpoint, &self.endpoint);
+        system.environment.iter().map(|(name, value)| (name.clone(), reachable(value))).collect()
+    }
 }
 
 /// Has the doubles listen for containers, at `address` or else where Docker says that `host-gateway` is.
@@ -40,17 +52,30 @@ pub async fn listen(aws: &Aws, address: Option<IpAddr>) -> Result<Containers, An
     }
 }
 
-/// The gateway of Docker's default network.
+/// Asks Docker where `host-gateway` is: the gateway of its default network.
 fn host_gateway() -> Result<IpAddr, AnyError> {
     const HELP: &str = "start Docker, or name the address that containers reach this machine at with --docker-address";
-    let network = ["network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}"];
+    let network =
+        ["network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{.Subnet}} {{end}}"];
     let output = Command::new("docker").args(network).output();
     let output = output.map_err(|error| format!("--for-docker cannot run docker ({error}); {HELP}"))?;
     if !output.status.success() {
         let reason = String::from_utf8_lossy(&output.stderr);
         return Err(format!("--for-docker cannot ask docker ({}); {HELP}", reason.trim()).into());
     }
-    let gateways = String::from_utf8_lossy(&output.stdout);
-    let mut gateways = gateways.split_whitespace().filter_map(|gateway| gateway.parse().ok());
-    gateways.next().ok_or_else(|| format!("--for-docker finds no gateway of Docker's network bridge; {HELP}").into())
+    let network = String::from_utf8_lossy(&output.stdout);
+    gateway(&network).ok_or_else(|| format!("--for-docker finds no gateway of Docker's network bridge; {HELP}").into())
+}
+
+/// Finds the IPv4 gateway of a network that is given as gateways and subnets. An engine that has run no container yet names only the
+/// subnet, whose first address is the gateway.
+#[must_use]
+pub fn gateway(network: &str) -> Option<IpAddr> {
+    let named = network.split_whitespace().find_map(|word| word.parse::<Ipv4Addr>().ok());
+    let first = || {
+        let mut subnets = network.split_whitespace().filter_map(|word| word.split_once('/'));
+        let subnet = subnets.find_map(|(subnet, _)| subnet.parse::<Ipv4Addr>().ok())?;
+        subnet.to_bits().checked_add(1).map(Ipv4Addr::from_bits)
+    };
+    named.or_else(first).map(IpAddr::V4)
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::AnyError;
 
-/// Whether a file is for `sam local invoke --env-vars`, whose functions run in containers.
+/// Tells whether a file is for `sam local invoke --env-vars`, whose functions run in containers.
 #[must_use]
 pub fn is_for_containers(file: &Path) -> bool {
     file.extension().is_some_and(|extension| extension == "json")
@@ -31,7 +31,7 @@ pub fn write(file: &Path, environment: &HashMap<String, String>) -> Result<(), A
     written.map_err(|error| format!("{} cannot be written: {error}", file.display()).into())
 }
 
-/// An assignment that a POSIX shell and cargo-lambda read alike.
+/// Writes an assignment that a POSIX shell and cargo-lambda read alike.
 ///
 /// cargo-lambda knows `NAME='value'` and `NAME="value"`. A backslash does something there only before the quote, which then
 /// belongs to the value, and before an `n`, which makes it a line break. It takes `#` for the beginning of a comment anywhere

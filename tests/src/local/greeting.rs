@@ -6,11 +6,11 @@ use super::docker::Containers;
 use super::options::Arguments;
 use crate::functions::ROUTES;
 
-/// The greeting of a system at `url` whose doubles are at `aws`. Its first line has the URL, and its last begins with Ctrl-C.
+/// Writes the greeting of a system at `url` whose doubles are at `aws`. Its first line has the URL, and its last begins with Ctrl-C.
 #[must_use]
 pub fn greeting(url: &str, aws: &str, arguments: &Arguments, containers: Option<&Containers>) -> String {
     let mut text = format!("Latchkey is at {url}\n\n");
-    for (method, path, _) in ROUTES {
+    for (method, path, _) in ROUTES.iter() {
         let _ = writeln!(text, "  {method:<6} {path}");
     }
     let data = match &arguments.data {

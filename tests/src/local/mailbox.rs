@@ -72,7 +72,7 @@ impl Shown {
     }
 }
 
-/// A `From` as mail programs show it: without quotes, and with encoded words read.
+/// Reads a `From` as mail programs show it: without quotes, and with encoded words decoded.
 fn as_shown(from: &str) -> String {
     let header = format!("From: {from}\r\n\r\n");
     let message = MessageParser::default().parse(&header);

@@ -12,8 +12,7 @@ mod mailbox;
 mod options;
 mod server;
 
-use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -31,6 +30,7 @@ use crate::system::{Options, System};
 
 pub use connections::{Patience, serve};
 pub use cors::Origins;
+pub use docker::gateway;
 pub use env_file::assignment;
 pub use options::{Arguments, settings};
 
@@ -56,17 +56,14 @@ pub async fn run(words: impl Iterator<Item = String>) -> Result<(), AnyError> {
     let _lock = arguments.data.as_deref().map(lock).transpose()?;
 
     let system = start(&url, &arguments).await?;
-    let containers = match arguments.for_docker {
-        true => Some(docker::listen(&system.aws, arguments.docker_address).await?),
-        false => None,
-    };
+    let mut containers = None;
+    if arguments.for_docker {
+        containers = Some(docker::listen(&system.aws, arguments.docker_address).await?);
+    }
     for file in &arguments.env_files {
         match &containers {
             Some(containers) if env_file::is_for_containers(file) => {
-                let of_containers = |(name, value): (&String, &String)| {
-                    (name.clone(), value.replace(&system.aws.endpoint, &containers.endpoint))
-                };
-                env_file::write(file, &system.environment.iter().map(of_containers).collect())?;
+                env_file::write(file, &containers.settings(&system))?;
             }
             _ => env_file::write(file, &system.environment)?,
         }
@@ -86,7 +83,7 @@ pub async fn run(words: impl Iterator<Item = String>) -> Result<(), AnyError> {
 
     tokio::signal::ctrl_c().await?;
     stop.send(true)?;
-    tasks.join_all().await;
+    drop(tokio::time::timeout(2 * PATIENCE.farewell, tasks.join_all()).await);
     println!("\nStopped.");
     Ok(())
 }
@@ -109,12 +106,16 @@ async fn listen(port: u16) -> Result<Vec<TcpListener>, AnyError> {
 fn lock(data: &Path) -> Result<File, AnyError> {
     let locked = private::create_folder(data).and_then(|()| private::open_file(&data.join("lock")));
     let file = locked.map_err(|error| format!("{} cannot be used ({error})", data.display()))?;
-    file.try_lock().map_err(|error| format!("{} is in use by another cargo local ({error})", data.display()))?;
-    Ok(file)
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(format!("{} is in use by another cargo local", data.display()).into()),
+        Err(TryLockError::Error(error)) => Err(format!("{} cannot be locked ({error})", data.display()).into()),
+    }
 }
 
+/// Starts the system. Its mails may be from the sender that is set, whoever that is.
 async fn start(url: &str, arguments: &Arguments) -> Result<Arc<System>, AnyError> {
-    let settings: HashMap<_, _> = settings(url, options::variable);
+    let settings = settings(url, options::variable);
     let data = arguments.data.clone();
     let options = Options { clock: Clock::System, data, aws_port: 0, settings, secrets: None, log: None };
     let system = System::start(options).await?;

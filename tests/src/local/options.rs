@@ -28,7 +28,9 @@ Usage: cargo local [OPTIONS]
                       as well. Every program that reaches that address can then read
                       and change the data. Start the containers with
                       `--add-host host.docker.internal:host-gateway`.
-  --docker-address IP Names another address of this machine for --for-docker.
+  --docker-address IP
+                      Does the same at an address of this machine that you name, where
+                      containers reach it by another one than the gateway.
   --help              Prints this text.
 
 Environment variables:
@@ -37,7 +39,7 @@ Environment variables:
   ALLOWED_ORIGINS     The origins whose pages may call the API from a browser, such as
                       https://app.example.com, separated by commas; or *.
 
-The settings of the functions are variables too, as docs/configuration.md lists them:
+The settings of the functions are variables too; docs/configuration.md lists them:
 `MIN_PASSWORD_LENGTH=12 cargo local`.";
 
 /// The settings that the template leaves to the code.
@@ -99,16 +101,16 @@ impl Arguments {
     }
 }
 
-/// The port to listen on.
+/// Reads the port to listen on.
 ///
 /// # Errors
-/// When `PORT` is none.
+/// When `PORT` is not a port.
 pub fn port(lookup: impl Fn(&str) -> Option<String>) -> Result<u16, AnyError> {
     let Some(text) = lookup("PORT") else { return Ok(3000) };
     text.parse().map_err(|_| "PORT cannot be used as it is set; it wants a number from 0 to 65535".into())
 }
 
-/// The origins that may call from a browser.
+/// Reads the origins that may call from a browser.
 ///
 /// # Errors
 /// When `ALLOWED_ORIGINS` names what no browser sends.
@@ -121,7 +123,7 @@ pub fn allowed_origins(lookup: impl Fn(&str) -> Option<String>) -> Result<Origin
     })
 }
 
-/// The settings for a system at `url`: those of the environment that an operator could set in the template too.
+/// Returns the settings for a system at `url`: those of the environment that an operator could set in the template too.
 pub fn settings(url: &str, lookup: impl Fn(&str) -> Option<String>) -> HashMap<String, String> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_HASHES_AT_ONCE);
     let mut settings =
@@ -131,7 +133,7 @@ pub fn settings(url: &str, lookup: impl Fn(&str) -> Option<String>) -> HashMap<S
     settings
 }
 
-/// A variable of this process. An empty one counts as absent.
+/// Reads a variable of this process. An empty one counts as absent.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "what `shared::config` reads in a function, this hands to it")]
 pub fn variable(name: &str) -> Option<String> {

@@ -26,7 +26,7 @@ use crate::system::System;
 /// That of API Gateway.
 const MAX_BODY: usize = 10 * 1024 * 1024;
 
-/// The API, its reference, and what only `cargo local` has. Pages of other origins may call the API alone.
+/// Serves the API, its reference, and what only `cargo local` has. Pages of other origins may call the API alone.
 pub(super) fn router(system: Arc<System>, origins: &Origins) -> Result<Router, AnyError> {
     let mut api = Router::new().fallback(call).with_state(Arc::clone(&system));
     if let Some(cors) = origins.layer()? {
@@ -43,7 +43,7 @@ pub(super) fn router(system: Arc<System>, origins: &Origins) -> Result<Router, A
     Ok(router)
 }
 
-/// The router for a connection from `peer`.
+/// Makes the service for a connection from `peer`.
 pub(super) fn service(router: &Router, peer: SocketAddr) -> TowerToHyperService<Router> {
     TowerToHyperService::new(router.clone().layer(Extension(ConnectInfo(peer))))
 }

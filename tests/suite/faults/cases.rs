@@ -1,4 +1,4 @@
-//! A case: its faults, its run, and all of them at once.
+//! A case, how it runs, and how many run at once.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,11 +11,10 @@ use super::Scenario;
 use super::invariants::Violation;
 use super::stage::Stage;
 
-/// How many cases run beside each other, of whatever test: most wait for a timeout most of their time, and those that do not
-/// must not starve the others into timeouts that nobody asked for.
-pub static TURNS: Semaphore = Semaphore::const_new(20);
+/// How many cases run at once, whatever their test: enough for one to compute while others wait before they call again.
+pub static TURNS: Semaphore = Semaphore::const_new(8);
 
-/// What goes wrong with a call. "For good" is to the end of the invocation, for every call of the operation.
+/// What goes wrong with a call. "For good" is until the invocation ends, for every call of the operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Reset,
@@ -48,7 +47,7 @@ impl Mode {
         Self::DiesAfter,
     ];
 
-    /// The fault, and how many calls meet it.
+    /// Returns the fault, and how many calls meet it.
     pub fn fault(self) -> (Fault, usize) {
         let down =
             || Fault::Error { status: 500, code: "InternalServerError".to_owned(), message: "out of order".to_owned() };
@@ -73,7 +72,7 @@ impl Mode {
     }
 }
 
-/// As it is picked: `lost-for-good`.
+/// As `FAULTS` has it: `lost-for-good`.
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
@@ -108,7 +107,7 @@ impl fmt::Debug for Case {
 }
 
 impl Case {
-    /// Runs it to the end. What it broke.
+    /// Runs the case to its end. Returns what it broke.
     pub async fn run(&self) -> Vec<Violation> {
         let mut stage = self.scenario.staged().await;
         for (position, mode) in &self.faults {
@@ -122,7 +121,7 @@ impl Case {
     }
 }
 
-/// Runs them all. Those that broke something, with what.
+/// Runs all of them. Returns those that broke something, and what.
 pub async fn run_all(cases: Vec<Case>) -> Vec<(Case, Vec<Violation>)> {
     let mut runs = JoinSet::new();
     for case in cases {
@@ -138,10 +137,11 @@ pub async fn run_all(cases: Vec<Case>) -> Vec<(Case, Vec<Violation>)> {
 }
 
 impl Stage {
-    /// How many calls functions made since this was last asked for.
-    pub fn calls(&self) -> usize {
-        let calls = self.world.aws().calls().iter().filter(|call| !call.is_pollers()).count();
+    /// Returns the operations that functions called since this was last asked for, in order.
+    pub fn calls(&self) -> Vec<String> {
+        let calls = self.world.aws().calls().into_iter().filter(|call| !call.is_pollers());
+        let operations = calls.map(|call| call.operation).collect();
         self.world.aws().clear_calls();
-        calls
+        operations
     }
 }

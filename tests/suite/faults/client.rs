@@ -1,4 +1,4 @@
-//! A good client: it knows what it was told, asks again what failed, and says where an answer broke a promise.
+//! A good client: it keeps what it was answered, repeats what failed, and notes answers that break a promise.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::invariants::Violation;
 /// API Gateway waits for 30 s, and Lambda for ten.
 const IN_TIME: Duration = Duration::from_secs(10);
 
-/// What everybody calls themselves.
+/// The name of every user.
 pub const NAME: &str = "Canary Featherstone";
 
 /// What a client asks for.
@@ -30,15 +30,15 @@ pub enum Wish {
     Login,
     LoginWithWrongPassword,
     Refresh,
-    /// With the token before: another tab is late.
+    /// With the token before the current one, as a late tab does.
     RefreshAgain,
-    /// With the first token of the session: it, or somebody else, kept a copy.
+    /// With the first token of the session, as a thief does who kept a copy.
     RefreshWithFirst,
     LogOut,
     LogOutEverywhere,
     Me,
     Sessions,
-    /// Ends the session that it made first.
+    /// Ends the client's first session.
     EndOther,
     SendMail,
     /// Under an `Idempotency-Key`, always the same.
@@ -52,20 +52,20 @@ pub enum Wish {
 pub struct Session {
     id: String,
     first: String,
-    /// What was traded for the current token.
+    /// The token that was exchanged for the current one.
     previous: Option<String>,
     current: String,
 }
 
-/// Somebody at the door, and all that they know.
+/// A client and all that it knows.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub email: String,
     pub password: String,
     pub access_token: Option<String>,
-    /// Those it is signed in with, the one that it uses last.
+    /// Its live sessions. It uses the last.
     pub sessions: Vec<Session>,
-    /// Refresh tokens of sessions that ended: none of them may ever work again.
+    /// Refresh tokens of ended sessions: none of them may ever work again.
     pub ended: Vec<String>,
     /// The successor that each token was answered with.
     successors: HashMap<String, String>,
@@ -73,7 +73,7 @@ pub struct Client {
     pub user: Option<String>,
     /// How many mails it was promised.
     pub mails: usize,
-    /// Whether a mail may be owed of which it was never told.
+    /// Whether a mail may be owed that was not promised, because an answer was lost.
     pub may_be_owed_more: bool,
     keys_used: HashSet<Wish>,
     /// When it got its access token.
@@ -102,7 +102,7 @@ impl Client {
         }
     }
 
-    /// Goes on with what another tab of the same browser was answered, if this one was not.
+    /// Takes over what another tab of the same browser was answered, if this one was not answered.
     pub fn hears_from(&mut self, mut tab: Self) {
         let differs = |(token, successor)| self.successors.get(token).is_some_and(|mine| mine != successor);
         if tab.successors.iter().any(differs) {
@@ -114,12 +114,12 @@ impl Client {
         }
     }
 
-    /// The refresh token that it would use.
+    /// Returns the refresh token that it would use.
     pub fn refresh_token(&self) -> Option<&str> {
         self.sessions.last().map(|session| session.current.as_str())
     }
 
-    /// Asks once. The status that it was answered, if it was; an answer that is none of `expected` is a violation.
+    /// Asks once. Returns the status of the answer, if there was one. A status other than the `expected` ones is a violation.
     pub async fn asks(&mut self, world: &World, wish: Wish, expected: &[u16]) -> Option<u16> {
         let (method, path, body) = self.request(wish);
         let mut request = request(method, &path);
@@ -135,13 +135,13 @@ impl Client {
         let clock = &world.system().app.clock;
         let waited = clock.waited();
         let answer = world.system().call(&request).await;
-        let waited = clock.waited() - waited;
+        let waited = clock.waited().saturating_sub(waited);
         if waited > IN_TIME {
             self.complain("I8", format!("{wish:?} took {waited:?}"));
         }
-        // A process that is gone is a 5xx of API Gateway's.
+        // API Gateway answers 5xx if the process is gone.
         let Ok(answer) = answer else {
-            self.fears(wish);
+            self.may_be_done(wish);
             return None;
         };
         let answer = answer.expect("there is such a route");
@@ -151,9 +151,9 @@ impl Client {
         if answer.body.contains(&self.password) {
             self.complain("I7", format!("{wish:?} is answered with the password"));
         }
-        // A counter that is throttled is a limit.
+        // A throttled counter is answered 429.
         if answer.status == 503 || (answer.status == 429 && !expected.contains(&429)) {
-            self.fears(wish);
+            self.may_be_done(wish);
             return None;
         }
         self.judge(wish, &answer, expected);
@@ -164,14 +164,14 @@ impl Client {
         Some(answer.status)
     }
 
-    /// Asks until it is answered, now that nothing is in the way: once is enough.
+    /// Asks once and must be answered, because nothing is wrong any more.
     pub async fn insists(&mut self, world: &World, wish: Wish, expected: &[u16]) {
         match self.asks(world, wish, expected).await {
-            None => self.complain("I8", format!("{wish:?} is not answered, and nothing is wrong any more")),
+            None => self.complain("I8", format!("{wish:?} is not answered, although nothing is wrong any more")),
             Some(409) if !expected.contains(&409) => {
-                self.mails += 1; // it has an account after all
+                self.mails += 1; // an earlier try opened the account
                 if self.asks(world, Wish::Login, &[200]).await.is_none() {
-                    self.complain("I8", "login is not answered, and nothing is wrong any more".to_owned());
+                    self.complain("I8", "login is not answered, although nothing is wrong any more".to_owned());
                 }
             }
             Some(_) => {}
@@ -191,8 +191,8 @@ impl Client {
         self.complain(name, format!("{wish:?} is answered {}, not {expected:?}: {}", answer.status, answer.body));
     }
 
-    /// What was asked for may be done, though nobody says so.
-    fn fears(&mut self, wish: Wish) {
+    /// Notes what may be done although no answer said so.
+    fn may_be_done(&mut self, wish: Wish) {
         self.may_be_registered |= wish == Wish::Register;
         self.may_be_owed_more |= wish == Wish::SendMail;
     }
@@ -241,7 +241,7 @@ impl Client {
         self.violations.push(Violation { name, what });
     }
 
-    /// Method, path and body.
+    /// Returns method, path and body.
     fn request(&self, wish: Wish) -> (&'static str, String, Option<Value>) {
         let auth = |name: &str| format!("/api/auth/{name}");
         let credentials = |password: &str| json!({"email": self.email, "password": password});
@@ -280,7 +280,7 @@ impl Client {
     }
 }
 
-/// The session that an access token is of.
+/// Returns the session that an access token is for.
 fn session_of(access_token: &str) -> String {
     let claims = access_token.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok());
     let claims: Value = serde_json::from_slice(&claims.unwrap_or_default()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What must hold when all is quiet again, whatever went wrong. Each violation bears the name of what it breaks.
+//! What must hold when all is quiet again, whatever went wrong. Each violation has the name of the promise that it breaks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -9,30 +9,30 @@ use tests::world::World;
 
 use super::client::NAME;
 use super::stage::Stage;
-use crate::log::canaries::spellings;
+use crate::support::spellings;
 
-/// The most live sessions of a user. Logins that ran beside each other may overshoot; here none did.
+/// The most live sessions of a user.
 const MOST_SESSIONS: usize = 10;
 
-/// What was broken, by its name in the requirements, and how.
+/// A broken promise, by its name, and what broke it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     pub name: &'static str,
     pub what: String,
 }
 
-/// A look at a stage at rest, for what does not hold of it.
+/// Returns what does not hold of a stage at rest.
 type Check = fn(&Stage) -> Vec<String>;
 
-/// All that does not hold of a stage at rest.
+/// Returns everything that does not hold of a stage at rest.
 pub fn broken(stage: &Stage) -> Vec<Violation> {
     let checks: [(&'static str, Check); 7] = [
-        ("I1", every_mail_is_sent_once_or_is_before_a_person),
-        ("I2", no_mail_is_sent_to_nobody),
+        ("I1", every_mail_is_sent_once_or_is_a_dead_letter),
+        ("I2", every_mail_goes_to_a_user),
         ("I3", accounts_are_whole),
         ("I4", no_message_is_left),
         ("I6", what_was_answered_is_there),
-        ("I7", no_canary_is_told),
+        ("I7", no_canary_is_shown),
         ("LOG-05", no_user_has_too_many_sessions),
     ];
     let named =
@@ -40,8 +40,9 @@ pub fn broken(stage: &Stage) -> Vec<Violation> {
     checks.into_iter().flat_map(named).collect()
 }
 
-/// I1: accepted by SES once, and once more for each time that was counted; or failed, and in the dead-letter queue.
-fn every_mail_is_sent_once_or_is_before_a_person(stage: &Stage) -> Vec<String> {
+/// I1: SES accepted a mail once, and once more at most for each time that sending it again was counted. Or it failed, and its
+/// copy is in the dead-letter queue.
+fn every_mail_is_sent_once_or_is_a_dead_letter(stage: &Stage) -> Vec<String> {
     let world = &stage.world;
     let mut accepted: BTreeMap<String, usize> = BTreeMap::new();
     for mail in stage.mails_before.iter().chain(&world.mails()) {
@@ -61,8 +62,8 @@ fn every_mail_is_sent_once_or_is_before_a_person(stage: &Stage) -> Vec<String> {
             broken.push(format!("{key} is accepted {accepted} times, {again} of them counted"));
         }
         match text(row, "state") {
-            "sent" if accepted == 0 => broken.push(format!("{key} is called sent, and SES never had it")),
-            "failed" if !dead.contains(&key) => broken.push(format!("{key} failed, and nobody is told")),
+            "sent" if accepted == 0 => broken.push(format!("{key} is called sent, but SES never accepted it")),
+            "failed" if !dead.contains(&key) => broken.push(format!("{key} failed, but is no dead letter")),
             "sent" | "failed" => {}
             unfinished => broken.push(format!("{key} is still {unfinished}")),
         }
@@ -71,7 +72,7 @@ fn every_mail_is_sent_once_or_is_before_a_person(stage: &Stage) -> Vec<String> {
 }
 
 /// I2.
-fn no_mail_is_sent_to_nobody(stage: &Stage) -> Vec<String> {
+fn every_mail_goes_to_a_user(stage: &Stage) -> Vec<String> {
     let users = users(&stage.world);
     let mails = stage.world.mails();
     let strays = mails.iter().filter(|mail| {
@@ -81,7 +82,7 @@ fn no_mail_is_sent_to_nobody(stage: &Stage) -> Vec<String> {
     strays.map(|mail| format!("a mail to {:?}", mail.to)).collect()
 }
 
-/// I3: a credential, its user, a session and a mail; and no user without a credential.
+/// I3: a credential has a user, a session and a mail, and no user is without a credential.
 fn accounts_are_whole(stage: &Stage) -> Vec<String> {
     let world = &stage.world;
     let mut users = users(world);
@@ -97,7 +98,7 @@ fn accounts_are_whole(stage: &Stage) -> Vec<String> {
             broken.push(format!("a credential without its user {user}"));
         }
         if !sessions.contains(&user) || !mails.contains(&user) {
-            broken.push(format!("{user} is there by half"));
+            broken.push(format!("{user} has no session or no mail"));
         }
     }
     broken.extend(users.keys().map(|user| format!("{user} has no credential")));
@@ -111,8 +112,8 @@ fn no_message_is_left(stage: &Stage) -> Vec<String> {
     left.map(|body| format!("still in its queue: {body:.200}")).collect()
 }
 
-/// I6: who was told of an account has it; every mail that was promised has a row, and no other has;
-/// and nobody was accused.
+/// I6: a client that was told of an account has it. Every mail that was promised has a row, and no other mail has one. No client
+/// is accused of reuse.
 fn what_was_answered_is_there(stage: &Stage) -> Vec<String> {
     let world = &stage.world;
     let users = users(world);
@@ -131,13 +132,13 @@ fn what_was_answered_is_there(stage: &Stage) -> Vec<String> {
     let accused = world.logged("authn_token_reuse") > 0
         || world.rows("MAIL#").iter().any(|row| text(row, "kind") == "session-reuse");
     if accused && !stage.has_thief {
-        broken.push("a reuse was found that was none".to_owned());
+        broken.push("a reuse was found, but there was none".to_owned());
     }
     broken
 }
 
-/// I7: neither as it is nor in another spelling, in no line of the log and no message.
-fn no_canary_is_told(stage: &Stage) -> Vec<String> {
+/// I7: no secret is in the log or in a message, in whatever spelling.
+fn no_canary_is_shown(stage: &Stage) -> Vec<String> {
     let mut told = stage.overheard.join("\n");
     for value in stage.world.log().iter().chain(&stage.world.dead_letters()) {
         let _ = writeln!(told, "{value}");
@@ -149,7 +150,7 @@ fn no_canary_is_told(stage: &Stage) -> Vec<String> {
         canaries.extend(client.ended.iter().map(String::as_str));
     }
     let found = canaries.into_iter().filter(|canary| spellings(canary).iter().any(|spelling| told.contains(spelling)));
-    found.map(|canary| format!("{canary:.12}... is told")).collect()
+    found.map(|canary| format!("{canary:.12}... is shown")).collect()
 }
 
 fn no_user_has_too_many_sessions(stage: &Stage) -> Vec<String> {
@@ -161,12 +162,12 @@ fn no_user_has_too_many_sessions(stage: &Stage) -> Vec<String> {
     too_many.map(|(user, live)| format!("{user} has {live} live sessions")).collect()
 }
 
-/// The addresses of the users, by partition.
+/// Returns the addresses of the users, by partition.
 fn users(world: &World) -> BTreeMap<String, String> {
     world.rows("PROFILE").iter().map(|row| (text(row, "pk").to_owned(), text(row, "email").to_owned())).collect()
 }
 
-/// What messages and the log call a mail row.
+/// Returns what messages and the log call a mail row.
 pub fn mail_key(row: &Value) -> String {
     let id = |name: &str| text(row, name).split_once('#').map_or("", |(_, id)| id).to_owned();
     format!("{}/{}", id("pk"), id("sk"))

@@ -1,4 +1,4 @@
-//! What the faults happen to: each handler, on each of its ways.
+//! What the faults happen to: each handler, on each of its paths.
 
 use std::sync::{Arc, LazyLock};
 
@@ -14,15 +14,15 @@ use tokio::sync::OnceCell;
 use super::client::{Client, Wish};
 use super::stage::{Act, Deed, Stage};
 
-/// A call of one function, and what was before.
+/// A call of one function, and what happened before it.
 pub struct Scenario {
     pub name: &'static str,
-    /// What was, on a world of its own: done once, and copied for each case.
+    /// Done once, in a world that is copied for each case.
     before: Deed,
-    /// What was last, done for each case: queues are not copied.
+    /// Done for each case after that, because queues are not copied.
     last: Deed,
     act: Act,
-    /// A wrong function in place of a right one.
+    /// A wrong function in place of the right one.
     stand_in: Option<(&'static str, StandIn)>,
     first: OnceCell<Stage>,
     calls: OnceCell<usize>,
@@ -37,7 +37,7 @@ impl Scenario {
         Self { stand_in: Some((function, stand_in)), ..self }
     }
 
-    /// A stage on which everything is ready for the act. The process is new.
+    /// Returns a stage that is ready for the act. The process is new.
     pub async fn staged(&self) -> Stage {
         let first = self.first.get_or_init(async || {
             let mut stage = Stage::new(World::new().await, Vec::new(), Vec::new());
@@ -55,7 +55,7 @@ impl Scenario {
         stage
     }
 
-    /// How many calls the act makes when nothing goes wrong; and nothing does.
+    /// Returns how many calls the act makes without a fault. Then it must break nothing.
     pub async fn calls(&self) -> usize {
         *self.calls.get_or_init(async || self.count().await).await
     }
@@ -63,7 +63,7 @@ impl Scenario {
     async fn count(&self) -> usize {
         let mut stage = self.staged().await;
         let is_done = stage.act(self.act).await;
-        let calls = stage.calls();
+        let calls = stage.calls().len();
         stage.recover(self.act, is_done).await;
         assert_eq!(stage.violations().await, [], "{} without a fault", self.name);
         assert!(is_done && calls > 0, "{}: {calls} calls", self.name);
@@ -79,12 +79,12 @@ impl Scenario {
     }
 }
 
-/// One of them, on its own.
+/// Returns a scenario of this name, apart from [`ALL`].
 pub fn named(name: &str) -> Scenario {
     list().into_iter().find(|scenario| scenario.name == name).expect("a scenario of this name")
 }
 
-/// All of them.
+/// All scenarios.
 pub static ALL: LazyLock<Vec<Arc<Scenario>>> = LazyLock::new(|| list().into_iter().map(Arc::new).collect());
 
 fn list() -> Vec<Scenario> {
@@ -152,7 +152,7 @@ deeds! {
     member = |stage| {
         stage.registers("Ada@example.com").await;
         stage.world.deliver_mail().await;
-        stage.world.pass(SignedDuration::from_mins(6)); // so that what is read of keys is read again
+        stage.world.pass(SignedDuration::from_mins(6)); // so that keys are read again
     }
     /// With a hash of other parameters.
     member_of_old = |stage| {
@@ -178,7 +178,7 @@ deeds! {
         for _ in 0..9 {
             stage.asks(Wish::Login, &[200]).await;
         }
-        stage.clients[0].sessions.clear(); // which of them end is not for the client to know
+        stage.clients[0].sessions.clear(); // the client does not know which of them ends
     }
     refreshed = |stage| {
         member(stage).await;
@@ -214,12 +214,12 @@ deeds! {
     enqueued = |stage| {
         stage.enqueues(&json!({"v": 1, "mail": stage.mail()})).await;
     }
-    /// And what SES tells of it gets lost.
+    /// SES's events about it get lost.
     enqueued_and_untold = |stage| {
         enqueued(stage).await;
         stage.loses_events = true;
     }
-    /// The mailer never heard SES's answer; SES's events are in their queue.
+    /// SES's answer to the mailer was lost. Its events are in their queue.
     sent_and_unsettled = |stage| {
         enqueued(stage).await;
         stage.world.aws().fail(Service::Ses, "SendEmail", Fault::AppliedButLost, 1);

@@ -1,10 +1,8 @@
-//! Random lives of several clients at once, with faults wherever they happen to be.
+//! Random lives of several clients at once, with faults at random calls.
 //!
-//! Each is made of its seed: `FAULTS_SEED=17 cargo test -p tests faults -- --nocapture` has the same ones again, as far as what
-//! runs beside each other allows.
+//! A life is made from its seed. The same seed makes the same life, except for the order of what runs at the same time.
 
 use std::fmt::Write as _;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 
 use futures_util::future::join_all;
 use jiff::SignedDuration;
@@ -16,22 +14,23 @@ use tokio::task::JoinSet;
 use super::cases::{Mode, TURNS};
 use super::client::{Client, Wish};
 use super::invariants::Violation;
+use super::selection::{SEED_OF_THIS_RUN, Selection, hash};
 use super::stage::{Act, Stage};
 
-const SEED: &str = "FAULTS_SEED";
-/// How many lives are lived, and how many steps each has.
-const LIVES: u64 = 24;
+/// How many lives a sample has, how many all parts have together, and how many steps a life has.
+const SAMPLE: usize = 12;
+const ALL: usize = 600;
 const STEPS: u64 = 16;
 const CLIENTS: [&str; 3] = ["Ada@example.com", "bob@example.com", "Eve@Example.com"];
-/// How often a client asks while something is wrong. Then nothing is.
+/// How often a client asks while something is wrong.
 const TRIES: u64 = 2;
-/// An access token lives a minute longer.
+/// A minute less than an access token lives.
 const LIFE_OF_A_TOKEN: SignedDuration = SignedDuration::from_mins(14);
 
-/// A world to copy, which is quicker than to make one.
+/// A world to copy, which takes less time than to make one.
 static EMPTY: OnceCell<World> = OnceCell::const_new();
 
-/// A source of choices: the same for the same seed.
+/// A source of choices, the same for the same seed: the seed, and how many choices were made.
 struct Choices(u64, u64);
 
 impl Choices {
@@ -44,7 +43,7 @@ impl Choices {
         all[self.below(all.len())]
     }
 
-    /// What a client wants next, and what it may be answered.
+    /// Chooses what a client asks for next. Returns it with the statuses that are expected.
     fn wish(&mut self, client: &Client, world: &World) -> (Wish, &'static [u16]) {
         const SIGNED_IN: [(Wish, &[u16]); 9] = [
             (Wish::Refresh, &[200]),
@@ -69,7 +68,7 @@ impl Choices {
         }
     }
 
-    /// Something that goes wrong at one of the next calls; or, as often, nothing.
+    /// Plans a fault for one of the next calls. Half of the time no call comes that far.
     fn fault(&mut self, world: &World) -> Option<(usize, Mode)> {
         let (position, mode) = (self.below(8), self.one_of(&Mode::ALL));
         let (fault, times) = mode.fault();
@@ -78,21 +77,7 @@ impl Choices {
     }
 }
 
-/// The same for the same place and seed.
-pub fn hash(of: impl Hash) -> u64 {
-    BuildHasherDefault::<DefaultHasher>::default().hash_one(of)
-}
-
-/// The seed, told so that the run can be had again.
-#[expect(clippy::print_stdout, reason = "for whoever reads the test's output")]
-pub fn seed() -> u64 {
-    let seed = super::variable(SEED).and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0);
-    println!("{SEED}={seed}");
-    seed
-}
-
-/// Lives one life. What happened, and what it broke.
+/// Lives one life. Returns its steps, and what it broke.
 async fn live(seed: u64) -> (Vec<String>, Vec<Violation>) {
     let clients = CLIENTS.map(|email| Client::new(email, &format!("the password of {email}"))).to_vec();
     let world = EMPTY.get_or_init(World::new).await.copy().await;
@@ -106,7 +91,7 @@ async fn live(seed: u64) -> (Vec<String>, Vec<Violation>) {
     (steps, stage.violations().await)
 }
 
-/// One step, in words.
+/// Takes a step. Returns it in words.
 async fn step(stage: &mut Stage, choices: &mut Choices) -> String {
     match choices.below(14) {
         0 => {
@@ -126,11 +111,11 @@ async fn step(stage: &mut Stage, choices: &mut Choices) -> String {
         }
         13 => {
             stage.world.aws().sqs.purge(MAIL_EVENTS_QUEUE);
-            "what SES told is lost".to_owned()
+            "SES's events are lost".to_owned()
         }
         3 => {
             let queue = choices.one_of(&[MAIL_QUEUE, MAIL_EVENTS_QUEUE]);
-            format!("{} messages of {queue} are there twice", stage.world.aws().sqs.duplicate(queue))
+            format!("{} messages of {queue} are delivered twice", stage.world.aws().sqs.duplicate(queue))
         }
         4 => {
             let seconds = choices.one_of(&[1, 5, 11, 70, 400, 3600]);
@@ -146,7 +131,7 @@ async fn step(stage: &mut Stage, choices: &mut Choices) -> String {
     }
 }
 
-/// One, two or all clients ask beside each other, and ask again.
+/// Has some of the clients ask at the same time, and ask again.
 async fn some_ask(stage: &mut Stage, choices: &mut Choices) -> String {
     let asking: Vec<_> =
         stage.clients.iter().map(|client| (choices.below(2) == 0, choices.wish(client, &stage.world))).collect();
@@ -160,7 +145,7 @@ async fn some_ask(stage: &mut Stage, choices: &mut Choices) -> String {
             if *unanswered {
                 *unanswered = match client.asks(world, *wish, expected).await {
                     None => true,
-                    // Somebody who failed before is told that the account is there: the rest is for later.
+                    // An earlier try opened the account. `Client::insists` goes on from there.
                     Some(409) if !expected.contains(&409) => true,
                     Some(_) => false,
                 };
@@ -177,11 +162,11 @@ async fn some_ask(stage: &mut Stage, choices: &mut Choices) -> String {
     steps
 }
 
-/// Two tabs of one browser send the same refresh token at once, and keep what either is answered.
+/// Has two tabs of one browser send the same refresh token at once. They share the answers.
 async fn two_tabs(stage: &mut Stage, choices: &mut Choices) -> String {
     let who = choices.below(stage.clients.len());
     if stage.clients[who].refresh_token().is_none() {
-        return "nobody is signed in".to_owned();
+        return format!("{} is not signed in", CLIENTS[who]);
     }
     let fault = choices.fault(&stage.world);
     let (world, client) = (&stage.world, &mut stage.clients[who]);
@@ -196,28 +181,23 @@ async fn two_tabs(stage: &mut Stage, choices: &mut Choices) -> String {
     format!("two tabs of {}, {fault:?}", CLIENTS[who])
 }
 
-async fn no_life_breaks_a_promise(lives: u64) {
-    let seed = seed();
+#[tokio::test(flavor = "multi_thread")]
+async fn no_random_life_breaks_a_promise() {
+    // REG-03, REG-06, REF-02, REF-04, OUT-04, OUT-08, DDB-03, OBS-01
+    let lives = match Selection::of_this_run() {
+        Selection::Sample { .. } => (0..SAMPLE).step_by(1),
+        Selection::All { part, parts } => (part..ALL).step_by(parts),
+        Selection::Named(_) => (0..0).step_by(1),
+    };
+    let seed = *SEED_OF_THIS_RUN;
     let mut living = JoinSet::new();
-    for nth in 0..lives {
+    for nth in lives {
         living.spawn(async move {
             let _turn = TURNS.acquire().await;
             (nth, live(hash((seed, nth))).await)
         });
     }
     for (nth, (steps, violations)) in living.join_all().await {
-        assert_eq!(violations, [], "{SEED}={seed}, life {nth}:\n{}", steps.join("\n"));
+        assert_eq!(violations, [], "FAULTS_SEED={seed}, life {nth}:\n{}", steps.join("\n"));
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn no_life_of_a_sample_breaks_a_promise() {
-    // REG-03, REG-06, REF-02, REF-04, OUT-04, OUT-08, DDB-03, OBS-01
-    no_life_breaks_a_promise(LIVES).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes many minutes"]
-async fn no_life_of_a_large_sample_breaks_a_promise() {
-    no_life_breaks_a_promise(25 * LIVES).await;
 }

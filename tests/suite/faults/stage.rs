@@ -1,4 +1,4 @@
-//! Where a case happens: a world, those who use it, and what was seen of it.
+//! Where a case happens: a world, its clients, and what was seen of it.
 
 use std::time::Duration;
 
@@ -16,37 +16,37 @@ use super::invariants::{self, Violation};
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// After so many hours every mail is sent, or given up.
 const QUIET_AFTER: usize = 15 * 24;
-/// What an invocation may take that no client waits for.
+/// How long an invocation may take that no client waits for.
 const IN_TIME: Duration = Duration::from_mins(1);
 
-/// Who is called.
+/// The call of one function.
 #[derive(Clone, Copy, Debug)]
 pub enum Act {
-    /// A route, by the first client, who expects one of these statuses.
+    /// Of a route, by the first client, who expects one of these statuses.
     Ask(Wish, &'static [u16]),
-    /// The authorizer, with the first client's access token.
+    /// Of the authorizer, with the first client's access token.
     Authorize,
-    /// The mailer, with what is in the queue.
+    /// Of the mailer, with what is in the queue.
     Poll,
-    /// The consumer of SES's events, with what is in their queue.
+    /// Of the consumer of SES's events, with what is in their queue.
     PollEvents,
-    /// The sweeper.
+    /// Of the sweeper.
     Sweep,
-    /// The rotation function, four times.
+    /// Of the rotation function, four times.
     Rotate,
 }
 
-/// A world and its people.
+/// A world and its clients.
 pub struct Stage {
     pub world: World,
     pub clients: Vec<Client>,
-    /// What SES took before this world began.
+    /// What SES accepted before this world was copied.
     pub mails_before: Vec<SentMail>,
-    /// Bodies of messages, as they went by.
+    /// Bodies of messages that were in the mail queue.
     pub overheard: Vec<String>,
-    /// Whether somebody presents a token that another holds.
+    /// Whether a thief presents a token that the client holds.
     pub has_thief: bool,
-    /// Whether what SES tells of the act gets lost.
+    /// Whether SES's events about the act get lost.
     pub loses_events: bool,
     pub violations: Vec<Violation>,
 }
@@ -56,7 +56,7 @@ pub type Deed = for<'a> fn(&'a mut Stage) -> BoxFuture<'a, ()>;
 
 impl Stage {
     pub fn new(world: World, clients: Vec<Client>, mails_before: Vec<SentMail>) -> Self {
-        world.leave_mail(); // the invariants say more of it
+        world.leave_mail(); // the invariants are stricter about it
         Self {
             world,
             clients,
@@ -68,20 +68,20 @@ impl Stage {
         }
     }
 
-    /// A client that has registered.
-    pub async fn registers(&mut self, email: &str) -> &mut Client {
+    /// Adds a client that has registered.
+    pub async fn registers(&mut self, email: &str) {
         let mut client = Client::new(email, &format!("the password of {email}"));
         client.insists(&self.world, Wish::Register, &[201]).await;
+        assert_eq!(client.violations, [], "nothing is wrong yet");
         self.clients.push(client);
-        self.clients.last_mut().expect("somebody")
     }
 
-    /// The first client asks for something that it gets.
+    /// Has the first client ask for something that it gets.
     pub async fn asks(&mut self, wish: Wish, expected: &[u16]) {
         self.clients[0].insists(&self.world, wish, expected).await;
     }
 
-    /// Puts what is left of the process away: what it knew, and its connections.
+    /// Replaces the process: what it cached and its connections are gone.
     pub fn restart(&mut self) {
         let system = self.world.system_mut();
         let http = tests::doubles::http(&system.app.clock);
@@ -92,20 +92,20 @@ impl Stage {
         self.world.system_mut().stand_ins.insert(function, stand_in);
     }
 
-    /// The key of the only mail row.
+    /// Returns the key of the only mail row.
     pub fn mail(&self) -> String {
         let [row] = &self.world.rows("MAIL#")[..] else { panic!("one mail row") };
         invariants::mail_key(row)
     }
 
-    /// Puts a message about that row into the queue.
+    /// Puts a message into the mail queue.
     pub async fn enqueues(&self, message: &Value) {
         let system = self.world.system();
         let request = system.sqs.send_message().queue_url(&system.app.config.mail_queue_url);
         request.message_body(message.to_string()).send().await.expect("SQS takes it");
     }
 
-    /// One invocation, whatever comes of it; of a rotation, as many as go well. Whether it did its work.
+    /// Makes one call, or of a rotation as many as succeed. Returns whether the work was done.
     pub async fn act(&mut self, act: Act) -> bool {
         let system = self.world.system();
         let waited = system.app.clock.waited();
@@ -126,7 +126,7 @@ impl Stage {
             Act::Rotate => system.rotate_keys().await.is_ok(),
         };
         let steps = if matches!(act, Act::Rotate) { 4 } else { 1 };
-        let waited = self.world.system().app.clock.waited() - waited;
+        let waited = self.world.system().app.clock.waited().saturating_sub(waited);
         if waited > IN_TIME * steps {
             self.complain("I8", format!("{act:?} took {waited:?}"));
         }
@@ -137,7 +137,7 @@ impl Stage {
         is_done
     }
 
-    /// What follows when nothing is wrong any more: whoever was not served comes again.
+    /// Asks again for what was not done, now that nothing is wrong.
     pub async fn recover(&mut self, act: Act, is_done: bool) {
         match act {
             Act::Ask(wish, expected) if !is_done => self.asks(wish, expected).await,
@@ -151,7 +151,7 @@ impl Stage {
         }
     }
 
-    /// Nobody is refused while a rotation lies broken, nor after it was begun again, nor when the new keys sign.
+    /// Finishes a rotation. No client may be refused while it lies broken, after it was begun again, or once the new keys sign.
     async fn recovers_its_keys(&mut self, is_done: bool) {
         self.asks(Wish::Me, &[200]).await;
         self.asks(Wish::Refresh, &[200]).await;
@@ -178,7 +178,7 @@ impl Stage {
         }
     }
 
-    /// What of the invariants does not hold. The clients try their tokens for that, the last thing they do.
+    /// Returns which invariants do not hold. Last, the clients try their tokens.
     pub async fn violations(mut self) -> Vec<Violation> {
         self.settles().await;
         self.violations.extend(invariants::broken(&self));

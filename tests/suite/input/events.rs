@@ -50,6 +50,7 @@ async fn what_is_no_event_of_api_gateway_s_is_refused_like_any_bad_request() {
         changed(&world, "/requestContext/http/method", json!(5)),
         changed(&world, "/requestContext/timeEpoch", json!("canary")),
         changed(&world, "/headers", json!("canary")),
+        changed(&world, "/headers", (0..30_000).map(|n| (format!("canary-{n}"), json!(""))).collect()),
         changed(&world, "/headers", json!({"x-canary": 5})),
         changed(&world, "/headers", json!({"not a name": "canary"})),
         changed(&world, "/headers", json!({"x-canary": "line\nbreak"})),
@@ -95,7 +96,7 @@ async fn what_is_odd_and_yet_a_request_is_answered_as_any_other() {
 }
 
 #[tokio::test]
-async fn an_address_that_makes_no_uri_is_answered_as_any_other() {
+async fn an_event_whose_host_path_or_query_makes_no_uri_is_answered_as_any_other() {
     // INP-05, HTP-01
     let world = World::new().await;
     world.registered("ada@example.com").await;
@@ -179,7 +180,7 @@ async fn the_default_route_leads_to_the_same_handlers() {
                     event
                 };
                 let expected = invoke(&world, function, sent(None)).await.without_request_id();
-                assert_ne!(expected.text("error"), "Not found", "{method} {path}");
+                assert!(!expected.body.contains("Not found"), "{method} {path}");
                 for key in [json!("$default"), json!(null)] {
                     let answer = invoke(&world, function, sent(Some(key))).await.without_request_id();
                     assert_eq!(answer, expected, "{method} {path}");

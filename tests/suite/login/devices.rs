@@ -1,40 +1,38 @@
-//! Whoever logged in on a device before is not shut out by others.
+//! Known devices: a device that has logged in before is not kept out by failures of others.
 
 use jiff::SignedDuration;
 use serde_json::json;
 use tests::system::Answer;
-use tests::world::{PASSWORD, World};
+use tests::world::{PASSWORD, World, posted};
 
 use super::LOGIN;
-use super::limits::{WRONG, elsewhere, from};
-use crate::input::posted;
+use super::limits::{WRONG, elsewhere};
 
+/// Logs in from this address with a device token.
 async fn with_token(world: &World, source_ip: &str, (email, password): (&str, &str), token: &str) -> Answer {
-    let mut request = posted(LOGIN, &json!({"email": email, "password": password, "deviceToken": token}));
-    request.source_ip = source_ip;
-    world.send(request).await
+    let login = posted(LOGIN, &json!({"email": email, "password": password, "deviceToken": token}));
+    world.send(login.from_address(source_ip)).await
 }
 
-/// Somebody else fails, from everywhere, until an account's logins have to wait.
+/// Makes logins to an account fail from many networks, until logins from unknown devices are delayed.
 async fn attacked(world: &World, email: &str) {
     for number in 0..10 {
-        assert_eq!(from(world, &elsewhere(number), email, WRONG).await.status, 401);
+        assert_eq!(world.login_from(&elsewhere(number), email, WRONG).await.status, 401);
     }
-    assert_eq!(from(world, "192.0.2.1", email, PASSWORD).await.status, 429, "the account's logins have to wait");
+    assert_eq!(world.login_from("192.0.2.1", email, PASSWORD).await.status, 429, "logins to the account are delayed");
 }
 
 #[tokio::test]
-async fn an_hour_of_attacks_does_not_keep_a_known_device_out() {
+async fn a_known_device_logs_in_during_an_hour_of_attacks() {
     // LIM-05
     let world = World::new().await;
-    let body = json!({"email": "ada@example.com", "password": PASSWORD});
-    let token = world.post("/api/auth/register", &body).await.text("deviceToken");
+    let token = world.register("ada@example.com").await.text("deviceToken");
     world.deliver_mail().await;
     let ada = ("ada@example.com", PASSWORD);
     for second in (0..3600).step_by(10) {
-        from(&world, &elsewhere(second), "ada@example.com", WRONG).await;
+        world.login_from(&elsewhere(second), "ada@example.com", WRONG).await;
         if second % 600 == 590 {
-            assert_eq!(from(&world, "192.0.2.1", ada.0, ada.1).await.status, 429, "a stranger has to wait");
+            assert_eq!(world.login_from("192.0.2.1", ada.0, ada.1).await.status, 429, "an unknown device is delayed");
             let answer = with_token(&world, "192.0.2.1", ada, &token).await;
             assert_eq!((answer.status, answer.text("deviceToken")), (200, token.clone()));
         }
@@ -43,13 +41,13 @@ async fn an_hour_of_attacks_does_not_keep_a_known_device_out() {
 }
 
 #[tokio::test]
-async fn a_token_of_an_earlier_login_is_as_good_as_that_of_the_registration() {
+async fn a_device_token_of_any_login_is_as_good_as_that_of_the_registration() {
     // LIM-05
     let world = World::new().await;
     world.registered("ada@example.com").await;
     let answers = [world.login("ada@example.com", PASSWORD).await, world.login("ada@example.com", PASSWORD).await];
     let tokens = answers.map(|answer| answer.text("deviceToken"));
-    assert_ne!(tokens[0], tokens[1], "two devices");
+    assert_ne!(tokens[0], tokens[1], "each login is its own device");
     attacked(&world, "ada@example.com").await;
     for token in tokens {
         assert_eq!(with_token(&world, "192.0.2.1", ("ada@example.com", PASSWORD), &token).await.status, 200);
@@ -57,7 +55,7 @@ async fn a_token_of_an_earlier_login_is_as_good_as_that_of_the_registration() {
 }
 
 #[tokio::test]
-async fn a_token_of_nobodys_or_of_another_users_is_as_none() {
+async fn a_forged_or_foreign_device_token_is_ignored() {
     // LIM-05
     let world = World::new().await;
     world.registered("ada@example.com").await;
@@ -66,7 +64,7 @@ async fn a_token_of_nobodys_or_of_another_users_is_as_none() {
     let bobs = world.login("bob@example.com", PASSWORD).await.text("deviceToken");
     let forged = format!("lkd1.{}{}", &bobs[5..26], &own[26..]);
     attacked(&world, "ada@example.com").await;
-    let without = from(&world, "192.0.2.1", "ada@example.com", PASSWORD).await.without_request_id();
+    let without = world.login_from("192.0.2.1", "ada@example.com", PASSWORD).await.without_request_id();
     for token in ["", "x", "lkd1.", &own[..own.len() - 4], &own.to_uppercase(), &forged, &bobs] {
         let answer = with_token(&world, "192.0.2.1", ("ada@example.com", PASSWORD), token).await.without_request_id();
         assert_eq!((answer.status, answer.headers, answer.body), (429, without.headers.clone(), without.body.clone()));
@@ -78,24 +76,24 @@ async fn a_token_of_nobodys_or_of_another_users_is_as_none() {
 }
 
 #[tokio::test]
-async fn failures_of_others_on_its_own_network_do_not_keep_a_known_device_out() {
+async fn failures_on_its_own_network_do_not_keep_a_known_device_out() {
     // LIM-05
     let world = World::new().await;
     world.registered("ada@example.com").await;
     let ada = ("ada@example.com", PASSWORD);
-    let token = from(&world, "198.51.100.1", ada.0, ada.1).await.text("deviceToken");
+    let token = world.login_from("198.51.100.1", ada.0, ada.1).await.text("deviceToken");
     for _ in 0..10 {
-        from(&world, "192.0.2.1", "ada@example.com", WRONG).await;
+        world.login_from("192.0.2.1", "ada@example.com", WRONG).await;
     }
     for _ in 0..3 {
-        assert_eq!(from(&world, "192.0.2.1", ada.0, ada.1).await.status, 429);
+        assert_eq!(world.login_from("192.0.2.1", ada.0, ada.1).await.status, 429);
         assert_eq!(with_token(&world, "192.0.2.1", ada, &token).await.status, 200);
     }
 }
 
 #[tokio::test]
-async fn a_known_device_that_fails_has_to_wait_as_well() {
-    // LIM-05: so a stolen token is no way around the limits.
+async fn a_known_device_is_limited_by_its_own_failures() {
+    // LIM-05: a stolen token is no way around the limits
     let world = World::new().await;
     world.registered("ada@example.com").await;
     let token = world.login("ada@example.com", PASSWORD).await.text("deviceToken");

@@ -1,114 +1,109 @@
-//! A hash of other parameters than today's is renewed by who logs in.
+//! A login renews a hash whose parameters are not today's.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tests::doubles::Fault;
-use tests::world::{PASSWORD, World};
+use tests::rows::CredentialRow;
+use tests::world::{Actor, PASSWORD, World};
 
-use super::limits::hashes;
-use super::login;
-use crate::mailer::calls;
-use crate::register::down;
-
-/// Of [`PASSWORD`], by the reference implementation.
+/// A hash of [`PASSWORD`] with older parameters, made by the reference implementation.
 const OUTDATED: &str =
     "$argon2id$v=19$m=12288,t=3,p=1$BwcHBwcHBwcHBwcHBwcHBw$mxUzM5vib4HL8Aju9zSM8JhVyng5emjDtWYOlfRO6OY";
-/// The calls of a login before the hash is renewed.
+/// How many calls a login makes before it renews the hash.
 const CALLS_BEFORE: usize = 8;
 
-fn credential(world: &World) -> Value {
-    world.items("Credentials").remove(0)
+/// Returns the credential of the only user.
+fn credential(world: &World) -> CredentialRow {
+    world.credential("ada@example.com")
 }
 
-fn is_of_today(credential: &Value) -> bool {
-    credential["hash"]["S"].as_str().unwrap().starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
+/// Returns whether the hash has today's parameters.
+fn is_of_today(credential: &CredentialRow) -> bool {
+    credential.hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
 }
 
-async fn outdated() -> World {
+/// Makes a world with one user whose hash is outdated.
+async fn outdated() -> (World, Actor) {
     let world = World::new().await;
-    world.registered("Ada@Example.com").await;
-    world.tamper("Credentials", credential(&world), &json!({"hash": {"S": OUTDATED}}));
+    let ada = world.registered("Ada@Example.com").await;
+    world.tamper_with_credential("ada@example.com", &json!({"hash": {"S": OUTDATED}}));
     world.aws().clear_calls();
-    world
+    (world, ada)
 }
 
 #[tokio::test]
-async fn whoever_logs_in_has_the_hash_renewed_once() {
+async fn a_login_renews_an_outdated_hash_once() {
     // PWD-07
-    let world = outdated().await;
-    let before = (credential(&world), hashes(&world));
-    login(&world, "ada@example.com").await;
+    let (world, _) = outdated().await;
+    let before = (credential(&world), world.hashes());
+    world.logged_in("ada@example.com").await;
     let renewed = credential(&world);
-    assert!(is_of_today(&renewed), "{renewed}");
-    assert_eq!(
-        (hashes(&world) - before.1, &renewed["userId"], &renewed["pk"]),
-        (2, &before.0["userId"], &before.0["pk"])
-    );
+    assert!(is_of_today(&renewed), "{renewed:?}");
+    assert_eq!((world.hashes() - before.1, &renewed.user_id, &renewed.pk), (2, &before.0.user_id, &before.0.pk));
 
-    let before = hashes(&world);
-    login(&world, "ada@example.com").await;
-    assert_eq!((hashes(&world) - before, credential(&world)), (1, renewed));
-    assert_eq!(calls(&world, "UpdateItem"), 2 * (3 + 2) + 1, "counts, their taking back, and the one renewal");
+    let before = world.hashes();
+    world.logged_in("ada@example.com").await;
+    assert_eq!((world.hashes() - before, credential(&world)), (1, renewed));
+    assert_eq!(world.calls("UpdateItem"), 2 * (3 + 2) + 1, "three counts, two releases, and one renewal");
     assert_eq!(world.login("ada@example.com", "another password").await.status, 401);
 }
 
 #[tokio::test]
-async fn whoever_does_not_log_in_renews_nothing_and_is_hashed_once() {
+async fn a_refused_login_does_not_renew_the_hash_and_hashes_once() {
     // PWD-07, LOG-02
-    let world = outdated().await;
+    let (world, ada) = outdated().await;
     assert_eq!(world.login("ada@example.com", "another password").await.status, 401);
-    let before = hashes(&world);
-    let profile = world.rows("PROFILE").remove(0);
-    world.tamper("Accounts", profile, &json!({"status": {"S": "disabled"}}));
+    let before = world.hashes();
+    world.disable(&ada).await;
     assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 401);
-    assert_eq!((hashes(&world) - before, &credential(&world)["hash"]["S"]), (1, &json!(OUTDATED)));
+    assert_eq!((world.hashes() - before, credential(&world).hash), (1, OUTDATED.to_owned()));
 }
 
 #[tokio::test]
-async fn a_hash_that_cannot_be_renewed_is_good_until_the_next_login() {
+async fn a_login_succeeds_when_the_hash_cannot_be_renewed() {
     // PWD-07
-    let world = outdated().await;
-    world.aws().fail_at(CALLS_BEFORE, down(), usize::MAX);
-    login(&world, "ada@example.com").await;
+    let (world, _) = outdated().await;
+    world.aws().fail_at(CALLS_BEFORE, Fault::down(), usize::MAX);
+    world.logged_in("ada@example.com").await;
     world.aws().clear_faults();
-    assert_eq!(credential(&world)["hash"]["S"], OUTDATED);
+    assert_eq!(credential(&world).hash, OUTDATED);
     assert!(world.logged("password_not_rehashed") > 0);
-    login(&world, "ada@example.com").await;
+    world.logged_in("ada@example.com").await;
     assert!(is_of_today(&credential(&world)));
 }
 
 #[tokio::test]
-async fn a_renewal_whose_answer_is_lost_is_one() {
+async fn a_renewal_whose_answer_is_lost_does_not_fail_the_login() {
     // PWD-07, DDB-03
-    let world = outdated().await;
+    let (world, _) = outdated().await;
     world.aws().fail_at(CALLS_BEFORE, Fault::AppliedButLost, 1);
-    login(&world, "ada@example.com").await;
+    world.logged_in("ada@example.com").await;
     assert!(is_of_today(&credential(&world)));
-    login(&world, "ada@example.com").await;
+    world.logged_in("ada@example.com").await;
 }
 
 #[tokio::test]
-async fn of_many_logins_at_once_all_are_logged_in_and_one_renews() {
+async fn concurrent_logins_all_succeed_and_renew_the_hash_once() {
     // PWD-07
-    let world = outdated().await;
-    let logins = join_all((0..4).map(|_| login(&world, "ada@example.com"))).await;
+    let (world, _) = outdated().await;
+    let logins = join_all((0..4).map(|_| world.logged_in("ada@example.com"))).await;
     assert_eq!(logins.len(), 4);
     assert!(is_of_today(&credential(&world)));
     assert_eq!(world.logged("password_rehashed"), 1);
 }
 
 #[tokio::test]
-async fn a_hash_that_changed_meanwhile_is_left_alone() {
-    // PWD-07: such as that of a new password
+async fn a_renewal_does_not_overwrite_a_hash_that_has_changed() {
+    // PWD-07: another process may have stored a newer hash
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let before = credential(&world);
+    let before = world.items("Credentials");
     let email = shared::domain::Email::parse("ada@example.com").unwrap();
     let users = &world.system().app.users;
     assert!(!users.replace_hash(&email, &OUTDATED.to_owned().into(), &"a newer one".to_owned().into()).await.unwrap());
-    assert_eq!(credential(&world), before);
-    users.erase(ada.id().parse().unwrap()).await.unwrap();
+    assert_eq!(world.items("Credentials"), before);
+    world.erase(&ada).await;
     assert!(!users.replace_hash(&email, &OUTDATED.to_owned().into(), &"a newer one".to_owned().into()).await.unwrap());
-    assert_eq!(world.items("Credentials"), [] as [Value; 0], "nor is anybody brought back");
+    assert_eq!(world.items("Credentials"), [] as [Value; 0], "no credential is created");
     world.leave_mail();
 }

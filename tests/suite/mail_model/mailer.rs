@@ -8,7 +8,7 @@ use super::state::{Answer, HIDDEN, Mailer, MailerStep, Message, State};
 use super::{Model, Promise};
 
 impl Model {
-    /// A message is received; if it may, it claims the row.
+    /// Receives a message, which claims the row if it may.
     pub(super) fn receive(&self, state: &mut State, message: Message) -> Option<Promise> {
         let now = state.now;
         let hidden = Message { visible_at: now + HIDDEN, ..message };
@@ -35,7 +35,7 @@ impl Model {
         None
     }
 
-    /// A row was claimed: what that counts as.
+    /// Notes what the claim of a row counts as.
     fn claimed_from(&self, state: &mut State, from: MailState, retry: u32) -> Option<Promise> {
         let history = &mut state.history;
         match from {
@@ -50,7 +50,7 @@ impl Model {
         None
     }
 
-    /// The mailer asks for the user and calls SES.
+    /// Asks for the user and calls SES.
     pub(super) fn send(&self, state: &mut State, answer: Answer) -> Option<Promise> {
         if !state.user_exists && self.rules.asks_for_the_user {
             return goes_on(state, MailerStep::Fail);
@@ -87,7 +87,7 @@ impl Model {
         None
     }
 
-    /// The mailer's next write is made.
+    /// Makes the mailer's next write.
     pub(super) fn write(&self, state: &mut State) -> Option<Promise> {
         let Mailer { mail, message, claimed_at, step } = state.mailer.take()?;
         match step {
@@ -122,7 +122,7 @@ impl Model {
         (settles && due <= Some(visible_at)).then_some(Promise::Due)
     }
 
-    /// The mailer's next write fails, or the mailer is told so.
+    /// Fails the mailer's next write, or has the mailer take it for failed.
     pub(super) fn write_fails(&self, state: &mut State) {
         let Some(mailer) = &mut state.mailer else { return };
         if mailer.step == MailerStep::Copy {
@@ -141,7 +141,7 @@ impl Model {
         unsettled(state);
     }
 
-    /// The mailer's next write is made, and the mailer is told that it failed.
+    /// Makes the mailer's next write, and has the mailer take it for failed.
     pub(super) fn write_unheard(&self, state: &mut State) -> Option<Promise> {
         let mailer = state.mailer.clone()?;
         let queue = state.queue.clone();
@@ -159,7 +159,7 @@ fn goes_on(state: &mut State, step: MailerStep) -> Option<Promise> {
     None
 }
 
-/// The mailer leaves the row as it is. Its message comes back when the lease has ended.
+/// Ends the mailer, which leaves the row as it is. Its message comes back when the lease has ended.
 fn unsettled(state: &mut State) {
     let Some(Mailer { mail, message, .. }) = state.mailer.take() else { return };
     let visible_at = match mail.state {

@@ -50,11 +50,7 @@ const MUTANTS: [Mutant; 14] = [
     },
     Mutant {
         name: "the mailer claims the row when SES has the mail",
-        rules: Rules {
-            claims_first: false,
-            is_known: |row, known| row.attempt + 1 == known.attempt,
-            ..REAL
-        },
+        rules: Rules { claims_first: false, is_known: |row, known| row.attempt + 1 == known.attempt, ..REAL },
         breaks: Promise::Once,
         scenario: NEW,
     },

@@ -1,15 +1,15 @@
-//! What must hold of every state.
+//! The promises that must hold of every state.
 
 use shared::domain::{Mail, MailState};
 
 use super::state::{Action, Answer, State, mark};
 use super::{Model, Promise};
 
-/// How often the sweeper may have to come.
+/// How many sweeps may be needed.
 const SWEEPS: usize = 3;
 
 impl Model {
-    /// The promise that a step from `before` has broken, whatever it was.
+    /// Returns the promise that a step from `before` has broken, if any.
     pub(super) fn broken(&self, before: &State, state: &State) -> Option<Promise> {
         let Some(row) = &state.row else { return None };
         let is_kept = match row.state {
@@ -26,8 +26,8 @@ impl Model {
         rules.into_iter().find(|(holds, _)| !holds).map(|(_, promise)| promise)
     }
 
-    /// Whether time and the sweeper alone bring an unfinished row to its end: all that is in the queue is lost, and whoever is at
-    /// work dies. What was found once is remembered.
+    /// Returns whether time and the sweeper alone finish an unfinished row, if the queue loses everything and every process dies.
+    /// Remembers the rows for which it is so.
     fn recovers(&self, state: &State, row: &Mail) -> bool {
         let kept = (state.now, mark(row), state.user_exists);
         if self.recovering.borrow().contains(&kept) {

@@ -12,6 +12,7 @@ use super::state::MailerStep;
 
 /// The rules that the model goes by. `mutants.rs` has wrong ones.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own, which a mutant turns around")]
 pub struct Rules {
     /// Returns what a message may do with the row; a redriven one names an attempt.
     pub claim: fn(&Mail, Option<u32>, Timestamp) -> Claim,

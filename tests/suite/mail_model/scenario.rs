@@ -1,4 +1,4 @@
-//! What may happen, and how much of it.
+//! How much may happen.
 
 use jiff::SignedDuration;
 use shared::domain::{MAIL_LIFETIME, Refusal};
@@ -16,7 +16,7 @@ pub const LEASE: SignedDuration = SignedDuration::from_mins(10);
 /// The longest wait.
 pub const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 
-/// A part of the world that is explored to its end.
+/// A part of what can happen, which is explored completely.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     /// For how long the mail has been owed.
@@ -25,9 +25,9 @@ pub struct Scenario {
     pub left: Left,
     /// How the clock may move.
     pub clock: &'static [SignedDuration],
-    /// What may come of a call of SES.
+    /// The possible outcomes of a call of SES.
     pub answers: &'static [Answer],
-    /// Whether it counts as sending again when a person redrives a mail that was given up without an answer.
+    /// Whether it counts as sending again when an operator redrives a mail that was given up without an answer.
     pub redrives_count: bool,
 }
 
@@ -39,7 +39,7 @@ const OPERATOR: Answer = Answer::Refused(Refusal::Operator);
 const ANY: [Answer; 6] =
     [Answer::Accepted, PASSING, OPERATOR, Answer::Rejected, Answer::LostAccepted, Answer::LostRefused];
 
-/// A new mail, whatever SES says; crashes and failing writes.
+/// A new mail with every answer of SES, crashes and failing writes.
 pub const NEW: Scenario = Scenario {
     age: SignedDuration::ZERO,
     left: Left { announcements: 1, calls: 3, clock: 3, faults: 2, sweeps: 1, ..NOTHING },
@@ -64,7 +64,7 @@ pub const TOLD: Scenario = Scenario {
     ..NEW
 };
 
-/// Mails that SES rejects, and a person who redrives their copies.
+/// Mails that SES rejects, and an operator who redrives their copies.
 pub const REJECTED: Scenario = Scenario {
     left: Left { announcements: 1, calls: 3, clock: 2, faults: 1, redrives: 3, ..NOTHING },
     clock: &[MINUTE, LEASE],
@@ -88,7 +88,7 @@ pub const FORGOTTEN: Scenario = Scenario {
     ..OLD
 };
 
-/// A user who is erased meanwhile.
+/// A user who is erased while a mail is owed.
 pub const ERASED: Scenario = Scenario {
     left: Left { announcements: 1, calls: 2, clock: 2, faults: 1, repeats: 1, sweeps: 1, erasures: 2, ..NOTHING },
     clock: &[MINUTE, LEASE],

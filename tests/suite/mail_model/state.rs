@@ -1,4 +1,4 @@
-//! What the model keeps track of.
+//! The states of the model, and the actions that change them.
 
 use std::hash::{Hash, Hasher};
 use std::mem::{Discriminant, discriminant};
@@ -10,7 +10,7 @@ use shared::domain::{Mail, MailState, Refusal};
 pub const START: Timestamp = Timestamp::constant(1_800_014_400, 0);
 /// How long the queue hides a message that was received.
 pub const HIDDEN: SignedDuration = SignedDuration::from_mins(6);
-/// When a mailer or a sweeper is ended at the latest.
+/// After how long a mailer or a sweeper is ended.
 pub const TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 /// How long the queue keeps a message.
 pub const RETENTION: SignedDuration = SignedDuration::from_hours(4 * 24);
@@ -66,15 +66,15 @@ pub enum SweeperStep {
     Fail(Mail),
 }
 
-/// What comes of a call of SES.
+/// The outcome of a call of SES.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     Accepted,
     Refused(Refusal),
     Rejected,
-    /// None came, but SES took the mail.
+    /// There is no answer, but SES accepted the mail.
     LostAccepted,
-    /// None came, and SES did not take the mail.
+    /// There is no answer, and SES did not accept the mail.
     LostRefused,
 }
 
@@ -85,7 +85,7 @@ pub enum Part {
     User,
 }
 
-/// What may happen. (What never arrives has not happened: a message that SQS did not take, an event that is lost.)
+/// Something that may happen. A message that SQS did not accept, or an event that is lost, counts as not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// The queue is told of the new row.
@@ -116,7 +116,7 @@ pub enum Action {
     Tell(u32),
     /// The same, and it will come again.
     TellAndKeep(u32),
-    /// A person puts the copy of this attempt back into the queue. The copy may come again.
+    /// An operator puts the copy of this attempt back into the queue, perhaps not for the last time.
     Redrive(u32),
     /// Of the user this is deleted.
     Erase(Part),
@@ -135,7 +135,7 @@ pub struct State {
     pub queue: Vec<Message>,
     /// Whose attempts' copies have been in the dead-letter queue.
     pub copies: Attempts,
-    /// One at the most: see `Promise::OneHolder`.
+    /// At most one: see `Promise::OneHolder`.
     pub mailer: Option<Mailer>,
     pub sweepers: Vec<Sweeper>,
     /// For which attempts SES's `Send` events are under way. Sorted.
@@ -144,7 +144,7 @@ pub struct State {
     pub left: Left,
 }
 
-/// What no rule sees, and the promises are about.
+/// What the promises are about, but no rule looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct History {
     /// Whether SES accepted the mail.
@@ -159,7 +159,7 @@ pub struct History {
     pub unanswered: bool,
 }
 
-/// What may still happen.
+/// How much may still happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Left {
     pub announcements: u8,
@@ -180,7 +180,7 @@ pub struct Left {
 pub struct Attempts(u32);
 
 impl Attempts {
-    /// Whether it was not in yet.
+    /// Adds an attempt. Returns whether it is new.
     pub const fn insert(&mut self, attempt: u32) -> bool {
         let was_in = self.has(attempt);
         self.0 |= 1 << attempt;
@@ -197,7 +197,7 @@ impl Attempts {
 }
 
 impl State {
-    /// The message is deleted, or becomes what it is replaced with.
+    /// Deletes a message, or replaces it.
     pub fn replace(&mut self, message: Message, with: Option<Message>) {
         if let Some(at) = self.queue.iter().position(|other| *other == message) {
             self.queue.remove(at);
@@ -207,7 +207,7 @@ impl State {
     }
 }
 
-/// Of a row, what changes.
+/// Of a row, only what changes.
 pub type Mark = (Discriminant<MailState>, Option<Timestamp>, u32, Option<Timestamp>);
 
 pub fn mark(mail: &Mail) -> Mark {

@@ -7,14 +7,14 @@ use super::state::{HIDDEN, State, Sweeper, SweeperStep};
 use super::{Model, Promise, deliver};
 
 impl Model {
-    /// A sweeper finds the row in the index.
+    /// Has a sweeper find the row in the index.
     pub(super) fn look(state: &mut State) {
         let due = state.row.as_ref().and_then(|row| row.due);
         let found = due.map(|due| Sweeper { started_at: state.now, step: SweeperStep::Move(due) });
         state.sweepers.extend(found);
     }
 
-    /// A sweeper's next call is made.
+    /// Makes a sweeper's next call.
     pub(super) fn sweep(&self, state: &mut State, which: usize) -> Option<Promise> {
         let Sweeper { started_at, step } = state.sweepers.remove(which);
         let next = match step {
@@ -36,8 +36,7 @@ impl Model {
         None
     }
 
-    /// Takes out the sweepers that can make no difference any more: what they know of the row is no longer so, and will not be
-    /// again.
+    /// Removes the sweepers that can make no difference any more, because what they know of the row will never be so again.
     pub(super) fn forget(&self, state: &mut State) {
         let row = &state.row;
         state.sweepers.retain(|sweeper| match &sweeper.step {
@@ -48,7 +47,7 @@ impl Model {
     }
 }
 
-/// The row must not be due again while the queue may still hide this message of a receiver that died.
+/// Enqueues a message. The row must not be due again while the queue may still hide the message from a receiver that died.
 fn enqueue(state: &mut State, mail: &Mail) -> Option<Promise> {
     deliver(state, None);
     let due = state.row.as_ref().filter(|row| row.attempt == mail.attempt).and_then(|row| row.due);

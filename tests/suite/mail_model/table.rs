@@ -1,4 +1,4 @@
-//! Every write to every row, in the table: what comes of it, and the row it leaves, are the model's.
+//! Does every write to every row in the table. The outcome and the row must be the model's.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -6,10 +6,10 @@ use shared::domain::{Claim, Lease, Mail, MailKey, MailState, NEXT_SWEEP, Origin,
 use shared::mail_queue::MailMessage;
 use shared::store::Claimed;
 use tests::doubles::{Fault, Service};
+use tests::rows::{number, text, time};
 use tests::world::World;
 
 use super::rules::{REAL, failed, sent};
-use crate::mailer::{calls, erase, key, number, registers, row, text, time};
 
 const ATTEMPTS: u32 = 4;
 
@@ -44,14 +44,19 @@ struct Table {
     mail: Mail,
 }
 
+/// Returns where the request of a mail came from.
+fn origin(item: &Value) -> Origin {
+    Origin { network: Some(text(item, "network").to_owned()), user_agent: Some(text(item, "userAgent").to_owned()) }
+}
+
 impl Table {
     async fn new() -> Self {
         let world = World::new().await;
         world.leave_mail();
-        registers(&world, "ada@example.com").await;
-        let item = row(&world);
-        let key: MailKey = key(&item).parse().unwrap();
-        let mail = Mail { key, ..Mail::welcome(key.user, Origin::default(), world.now()) };
+        world.registered_with_queued_mail("ada@example.com").await;
+        let item = world.rows("MAIL#").remove(0);
+        let key: MailKey = world.only_mail().key().parse().unwrap();
+        let mail = Mail { key, ..Mail::welcome(key.user, origin(&item), world.now()) };
         Self { world, item, mail }
     }
 
@@ -90,7 +95,7 @@ impl Table {
 
     /// The row, put into the table.
     fn put(&self, mail: Option<&Mail>) {
-        let Some(mail) = mail else { return erase(&self.world, "MAIL#") };
+        let Some(mail) = mail else { return self.world.delete_user_items("MAIL#") };
         let mut item = self.item.clone();
         let mut attributes = json!({"attempt": {"N": mail.attempt.to_string()}});
         match mail.due {
@@ -219,6 +224,6 @@ async fn every_write_makes_of_every_row_in_the_table_what_the_model_makes_of_it(
             changes += usize::from(changes_it);
         }
     }
-    assert_eq!(calls(&table.world, "UpdateItem"), rows.len() * writes.len() + 2 * changes);
+    assert_eq!(table.world.calls("UpdateItem"), rows.len() * writes.len() + 2 * changes);
     println!("{} rows, {} writes, {changes} changes", rows.len(), writes.len());
 }

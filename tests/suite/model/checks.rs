@@ -7,6 +7,7 @@ use super::scenario::{
 use super::{Model, Promise};
 use crate::explore;
 
+#[expect(clippy::print_stdout, reason = "the size of the exploration is shown with --nocapture")]
 fn assert_holds(scenario: Scenario, at_least: usize) {
     println!("{}", explore::holds(&Model::new(REAL, scenario), at_least));
 }

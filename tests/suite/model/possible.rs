@@ -1,4 +1,4 @@
-//! What may happen next.
+//! Which actions are possible next.
 
 use jiff::Timestamp;
 

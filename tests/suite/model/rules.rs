@@ -24,8 +24,13 @@ pub struct Rules {
 }
 
 /// The rules that run.
-pub const REAL: Rules =
-    Rules { decide, rotate, reissue, repeat: |_, _, _| {}, end: |row, now| row.revoked_at = row.revoked_at.or(Some(now)) };
+pub const REAL: Rules = Rules {
+    decide,
+    rotate,
+    reissue,
+    repeat: |_, _, _| {},
+    end: |row, now| row.revoked_at = row.revoked_at.or(Some(now)),
+};
 
 pub(super) fn decide(row: &Session, presented: u64, now: Timestamp) -> Decision {
     row.decide(presented, now, GRACE)

@@ -1,22 +1,22 @@
-//! Who takes part, within which bounds and under which premises.
+//! Who takes part, how much may happen, and under which premises.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::rules::GRACE;
 use super::state::{Left, State};
 
-/// When the platform ends a request at the latest.
+/// After how long the platform ends a request.
 pub const TIMEOUT: SignedDuration = SignedDuration::from_secs(10);
-/// Within the grace; twice is past it.
+/// Within the grace; two of them are past it.
 pub const WITHIN: SignedDuration = SignedDuration::from_secs(6);
 /// Just past the grace.
 pub const PAST: SignedDuration = SignedDuration::from_millis(10_001);
-/// Once is within the idle expiry, twice is past it.
+/// Within the idle lifetime; two of them are past it.
 pub const SIX_DAYS: SignedDuration = SignedDuration::from_hours(6 * 24);
-/// The clock was wrong, or another machine's is.
+/// A step back: the clock was wrong, or another machine's clock is.
 pub const BACK: SignedDuration = SignedDuration::from_mins(-1);
 
-/// The premises of R1 and R2 (see the module above), for leaving one out.
+/// The premises of R1 and R2 (see `../model.rs`), so that one can be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Premise {
     /// A request within its grace is overtaken by two rotations at most.
@@ -29,7 +29,7 @@ pub enum Premise {
     KeepsAnswersToWhatItHolds,
 }
 
-/// A part of the world that is explored to its end.
+/// A part of what can happen, which is explored completely.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
     /// How long ago the login was.
@@ -40,7 +40,7 @@ pub struct Scenario {
     pub at_once: usize,
     /// How the clock may move.
     pub clock: &'static [SignedDuration],
-    /// Whether a second tab may send what the client no longer keeps.
+    /// Whether a second tab may send tokens that the client no longer keeps.
     pub tabs: bool,
     /// Whether the client keeps to the premises of R1 and R2, and so must never be refused.
     pub is_promised: bool,
@@ -106,14 +106,14 @@ pub const OLD_AGE: Scenario = Scenario { age: SignedDuration::from_hours(22 * 24
 pub const RESTORED: Scenario =
     Scenario { left: Left { requests: 5, clock: 2, restores: 1, ..NOTHING }, clock: &[PAST, BACK], ..ALONE };
 
-/// Whether a token's grace is over for a request.
+/// Returns whether a token's grace is over for a request.
 pub fn is_late(state: &State, token: u64, arrived: Timestamp) -> bool {
     let retired = usize::try_from(token).ok().and_then(|token| state.history.retired.get(token));
     retired.is_some_and(|retired| arrived.duration_since(*retired) > GRACE)
 }
 
 impl Scenario {
-    /// Whether R1 and R2 speak of a request of the client's that reaches the store now.
+    /// Returns whether R1 and R2 promise anything about a request of the client's that reaches the store now.
     pub fn promises(&self, state: &State, token: u64, arrived: Timestamp) -> bool {
         let Some(behind) = state.row.counter.checked_sub(token) else { return true };
         let not = |premise| self.without == Some(premise);

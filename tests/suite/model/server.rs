@@ -1,4 +1,4 @@
-//! What a request does when it reaches the store: `Sessions::refresh` and the handler around it, one write at a time.
+//! What a request does in the store: `Sessions::refresh` and the handler around it, one write at a time.
 
 use jiff::Timestamp;
 use shared::domain::{ABSOLUTE_LIFETIME, Decision, IDLE_LIFETIME};
@@ -8,7 +8,7 @@ use super::state::{Holder, Request, START, State, Step};
 use super::{Model, Promise};
 
 impl Model {
-    /// Whether the condition of a request's next write is met.
+    /// Returns whether the condition of a request's next write is met.
     pub(super) fn applies(state: &State, request: &Request) -> bool {
         match request.step {
             Step::Rotate => state.row.counter == request.token && state.row.is_live(request.arrived),
@@ -18,7 +18,7 @@ impl Model {
         }
     }
 
-    /// `Sessions::refresh`, one write of it.
+    /// Makes one write of `Sessions::refresh`.
     pub(super) fn write(&self, state: &mut State, request: Request) -> Option<Promise> {
         let Request { token, arrived, .. } = request;
         if token <= state.row.counter {
@@ -48,7 +48,7 @@ impl Model {
         }
     }
 
-    /// A condition failed, and brought the row along.
+    /// Judges by the row that a failed condition returned.
     fn judge(&self, state: &mut State, request: Request) -> Option<Promise> {
         let Request { token, arrived, .. } = request;
         let go_on = |state: &mut State, step| state.replace(request, Some(Request { step, ..request }));
@@ -70,7 +70,7 @@ impl Model {
         None
     }
 
-    /// The promise that a refusal breaks.
+    /// Returns the promise that a refusal breaks, if any.
     fn refused(&self, state: &State, request: Request) -> Option<Promise> {
         let Request { token, arrived, .. } = request;
         match self.scenario.is_promised {
@@ -81,7 +81,7 @@ impl Model {
         }
     }
 
-    /// The row's current token is the answer, if the user is still there.
+    /// Answers with the row's current token, if the user is still active.
     fn answer(&self, state: &mut State, request: Request) -> Option<Promise> {
         let Request { token, arrived, user_is_active, .. } = request;
         let answer = state.row.counter;
@@ -104,7 +104,7 @@ impl Model {
         state.history.has_ended = true;
     }
 
-    /// Whether an expiry has been reached, by the history rather than by the row.
+    /// Returns whether an expiry has been reached, by the history and not by the row.
     fn is_over(&self, state: &State, now: Timestamp) -> bool {
         let rotated_at = state.history.retired.last().copied().unwrap_or(START);
         now >= rotated_at + IDLE_LIFETIME || now >= self.row.created_at + ABSOLUTE_LIFETIME

@@ -1,4 +1,4 @@
-//! What the model keeps track of.
+//! The states of the model, and the actions that change them.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -9,7 +9,7 @@ use shared::domain::Session;
 /// When the model begins.
 pub const START: Timestamp = Timestamp::constant(1_800_014_400, 0);
 
-/// Who sends tokens. Its two tabs are one client: they share what it keeps.
+/// Who sends tokens. The client's two tabs share what it keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Holder {
     Client,
@@ -42,10 +42,10 @@ pub enum Step {
     Answer(u64),
 }
 
-/// What may happen.
+/// Something that may happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// A refresh arrives. (One that never does has not happened.)
+    /// A refresh arrives. A request that never arrives counts as not sent.
     Send(Holder, u64),
     /// Its next write reaches the store, and the outcome comes back.
     Write(Request),
@@ -83,7 +83,7 @@ pub struct State {
     pub left: Left,
 }
 
-/// What no rule sees, and the promises are about.
+/// What the promises are about, but no rule looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct History {
     /// When each token was retired.
@@ -100,7 +100,7 @@ pub struct History {
     pub turns: (Option<Holder>, u8),
 }
 
-/// What may still happen.
+/// How much may still happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Left {
     pub requests: u8,
@@ -127,7 +127,7 @@ impl State {
     }
 }
 
-/// Of the row, what changes.
+/// Of the row, only what changes.
 impl Hash for State {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.row.counter, self.row.rotated_at, self.row.reissued, self.row.revoked_at).hash(state);

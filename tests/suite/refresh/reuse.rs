@@ -1,77 +1,77 @@
-//! Reuse: two hold a token, the session ends, and its user is told.
+//! Reuse: if two clients hold a token, the session ends and its user gets a mail.
 
 use futures_util::future::join;
 use jiff::SignedDuration;
-use serde_json::json;
 use tests::doubles::{Fault, Service};
 use tests::world::{Actor, PASSWORD, World};
 
-use super::{GRACE, HOUR, MOMENT, break_store, invalid, is_ended, renewed};
+use super::{GRACE, HOUR, MOMENT, invalid, is_ended};
 
+/// Counts the mails about a reuse, owed or sent.
 fn reuse_mails(world: &World) -> usize {
-    world.rows("MAIL#").iter().filter(|row| row["kind"]["S"] == "session-reuse").count()
+    world.mail_rows().iter().filter(|row| row.kind == "session-reuse").count()
 }
 
-/// Somebody whose first token has been replaced twice, longer ago than the grace; and the current token.
+/// Returns an actor whose token has been replaced twice, longer ago than the grace, and the current token.
 async fn two_tokens_on(world: &World) -> (Actor, String) {
     let ada = world.registered("ada@example.com").await;
-    let second = renewed(&world.refresh(&ada.refresh_token).await);
-    let third = renewed(&world.refresh(&second).await);
+    let second = world.refreshed(&ada.refresh_token).await;
+    let third = world.refreshed(&second).await;
     world.pass(GRACE + MOMENT);
     (ada, third)
 }
 
 #[tokio::test]
-async fn a_victim_before_the_thief_and_a_thief_before_the_victim_are_found_out_by_the_second_turn() {
+async fn two_holders_of_a_token_are_detected_at_the_second_refresh_of_the_second_holder() {
     // REF-03
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.leave_mail();
-    // Whoever is first: the first turn of the second holder looks like a lost answer, the second turn does not.
+    // In either order: the first refresh of the second holder looks like a lost answer, the second refresh does not.
     let (victim, thief) = (&ada.refresh_token, &ada.refresh_token);
-    let first = renewed(&world.refresh(victim).await);
+    let first = world.refreshed(victim).await;
     world.pass(SignedDuration::from_mins(1));
-    assert_eq!(renewed(&world.refresh(thief).await), first);
+    assert_eq!(world.refreshed(thief).await, first);
     world.pass(SignedDuration::from_mins(1));
-    let second = renewed(&world.refresh(&first).await);
+    let second = world.refreshed(&first).await;
     world.pass(SignedDuration::from_mins(1));
     assert_eq!(world.refresh(&first).await.verdict(), invalid());
-    assert!(is_ended(&world), "before the answer left");
+    assert!(is_ended(&world), "ended before the answer is sent");
     assert_eq!(world.refresh(&second).await.verdict(), invalid(), "the newest token too");
 }
 
 #[tokio::test]
-async fn a_thief_who_comes_late_with_an_old_token_ends_the_session() {
+async fn a_late_refresh_by_a_thief_with_an_old_token_ends_the_session() {
     // REF-03
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.leave_mail();
-    let second = renewed(&world.refresh(&ada.refresh_token).await);
+    let second = world.refreshed(&ada.refresh_token).await;
     world.pass(HOUR);
-    let third = renewed(&world.refresh(&second).await);
+    let third = world.refreshed(&second).await;
     world.pass(HOUR);
     assert_eq!(world.refresh(&ada.refresh_token).await.verdict(), invalid());
-    assert!(is_ended(&world), "before the answer left");
+    assert!(is_ended(&world), "ended before the answer is sent");
     assert_eq!(world.refresh(&third).await.verdict(), invalid());
 }
 
 #[tokio::test]
-async fn a_victim_who_comes_late_ends_the_session_that_a_thief_went_on_with() {
+async fn a_late_refresh_by_the_victim_ends_the_session_that_a_thief_continued() {
     // REF-03
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.leave_mail();
     let stolen = ada.refresh_token.clone();
-    let second = renewed(&world.refresh(&stolen).await);
-    let third = renewed(&world.refresh(&second).await);
+    let second = world.refreshed(&stolen).await;
+    let third = world.refreshed(&second).await;
     world.pass(GRACE + MOMENT);
     assert_eq!(world.refresh(&ada.refresh_token).await.verdict(), invalid());
-    assert_eq!(world.refresh(&third).await.verdict(), invalid(), "what the thief holds is worth nothing");
+    assert_eq!(world.refresh(&third).await.verdict(), invalid(), "the token of the thief is refused");
     assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200);
 }
 
 #[tokio::test]
-async fn the_user_is_told_of_the_reuse_by_one_mail() {
+async fn the_user_gets_one_mail_about_a_reuse() {
     // REF-03, OUT-08
     let world = World::new().await;
     let (ada, third) = two_tokens_on(&world).await;
@@ -82,21 +82,26 @@ async fn the_user_is_told_of_the_reuse_by_one_mail() {
     assert_eq!(reuse_mails(&world), 1);
     world.deliver_mail().await;
     let mails = world.mails();
-    assert_eq!(mails.len(), 2, "the welcome and this one");
+    assert_eq!(mails.len(), 2, "the welcome mail and this one");
     assert_eq!(mails[1].to, ["ada@example.com"]);
-    assert!(mails[1].text.as_deref().unwrap().contains("used from two places at once"), "{:?}", mails[1].text);
+    let (text, html) = (mails[1].text.as_deref().unwrap(), mails[1].html.as_deref().unwrap());
+    assert!(text.contains("used from two places at once"), "{text}");
+    for paragraph in text.trim().split("\n\n") {
+        assert!(html.contains(&format!(">{paragraph}</p>")), "{paragraph} is not in {html}");
+    }
+    assert!(html.contains(&format!("<title>{}</title>", mails[1].subject)), "{html}");
 }
 
 #[tokio::test]
-async fn a_user_is_told_of_three_reuses_in_a_day_and_every_session_ends() {
-    // REF-03: whoever opens an account with a stranger's address cannot fill that mailbox
+async fn every_reuse_ends_its_session_and_three_a_day_are_mailed() {
+    // REF-03: an attacker who registers a stranger's address cannot fill that mailbox
     let world = World::new().await;
     world.leave_mail();
     let ada = world.registered("ada@example.com").await;
     for reuse in 1..=5 {
-        let first = renewed(&world.login(&ada.email, PASSWORD).await);
-        let third = renewed(&world.refresh(&renewed(&world.refresh(&first).await)).await);
-        renewed(&world.refresh(&third).await);
+        let first = world.logged_in(&ada.email).await.refresh_token;
+        let third = world.refreshed(&world.refreshed(&first).await).await;
+        world.refreshed(&third).await;
         assert_eq!(world.refresh(&first).await.verdict(), invalid(), "reuse {reuse}");
         assert_eq!(world.refresh(&third).await.verdict(), invalid(), "reuse {reuse} ended the session");
         assert_eq!(reuse_mails(&world), reuse.min(3));
@@ -107,10 +112,9 @@ async fn a_user_is_told_of_three_reuses_in_a_day_and_every_session_ends() {
 async fn the_mail_about_reuse_escapes_the_name() {
     // REF-03, INP-03
     let world = World::new().await;
-    let body = json!({"email": "tom@example.com", "password": PASSWORD, "name": "Tom & \"Jerry\""});
-    let tom = Actor::signed_in("tom@example.com", &world.post("/api/auth/register", &body).await, 201);
-    let second = renewed(&world.refresh(&tom.refresh_token).await);
-    renewed(&world.refresh(&second).await);
+    let tom = world.registered_as("tom@example.com", "Tom & \"Jerry\"").await;
+    let second = world.refreshed(&tom.refresh_token).await;
+    world.refreshed(&second).await;
     world.pass(GRACE + MOMENT);
     assert_eq!(world.refresh(&tom.refresh_token).await.verdict(), invalid());
     world.deliver_mail().await;
@@ -122,7 +126,7 @@ async fn the_mail_about_reuse_escapes_the_name() {
 }
 
 #[tokio::test]
-async fn a_reuse_that_two_find_at_once_is_told_once_and_both_get_401() {
+async fn a_reuse_detected_by_two_concurrent_refreshes_is_mailed_once() {
     // REF-03
     for apart in [SignedDuration::ZERO, MOMENT, SignedDuration::from_secs(1)] {
         let world = World::new().await;
@@ -141,11 +145,11 @@ async fn a_reuse_that_two_find_at_once_is_told_once_and_both_get_401() {
 }
 
 #[tokio::test]
-async fn a_reuse_that_cannot_be_written_down_is_503_and_found_again() {
+async fn a_reuse_that_cannot_be_stored_is_503_and_is_detected_again() {
     // REF-03, LOG-04
     let world = World::new().await;
     let (ada, third) = two_tokens_on(&world).await;
-    break_store(&world, "TransactWriteItems");
+    world.break_store("TransactWriteItems");
     assert_eq!(world.refresh(&ada.refresh_token).await.status, 503);
     assert!(!is_ended(&world));
     world.aws().clear_faults();
@@ -158,7 +162,7 @@ async fn a_reuse_that_cannot_be_written_down_is_503_and_found_again() {
 }
 
 #[tokio::test]
-async fn a_reuse_whose_answer_the_store_lost_has_ended_the_session_and_is_told_once() {
+async fn a_reuse_whose_stored_answer_is_lost_ends_the_session_and_is_mailed_once() {
     // REF-03, DDB-03
     for lost in [1, 3] {
         let world = World::new().await;
@@ -176,7 +180,7 @@ async fn a_reuse_whose_answer_the_store_lost_has_ended_the_session_and_is_told_o
 }
 
 #[tokio::test]
-async fn a_queue_out_of_order_neither_saves_the_session_nor_loses_the_mail() {
+async fn a_queue_failure_neither_saves_the_reused_session_nor_loses_the_mail() {
     // REF-03, OUT-01
     let world = World::new().await;
     let (ada, _) = two_tokens_on(&world).await;
@@ -188,12 +192,12 @@ async fn a_queue_out_of_order_neither_saves_the_session_nor_loses_the_mail() {
 }
 
 #[tokio::test]
-async fn reuse_of_one_session_leaves_the_others_alone() {
+async fn a_reuse_ends_only_its_own_session() {
     // REF-03
     let world = World::new().await;
     let (ada, _) = two_tokens_on(&world).await;
-    let phone = Actor::signed_in("ada@example.com", &world.login("ada@example.com", PASSWORD).await, 200);
+    let phone = world.logged_in("ada@example.com").await;
     assert_eq!(world.refresh(&ada.refresh_token).await.verdict(), invalid());
-    renewed(&world.refresh(&phone.refresh_token).await);
+    world.refreshed(&phone.refresh_token).await;
     world.deliver_mail().await;
 }

@@ -1,4 +1,4 @@
-//! Registering again under the same `Idempotency-Key`.
+//! Repeated registrations under the same `Idempotency-Key`.
 
 mod faults;
 
@@ -7,66 +7,66 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use shared::domain::Status;
+use tests::rows::text;
 use tests::system::Answer;
-use tests::world::{Actor, PASSWORD, World};
+use tests::world::{Actor, PASSWORD, World, posted};
 
-use super::faults::assert_nobody_is_there;
-use super::{REGISTER, register};
-use crate::input::posted;
+use super::REGISTER;
+use super::faults::assert_nothing_is_stored;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
+/// Registers under an `Idempotency-Key`.
 async fn register_under(world: &World, key: &str, body: &Value) -> Answer {
-    let mut request = posted(REGISTER, body);
-    request.headers.insert("idempotency-key", key.parse().unwrap());
-    world.send(request).await
+    world.send(posted(REGISTER, body).under_key(key)).await
 }
 
+/// Returns the body of the request that most tests repeat.
 fn ada() -> Value {
     json!({"email": "ada@example.com", "password": PASSWORD, "name": "Ada"})
 }
 
-/// All that the tables have.
+/// Returns all rows of both tables, without the counters.
 fn everything(world: &World) -> (Vec<Value>, Vec<Value>) {
     (world.items("Credentials"), super::faults::uncounted(world))
 }
 
+/// Returns the verdict of a request whose key belongs to another request.
 fn reused() -> (u16, String) {
     (422, "Idempotency key reused".to_owned())
 }
 
 #[tokio::test]
-async fn the_same_request_again_is_answered_with_the_account_that_it_opened() {
+async fn a_repeated_request_returns_the_account_that_it_created() {
     // REG-06
     let world = World::new().await;
     let first = Actor::signed_in("ada@example.com", &register_under(&world, "a", &ada()).await, 201);
     world.pass(SignedDuration::from_hours(23));
     let again = Actor::signed_in("ada@example.com", &register_under(&world, "a", &ada()).await, 201);
     assert_eq!(again.user, first.user);
-    assert_eq!((world.rows("PROFILE").len(), world.rows("MAIL#").len(), world.rows("SESSION#").len()), (1, 1, 2));
+    assert_eq!((world.users().len(), world.mail_rows().len(), world.sessions().len()), (1, 1, 2));
     for token in [&first.refresh_token, &again.refresh_token] {
-        assert_eq!(world.refresh(token).await.status, 200, "each has a session of its own");
+        assert_eq!(world.refresh(token).await.status, 200, "each answer has its own session");
     }
-    assert_eq!(world.get("/api/auth/me", Some(&again.bearer())).await.json()["user"], first.user);
+    assert_eq!(world.me(&again).await.field("user"), first.user);
     world.deliver_mail().await;
     assert_eq!(world.mails().len(), 1);
 }
 
 #[tokio::test]
-async fn the_same_request_is_one_of_the_same_address_name_and_password_however_they_are_spelt() {
+async fn requests_are_compared_by_canonical_address_name_and_password() {
     // REG-06, INP-02
     let world = World::new().await;
     let body = json!({"email": "Ada@Bücher.example", "password": PASSWORD, "name": "Jose\u{301}"});
-    let first = register_under(&world, "a", &body).await.json()["user"].clone();
+    let first = register_under(&world, "a", &body).await.field("user");
     let body = json!({"email": "ADA@xn--bcher-kva.example", "password": PASSWORD, "name": "José", "role": "admin"});
     let again = register_under(&world, "a", &body).await;
-    assert_eq!((again.status, &again.json()["user"]), (201, &first), "as it was typed first");
+    assert_eq!((again.status, again.field("user")), (201, first), "as it was typed in the first request");
     world.deliver_mail().await;
 }
 
 #[tokio::test]
-async fn another_request_under_the_same_key_is_refused_and_changes_nothing() {
+async fn a_different_request_under_the_same_key_is_422_and_changes_nothing() {
     // REG-06
     let world = World::new().await;
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
@@ -85,14 +85,14 @@ async fn another_request_under_the_same_key_is_refused_and_changes_nothing() {
         }
         let answer = register_under(&world, "a", &body).await;
         assert_eq!(answer.verdict(), reused(), "{body}");
-        assert!(answer.json()["detail"].is_string() && !answer.body.contains("example"), "{}", answer.body);
+        assert!(!answer.text("detail").is_empty() && !answer.body.contains("example"), "{}", answer.body);
         assert_eq!(everything(&world), before, "{body}");
     }
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
 }
 
 #[tokio::test]
-async fn a_taken_address_is_taken_under_any_other_key() {
+async fn a_taken_address_under_another_key_is_409() {
     // REG-02, REG-06
     let world = World::new().await;
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
@@ -102,50 +102,50 @@ async fn a_taken_address_is_taken_under_any_other_key() {
     assert_eq!(register_under(&world, "b", &ada()).await.verdict(), taken);
     assert_eq!(register_under(&world, "A", &ada()).await.verdict(), taken);
     assert_eq!(world.post(REGISTER, &ada()).await.verdict(), taken);
-    assert_eq!(everything(&world), before, "a refused request is not remembered");
+    assert_eq!(everything(&world), before, "a refused request is not stored under its key");
 }
 
 #[tokio::test]
-async fn a_day_later_the_key_is_free_though_its_item_is_still_there() {
-    // REG-06: TTL deletes days late
+async fn a_key_expires_after_a_day_even_if_its_item_still_exists() {
+    // REG-06: TTL may delete days late
     let world = World::new().await;
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
     let bob = json!({"email": "bob@example.com", "password": PASSWORD});
     world.pass(DAY - SignedDuration::from_millis(1));
     assert_eq!(register_under(&world, "a", &bob).await.verdict(), reused());
     world.pass(SignedDuration::from_millis(1));
-    assert_eq!(register_under(&world, "a", &ada()).await.status, 409, "a request as any other");
+    assert_eq!(register_under(&world, "a", &ada()).await.status, 409, "the key is free, and the address is taken");
     let first = register_under(&world, "a", &bob).await;
     assert_eq!(first.status, 201);
     let again = register_under(&world, "a", &bob).await;
-    assert_eq!((again.status, &again.json()["user"]), (201, &first.json()["user"]));
+    assert_eq!((again.status, again.field("user")), (201, first.field("user")));
     world.deliver_mail().await;
 }
 
 #[tokio::test]
-async fn the_keys_turn_and_a_request_is_still_known() {
+async fn an_idempotency_key_survives_a_key_rotation() {
     // REG-06, KEY-05
     let world = World::new().await;
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
-    world.system().rotate_keys().await.unwrap();
+    world.rotate_keys().await;
     world.pass(SignedDuration::from_hours(3));
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
     world.deliver_mail().await;
 }
 
 #[tokio::test]
-async fn neither_the_key_nor_what_was_asked_for_can_be_read_off_the_item() {
+async fn the_stored_item_reveals_neither_the_key_nor_the_request() {
     // REG-06, KEY-06
     let world = World::new().await;
     let answer = register_under(&world, "my-very-own-key", &ada()).await;
-    let item = world.items("Accounts").into_iter().find(|item| item["sk"]["S"] == "REGISTER").unwrap();
-    let digest = item["pk"]["S"].as_str().unwrap().strip_prefix("IDEM#").unwrap().to_owned();
-    let fingerprint = item["fingerprint"]["S"].as_str().unwrap().to_owned();
+    let item = world.rows("REGISTER").remove(0);
+    let digest = text(&item, "pk").strip_prefix("IDEM#").unwrap().to_owned();
+    let fingerprint = text(&item, "fingerprint").to_owned();
     assert!([&digest, &fingerprint].iter().all(|text| text.len() == 64), "{item}");
     assert_ne!(digest, fingerprint);
     let end = world.now() + DAY;
     let expected = json!({
-        "pk": {"S": format!("IDEM#{digest}")}, "sk": {"S": "REGISTER"}, "userId": {"S": answer.json()["user"]["id"]},
+        "pk": {"S": format!("IDEM#{digest}")}, "sk": {"S": "REGISTER"}, "userId": {"S": answer.field("user")["id"]},
         "fingerprint": {"S": fingerprint}, "expiresAt": {"N": end.as_millisecond().to_string()},
         "ttl": {"N": end.as_second().to_string()},
     });
@@ -154,7 +154,7 @@ async fn neither_the_key_nor_what_was_asked_for_can_be_read_off_the_item() {
 }
 
 #[tokio::test]
-async fn twenty_at_once_under_one_key_all_get_the_one_account() {
+async fn twenty_concurrent_requests_under_one_key_get_the_same_account() {
     // REG-03, REG-06
     let settings =
         [("HASH_CONCURRENCY", "2"), ("LOGINS_PER_ACCOUNT_AND_NETWORK", "20"), ("FAILED_LOGINS_BEFORE_DELAY", "20")];
@@ -162,43 +162,41 @@ async fn twenty_at_once_under_one_key_all_get_the_one_account() {
     let body = ada();
     let answers = join_all((0..20).map(|_| register_under(&world, "a", &body))).await;
     assert!(answers.iter().all(|answer| answer.status == 201));
-    let users: HashSet<_> = answers.iter().map(|answer| answer.json()["user"].to_string()).collect();
+    let users: HashSet<_> = answers.iter().map(|answer| answer.field("user").to_string()).collect();
     let tokens: HashSet<_> = answers.iter().map(|answer| answer.text("refreshToken")).collect();
     assert_eq!((users.len(), tokens.len()), (1, 20));
-    assert_eq!((world.items("Credentials").len(), world.rows("PROFILE").len()), (1, 1));
+    assert_eq!((world.credentials().len(), world.users().len()), (1, 1));
     world.deliver_mail().await;
     assert_eq!(world.mails().len(), 1);
 }
 
 #[tokio::test]
-async fn who_registers_again_and_again_has_ten_sessions_and_no_more() {
+async fn repeated_registrations_keep_at_most_ten_sessions() {
     // REG-06, LOG-05
     let world = World::new().await;
     for _ in 0..12 {
         assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
     }
-    let live = world.rows("SESSION#").iter().filter(|session| session.get("revokedAt").is_none()).count();
-    assert_eq!((world.rows("SESSION#").len(), live), (12, 10));
+    assert_eq!((world.sessions().len(), world.live_sessions().len()), (12, 10));
     world.deliver_mail().await;
 }
 
 #[tokio::test]
-async fn a_disabled_user_is_not_signed_in_by_registering_again() {
+async fn a_repeated_registration_does_not_sign_in_a_disabled_user() {
     // REG-06, LOG-01
     let world = World::new().await;
     let first = Actor::signed_in("ada@example.com", &register_under(&world, "a", &ada()).await, 201);
     world.deliver_mail().await;
-    let users = &world.system().app.users;
-    assert!(users.set_status(first.id().parse().unwrap(), Status::Disabled).await.unwrap());
+    world.disable(&first).await;
     let wrong = json!({"email": "ada@example.com", "password": "another password", "name": "Ada"});
     let refusals = [register_under(&world, "a", &ada()).await, register_under(&world, "a", &wrong).await];
     let [right, wrong] = refusals.map(|answer| (answer.verdict(), answer.without_request_id().body));
-    assert_eq!((&right.0, &right), (&reused(), &wrong), "whether the password fits is not told");
-    assert_eq!(world.rows("SESSION#").len(), 1);
+    assert_eq!((&right.0, &right), (&reused(), &wrong), "the answer does not tell whether the password is right");
+    assert_eq!(world.sessions().len(), 1);
 }
 
 #[tokio::test]
-async fn whoever_guesses_the_password_by_registering_again_is_limited_and_told_of_as_by_logging_in() {
+async fn password_guesses_by_repeated_registration_are_limited_and_logged_like_logins() {
     // REG-06, LIM-01, LIM-02, OBS-03
     let world = World::new().await;
     let guess = json!({"email": "ada@example.com", "password": "another password", "name": "Ada"});
@@ -207,7 +205,7 @@ async fn whoever_guesses_the_password_by_registering_again_is_limited_and_told_o
         assert_eq!(register_under(&world, "a", &guess).await.verdict(), reused());
     }
     assert_eq!(register_under(&world, "a", &guess).await.status, 429);
-    assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 429, "guesses are guesses");
+    assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 429, "the guesses count as failed logins");
     assert_eq!((world.logged("authn_login_fail"), world.logged("authn_login_fail_max")), (10, 2));
     world.pass(SignedDuration::from_mins(15));
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
@@ -216,50 +214,49 @@ async fn whoever_guesses_the_password_by_registering_again_is_limited_and_told_o
 }
 
 #[tokio::test]
-async fn of_an_erased_user_the_key_opens_nothing() {
+async fn the_key_of_an_erased_user_returns_no_account() {
     // REG-06, OUT-08
     let world = World::new().await;
     let first = Actor::signed_in("ada@example.com", &register_under(&world, "a", &ada()).await, 201);
     world.deliver_mail().await;
-    world.system().app.users.erase(first.id().parse().unwrap()).await.unwrap();
+    world.erase(&first).await;
     assert_eq!(register_under(&world, "a", &ada()).await.verdict(), reused());
     assert_eq!(register_under(&world, "b", &ada()).await.status, 201);
     assert_eq!(
         register_under(&world, "a", &ada()).await.verdict(),
         reused(),
-        "the address is another account's by now"
+        "the address belongs to another account now"
     );
     world.deliver_mail().await;
 }
 
 #[tokio::test]
-async fn the_password_of_another_user_opens_nothing() {
+async fn a_repeat_whose_credential_belongs_to_another_user_is_422() {
     // REG-06
     let world = World::new().await;
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
-    let nobody = json!({"userId": {"S": "01a00000-0000-7000-8000-000000000000"}});
-    world.tamper("Credentials", world.items("Credentials").remove(0), &nobody);
+    let unknown_user = json!({"userId": {"S": "01a00000-0000-7000-8000-000000000000"}});
+    world.tamper_with_credential("ada@example.com", &unknown_user);
     assert_eq!(register_under(&world, "a", &ada()).await.verdict(), reused());
     world.deliver_mail().await;
 }
 
 #[tokio::test]
-async fn without_a_key_nothing_is_remembered_and_a_key_costs_no_call() {
+async fn without_a_key_nothing_is_stored_and_a_key_adds_no_call() {
     // REG-06
     let world = World::new().await;
-    register(&world, "bob@example.com").await;
-    let made = |world: &World| -> Vec<_> { world.aws().calls().into_iter().map(|call| call.operation).collect() };
+    world.register("bob@example.com").await;
     world.aws().clear_calls();
-    register(&world, "eve@example.com").await;
-    assert_eq!(made(&world), ["UpdateItem", "TransactWriteItems", "SendMessage"]);
-    assert!(world.items("Accounts").iter().all(|item| item["sk"]["S"] != "REGISTER"));
+    world.register("eve@example.com").await;
+    assert_eq!(world.operations(), ["UpdateItem", "TransactWriteItems", "SendMessage"]);
+    assert_eq!(world.rows("REGISTER").len(), 0);
 
     world.aws().clear_calls();
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
-    assert_eq!(made(&world), ["UpdateItem", "TransactWriteItems", "SendMessage"]);
+    assert_eq!(world.operations(), ["UpdateItem", "TransactWriteItems", "SendMessage"]);
     world.aws().clear_calls();
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
-    let mut as_by_login = made(&world).split_off(2);
+    let mut as_by_login = world.operations().split_off(2);
     as_by_login.sort_unstable();
     let counts_and_releases = ["UpdateItem"; 5];
     assert_eq!(as_by_login, [&["GetItem", "PutItem", "Query"][..], &counts_and_releases].concat());
@@ -267,7 +264,7 @@ async fn without_a_key_nothing_is_remembered_and_a_key_costs_no_call() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_refused_beside_the_fields() {
+async fn an_invalid_key_is_reported_beside_the_fields() {
     // REG-06, INP-06
     let world = World::new().await;
     let answer = register_under(&world, "a b", &json!({"email": "ada", "password": PASSWORD})).await;
@@ -276,9 +273,9 @@ async fn a_key_that_is_none_is_refused_beside_the_fields() {
         violation("email", "Invalid email"),
         violation("Idempotency-Key", "Idempotency-Key must be visible ASCII characters"),
     ]);
-    assert_eq!((answer.status, &answer.json()["details"]), (400, &details));
+    assert_eq!((answer.status, answer.field("details")), (400, details));
     for key in ["", "schlüssel", &*"k".repeat(256)] {
         assert_eq!(register_under(&world, key, &ada()).await.status, 400, "{key}");
     }
-    assert_nobody_is_there(&world);
+    assert_nothing_is_stored(&world);
 }

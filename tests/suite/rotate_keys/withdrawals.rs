@@ -1,4 +1,4 @@
-//! Keys that are in wrong hands, and the operator who withdraws them.
+//! Keys that have leaked, and the operator who withdraws them.
 
 use std::pin::pin;
 
@@ -7,35 +7,43 @@ use lambda_runtime::Error;
 use serde_json::{Value, json};
 use tests::doubles::{Fault, Service};
 use tests::system::SIGNING_KEYS;
-use tests::world::{Actor, World};
+use tests::world::{Actor, World, posted};
 use tests::{event, functions};
 
 use super::{DAY, HOUR, MINUTE, STEPS};
-use super::{assert_good, current, kid, logged_in, published, refreshed, rotate, step};
+use super::{assert_good, current, kid, logged_in, published, refreshed, step};
 
-/// For how long verifiers and issuers may not know it.
+/// How long issuers and verifiers may use cached keys.
 const CACHED: SignedDuration = SignedDuration::from_mins(5);
 
+/// Invokes the rotation function as an operator does.
 async fn invoked(world: &World, payload: Value) -> Result<Value, Error> {
     functions::invoke(&world.system().app, "rotate-keys", event::invocation(payload, 30)).await
 }
 
+/// Withdraws keys. Returns the ids of the keys that are left.
 pub(super) async fn withdraw(world: &World, keys: &[&str]) -> Value {
     invoked(world, json!({"withdraw": keys})).await.unwrap()
 }
 
-/// The names of the keys of one kind in the secret, the youngest last.
-fn kept(world: &World, kind: &str) -> Vec<String> {
-    let secret: Value = serde_json::from_str(&current(world)).unwrap();
-    secret[kind].as_array().unwrap().iter().map(|key| key["id"].as_str().unwrap().to_owned()).collect()
+/// Returns the ids of the keys of one purpose in the secret of signing keys, the newest last.
+fn kept(world: &World, purpose: &str) -> Vec<String> {
+    ids(&serde_json::from_str(&current(world)).unwrap(), purpose)
 }
 
+/// Returns the ids of the keys of one purpose in a list of keys, the newest last.
+pub(super) fn ids(list: &Value, purpose: &str) -> Vec<String> {
+    let keys = list["keys"].as_array().unwrap().iter().filter(|key| key["purpose"] == purpose);
+    keys.map(|key| key["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Returns the status that an actor's access token gets.
 async fn me(world: &World, actor: &Actor) -> u16 {
-    world.get("/api/auth/me", Some(&actor.bearer())).await.status
+    world.me(actor).await.status
 }
 
 #[tokio::test]
-async fn what_a_withdrawn_key_signed_is_refused_and_a_new_one_signs_at_once() {
+async fn tokens_of_a_withdrawn_key_are_refused_and_a_new_key_signs_at_once() {
     // KEY-05
     for algorithm in ["ES256", "RS256"] {
         let world = World::with(&[("SIGNING_ALGORITHM", algorithm)]).await;
@@ -43,95 +51,96 @@ async fn what_a_withdrawn_key_signed_is_refused_and_a_new_one_signs_at_once() {
         let leaked = kid(&ada.access_token);
         assert_eq!(me(&world, &ada).await, 200);
         let left = withdraw(&world, &[&leaked]).await;
-        assert_eq!(left, json!({"accessKeys": kept(&world, "accessKeys"), "refreshKeys": kept(&world, "refreshKeys")}));
-        assert!(!kept(&world, "accessKeys").contains(&leaked));
+        assert_eq!(ids(&left, "access"), kept(&world, "access"));
+        assert_eq!(ids(&left, "refresh"), kept(&world, "refresh"));
+        assert_eq!(ids(&left, "mailCode").len(), 1, "the other secret's keys are listed too");
+        assert!(!kept(&world, "access").contains(&leaked));
 
         world.pass(CACHED);
         assert_eq!(me(&world, &ada).await, 401);
-        assert_eq!(published(&world).await, kept(&world, "accessKeys"));
+        assert_eq!(published(&world).await, kept(&world, "access"));
         let ada = refreshed(&world, &ada).await;
-        assert_eq!([kid(&ada.access_token)], kept(&world, "accessKeys")[..]);
-        assert_good(&world, &ada, "by the new key").await;
-        assert_good(&world, &logged_in(&world).await, "by the new key").await;
+        assert_eq!([kid(&ada.access_token)], kept(&world, "access")[..]);
+        assert_good(&world, &ada, "signed by the new key").await;
+        assert_good(&world, &logged_in(&world).await, "signed by the new key").await;
     }
 }
 
 #[tokio::test]
-async fn a_verifier_that_has_not_heard_of_the_new_key_asks_for_it() {
+async fn a_token_of_an_unknown_key_makes_the_verifier_read_the_keys_again() {
     // TOK-04, KEY-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     assert_eq!(me(&world, &ada).await, 200);
     world.pass(MINUTE);
-    let issuer = super::another_process(&world, &[]);
+    let issuer = world.another_process(&[]);
     withdraw(&world, &[&kid(&ada.access_token)]).await;
-    let refresh = json!({"refreshToken": ada.refresh_token});
-    let answer = super::call(&issuer, &world, "refresh", "/api/auth/refresh", Some(refresh)).await;
-    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-    let new = Actor { access_token: body["accessToken"].as_str().unwrap().to_owned(), ..ada.clone() };
+    let refresh = posted("/api/auth/refresh", &json!({"refreshToken": ada.refresh_token}));
+    let answer = world.send_to(&issuer, refresh).await;
+    let new = Actor { access_token: answer.text("accessToken"), ..ada.clone() };
     assert_eq!(me(&world, &new).await, 200);
-    assert_eq!(me(&world, &ada).await, 401, "and so it has heard of the withdrawal");
+    assert_eq!(me(&world, &ada).await, 401, "and it knows about the withdrawal now");
 }
 
 #[tokio::test]
-async fn a_withdrawn_refresh_key_ends_what_it_authenticated() {
+async fn refresh_tokens_of_a_withdrawn_key_are_refused() {
     // KEY-05, KEY-06
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let signing = kept(&world, "accessKeys");
-    let leaked = kept(&world, "refreshKeys");
+    let signing = kept(&world, "access");
+    let leaked = kept(&world, "refresh");
     withdraw(&world, &[&leaked[0]]).await;
-    assert_eq!(kept(&world, "accessKeys"), signing, "another purpose, another key");
-    assert_eq!(kept(&world, "refreshKeys").len(), 1);
+    assert_eq!(kept(&world, "access"), signing, "keys of another purpose stay");
+    assert_eq!(kept(&world, "refresh").len(), 1);
     world.pass(CACHED);
     world.aws().clear_calls();
     assert_eq!(world.refresh(&ada.refresh_token).await.verdict(), (401, "Invalid token".to_owned()));
-    assert!(crate::refresh::store_calls(&world).is_empty(), "as any forged one");
-    assert_eq!(me(&world, &ada).await, 200, "the access token has its own end");
+    assert!(world.store_calls().is_empty(), "like a forged token");
+    assert_eq!(me(&world, &ada).await, 200, "the access token stays valid");
     refreshed(&world, &logged_in(&world).await).await;
 }
 
 #[tokio::test]
-async fn all_keys_may_be_withdrawn_together() {
+async fn all_keys_can_be_withdrawn_together() {
     // KEY-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     world.pass(30 * DAY);
-    rotate(&world).await;
-    let all = [kept(&world, "accessKeys"), kept(&world, "refreshKeys")].concat();
+    world.rotate_keys().await;
+    let all = [kept(&world, "access"), kept(&world, "refresh")].concat();
     assert_eq!(all.len(), 4);
     let left = withdraw(&world, &all.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    assert_eq!((left["accessKeys"].as_array().unwrap().len(), left["refreshKeys"].as_array().unwrap().len()), (1, 1));
+    assert_eq!((ids(&left, "access").len(), ids(&left, "refresh").len()), (1, 1));
     assert!(all.iter().all(|id| !left.to_string().contains(id.as_str())));
     world.pass(CACHED);
     assert_eq!((me(&world, &ada).await, world.refresh(&ada.refresh_token).await.status), (401, 401));
-    assert_good(&world, &refreshed(&world, &logged_in(&world).await).await, "with new keys").await;
+    assert_good(&world, &refreshed(&world, &logged_in(&world).await).await, "signed by new keys").await;
 }
 
 #[tokio::test]
-async fn a_new_key_is_made_only_where_none_goes_on_signing() {
-    // KEY-05: it is one that verifiers may not know yet
+async fn a_withdrawal_creates_a_key_only_when_none_would_sign() {
+    // KEY-05: verifiers do not know a new key yet
     let world = World::new().await;
     world.registered("ada@example.com").await;
-    rotate(&world).await;
+    world.rotate_keys().await;
     world.pass(3 * HOUR);
-    let keys = kept(&world, "accessKeys");
+    let keys = kept(&world, "access");
     withdraw(&world, &[&keys[0]]).await;
-    assert_eq!(kept(&world, "accessKeys"), keys[1..], "the retiring one: the other signs on");
+    assert_eq!(kept(&world, "access"), keys[1..], "the retiring key is withdrawn, and the other one keeps signing");
 
-    rotate(&world).await;
-    let announced = kept(&world, "accessKeys").pop().unwrap();
+    world.rotate_keys().await;
+    let announced = kept(&world, "access").pop().unwrap();
     withdraw(&world, &[&announced]).await;
-    let keys = kept(&world, "accessKeys");
-    assert_eq!(keys.len(), 2, "the announced one: the one that signs was to retire for it");
+    let keys = kept(&world, "access");
+    assert_eq!(keys.len(), 2, "the announced key is withdrawn, and the signing key was going to retire for it");
     for _ in 0..4 {
         world.pass(HOUR);
-        assert_good(&world, &logged_in(&world).await, "without a gap").await;
+        assert_good(&world, &logged_in(&world).await, "at every hour").await;
     }
 }
 
 #[tokio::test]
-async fn a_withdrawal_may_be_done_again() {
+async fn a_withdrawal_can_be_repeated() {
     // KEY-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
@@ -142,15 +151,15 @@ async fn a_withdrawal_may_be_done_again() {
         assert_eq!((withdraw(&world, keys).await, current(&world)), (left.clone(), once.clone()), "{keys:?}");
     }
     world.pass(30 * DAY);
-    rotate(&world).await;
-    assert_eq!(published(&world).await.len(), 2, "and rotations go on");
+    world.rotate_keys().await;
+    assert_eq!(published(&world).await.len(), 2, "rotations still work");
 }
 
 #[tokio::test]
-async fn a_withdrawal_that_broke_off_anywhere_is_made_good_by_the_same_again() {
+async fn a_withdrawal_that_fails_at_any_call_completes_when_repeated() {
     // KEY-05, DDB-03
     let calls = [
-        (Service::Secrets, "GetSecretValue", 5),
+        (Service::Secrets, "GetSecretValue", 6),
         (Service::DynamoDb, "PutItem", 2),
         (Service::Secrets, "PutSecretValue", 1),
         (Service::Secrets, "UpdateSecretVersionStage", 1),
@@ -171,24 +180,24 @@ async fn a_withdrawal_that_broke_off_anywhere_is_made_good_by_the_same_again() {
                 withdraw(&world, &[&leaked]).await;
                 world.pass(CACHED);
                 assert_eq!(me(&world, &ada).await, 401, "{operation} {spared}");
-                assert_eq!(published(&world).await, kept(&world, "accessKeys"), "{operation} {spared}");
+                assert_eq!(published(&world).await, kept(&world, "access"), "{operation} {spared}");
                 assert_good(&world, &logged_in(&world).await, operation).await;
                 rotate_at_last(&world).await;
-                assert!(!kept(&world, "accessKeys").contains(&leaked), "{operation} {spared}");
+                assert!(!kept(&world, "access").contains(&leaked), "{operation} {spared}");
             }
         }
     }
 }
 
-/// The first rotation may find a version that broke off, and gives it up.
+/// Rotates the keys. If a first rotation fails because it finds an interrupted version, a second one succeeds.
 async fn rotate_at_last(world: &World) {
     if world.system().rotate_keys().await.is_err() {
-        rotate(world).await;
+        world.rotate_keys().await;
     }
 }
 
 #[tokio::test]
-async fn a_rotation_under_way_does_not_bring_a_withdrawn_key_back() {
+async fn a_rotation_in_progress_does_not_restore_a_withdrawn_key() {
     // KEY-05
     for done in 0..=4 {
         for relabelled in [false, true] {
@@ -201,7 +210,7 @@ async fn a_rotation_under_way_does_not_bring_a_withdrawn_key_back() {
             }
             withdraw(&world, &[&leaked]).await;
             if relabelled && (1..4).contains(&done) {
-                relabel(&world, &token).await; // as a step does that was under way at the same time
+                relabel(&world, &token).await; // as a step that runs at the same time does
             }
             for name in &STEPS[done..] {
                 let result = step(&world, name, &token).await;
@@ -209,22 +218,22 @@ async fn a_rotation_under_way_does_not_bring_a_withdrawn_key_back() {
             }
             world.pass(CACHED);
             assert!(!published(&world).await.contains(&leaked), "{done} steps");
-            assert!(!kept(&world, "accessKeys").contains(&leaked), "{done} steps");
-            assert_good(&world, &logged_in(&world).await, "by the new key").await;
+            assert!(!kept(&world, "access").contains(&leaked), "{done} steps");
+            assert_good(&world, &logged_in(&world).await, "signed by the new key").await;
             rotate_at_last(&world).await;
             world.pass(3 * HOUR);
-            assert_good(&world, &logged_in(&world).await, "and rotations go on").await;
+            assert_good(&world, &logged_in(&world).await, "rotations still work").await;
         }
     }
 }
 
 #[tokio::test]
-async fn a_withdrawal_in_the_midst_of_any_step_of_a_rotation_holds() {
+async fn a_withdrawal_during_any_step_of_a_rotation_holds() {
     // KEY-05
     for place in 0..4 {
         for calls in 1..8 {
             let world = World::new().await;
-            let leaked = kept(&world, "accessKeys").remove(0);
+            let leaked = kept(&world, "access").remove(0);
             let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap();
             for name in &STEPS[..place] {
                 step(&world, name, &token).await.unwrap();
@@ -239,12 +248,12 @@ async fn a_withdrawal_in_the_midst_of_any_step_of_a_rotation_holds() {
             let is_done = tokio::select! { biased; _ = &mut late => true, () = arrived => false };
             withdraw(&world, &[&leaked]).await;
             if !is_done {
-                drop(late.await); // it may fail: the next rotation begins anew
+                drop(late.await); // it may fail, because the next rotation starts anew
             }
             for name in &STEPS[place + 1..] {
                 drop(step(&world, name, &token).await);
             }
-            assert!(!kept(&world, "accessKeys").contains(&leaked), "{} {calls}", STEPS[place]);
+            assert!(!kept(&world, "access").contains(&leaked), "{} {calls}", STEPS[place]);
             assert!(!published(&world).await.contains(&leaked), "{} {calls}", STEPS[place]);
             world.registered("ada@example.com").await;
             for _ in 0..3 {
@@ -255,7 +264,7 @@ async fn a_withdrawal_in_the_midst_of_any_step_of_a_rotation_holds() {
     }
 }
 
-/// Puts the label of the version that a rotation is making on this one again.
+/// Moves the label of a rotation's pending version back to this version.
 async fn relabel(world: &World, version: &str) {
     let app = &world.system().app;
     let http = aws_smithy_http_client::Builder::new().build_http();
@@ -269,26 +278,26 @@ async fn relabel(world: &World, version: &str) {
 }
 
 #[tokio::test]
-async fn a_restored_table_gets_the_keys_of_the_secret_again() {
+async fn an_empty_withdrawal_publishes_the_keys_again_after_the_table_was_restored() {
     // KEY-05
     let world = World::new().await;
     world.registered("ada@example.com").await;
-    let before = world.items("PublicKeys").remove(0);
-    rotate(&world).await;
+    let before = world.public_keys_item();
+    world.rotate_keys().await;
     world.pass(3 * HOUR);
-    world.tamper("Accounts", before, &json!({}));
-    assert_eq!(published(&world).await.len(), 1);
+    world.tamper("PublicKeys", before, &json!({}));
+    assert_eq!(published(&world).await, kept(&world, "access")[..1], "only the old key");
     withdraw(&world, &[]).await;
     world.pass(CACHED);
-    assert_eq!(published(&world).await, kept(&world, "accessKeys")[1..]);
-    assert_good(&world, &logged_in(&world).await, "after it").await;
+    assert_eq!(published(&world).await, kept(&world, "access")[1..]);
+    assert_good(&world, &logged_in(&world).await, "after the withdrawal").await;
 }
 
 #[tokio::test]
-async fn what_is_no_withdrawal_changes_nothing() {
+async fn a_malformed_withdrawal_is_refused_and_changes_nothing() {
     // KEY-05
     let world = World::new().await;
-    let (before, id) = (current(&world), kept(&world, "accessKeys").remove(0));
+    let (before, id) = (current(&world), kept(&world, "access").remove(0));
     for wrong in [
         json!({}),
         json!({"withdraw": id}),

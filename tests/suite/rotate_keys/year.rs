@@ -1,10 +1,11 @@
-//! A year of rotations before verifiers of every patience: broken off, of two algorithms, and with a key that leaks.
+//! A year of rotations, seen by verifiers with caches of different ages. Rotations are interrupted, the algorithm
+//! changes, and a key leaks.
 
 use std::collections::HashSet;
 
+use biscuit::Empty;
+use biscuit::jwk::JWKSet;
 use jiff::{SignedDuration, Timestamp};
-use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{DecodingKey, Validation};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use shared::app::App;
@@ -13,31 +14,33 @@ use shared::tokens::{self, Parties};
 use tests::system::SIGNING_KEYS;
 use tests::world::{Actor, DOMAIN, World};
 
-use super::withdrawals::withdraw;
-use super::{DAY, HOUR, MINUTE, STEPS, another_process, kid, logged_in, published, refreshed, step_of};
-use crate::tokens::{claims, key_set};
+use super::withdrawals::{ids, withdraw};
+use super::{DAY, HOUR, MINUTE, STEPS, kid, logged_in, published, refreshed, step_of};
+use crate::support::{claims, key_set, signed_claims};
 
-/// How long caches on the way keep a key set: the one of the function, and what `max-age` allows.
+/// How long caches between function and verifier keep a key set: the function's own, and HTTP caches by `max-age`.
 const ON_THE_WAY: SignedDuration = SignedDuration::from_mins(10);
 const TICK: SignedDuration = SignedDuration::from_mins(13);
 
-/// Somebody else's verifier, which keeps the key set so long and asks for nothing before, known or unknown.
+/// A verifier of another service. It keeps the key set for this long and does not read it earlier, even for an
+/// unknown key.
 struct Verifier {
     keeps: SignedDuration,
     fetched_at: Timestamp,
-    keys: JwkSet,
+    keys: JWKSet<Empty>,
 }
 
-/// A cache between the verifiers and the function.
+/// An HTTP cache between the verifiers and the function.
 struct Edge {
     fetched_at: Timestamp,
     body: String,
 }
 
 impl Edge {
-    async fn get(&mut self, world: &World) -> JwkSet {
+    /// Reads the key set, from the cache if it is less than five minutes old.
+    async fn get(&mut self, world: &World) -> JWKSet<Empty> {
         if world.now() >= self.fetched_at + 5 * MINUTE {
-            self.body = world.get("/.well-known/jwks.json", None).await.body;
+            self.body = world.jwks().await.body;
             self.fetched_at = world.now();
         }
         serde_json::from_str(&self.body).unwrap()
@@ -45,6 +48,7 @@ impl Edge {
 }
 
 impl Verifier {
+    /// Reads the key set again if the cached one is too old.
     async fn look(&mut self, world: &World, edge: &mut Edge) {
         if world.now() >= self.fetched_at + self.keeps {
             self.keys = edge.get(world).await;
@@ -52,13 +56,9 @@ impl Verifier {
         }
     }
 
+    /// Returns whether this verifier accepts a token.
     fn accepts(&self, token: &str) -> bool {
-        let header = jsonwebtoken::decode_header(token).unwrap();
-        let Some(key) = self.keys.find(&header.kid.unwrap()) else { return false };
-        let mut validation = Validation::new(header.alg);
-        validation.set_audience(&["latchkey"]);
-        validation.validate_exp = false; // by the machine's clock; the test keeps living tokens alone
-        jsonwebtoken::decode::<serde_json::Value>(token, &DecodingKey::from_jwk(key).unwrap(), &validation).is_ok()
+        signed_claims(&self.keys, token).is_ok()
     }
 }
 
@@ -71,7 +71,7 @@ struct Leak {
 }
 
 impl Leak {
-    /// What the thief makes of it.
+    /// Returns an access token that the thief signs with the leaked key.
     fn forged(&self, world: &World, actor: &Actor) -> String {
         let issuer = format!("https://{DOMAIN}");
         let parties = Parties { issuer: &issuer, audience: "latchkey" };
@@ -83,20 +83,20 @@ impl Leak {
     }
 }
 
-/// Everything that is there for the whole year.
+/// The state of the whole year.
 struct Year {
     world: World,
     ada: Actor,
     edge: Edge,
     verifiers: Vec<Verifier>,
-    /// Tokens and when they were issued.
+    /// Tokens that have not expired, and when they were issued.
     tokens: Vec<(String, Timestamp)>,
     signers: HashSet<String>,
     leak: Option<Leak>,
 }
 
 impl Year {
-    /// Time passes; the client refreshes; every verifier looks at every token that is still good.
+    /// Lets time pass, refreshes the client's tokens, and has every verifier judge every token.
     async fn tick(&mut self, time: SignedDuration) {
         self.world.pass(time);
         let now = self.world.now();
@@ -120,17 +120,21 @@ impl Year {
         }
     }
 
-    /// No valid token is refused, and no withdrawn key's is accepted, but for the time for which its verifier may not know.
+    /// Asserts that valid tokens are accepted and tokens of the withdrawn key refused. For `unaware_for` after the
+    /// withdrawal either is allowed.
     fn judge(&self, token: &str, accepted: bool, unaware_for: SignedDuration) {
         let now = self.world.now();
         let kid = kid(token);
         match &self.leak {
             Some(leak) if now < leak.withdrawn_at + unaware_for && [&leak.kid, &leak.replaced_by].contains(&&kid) => {}
-            Some(leak) if leak.kid == kid => assert!(!accepted, "{now}: by the withdrawn key, {unaware_for:?}"),
+            Some(leak) if leak.kid == kid => {
+                assert!(!accepted, "{now}: a token of the withdrawn key is accepted, {unaware_for:?}");
+            }
             _ => assert!(accepted, "{now}: a good token is refused, {unaware_for:?}"),
         }
     }
 
+    /// Lets time pass in ticks.
     async fn ticks(&mut self, time: SignedDuration, tick: SignedDuration) {
         let end = self.world.now() + time;
         while self.world.now() < end {
@@ -138,7 +142,7 @@ impl Year {
         }
     }
 
-    /// A rotation that breaks off after so many steps, and is begun again some time later, if need be once more.
+    /// Interrupts a rotation after this many steps, and starts it again later, at most twice.
     async fn rotate(&mut self, app: &App, steps: usize, later: SignedDuration) {
         for steps in [steps, 4, 4] {
             let now = self.world.now();
@@ -150,7 +154,7 @@ impl Year {
             let mut done = 0;
             for name in &STEPS[..steps] {
                 if step_of(app, name, &app.config.signing_keys_secret, &token).await.is_err() {
-                    break; // it lay too long; Secrets Manager begins anew
+                    break; // it was interrupted for too long; Secrets Manager starts anew
                 }
                 done += 1;
             }
@@ -159,10 +163,10 @@ impl Year {
             }
             self.ticks(later, TICK).await;
         }
-        panic!("the rotation never ends");
+        panic!("the rotation does not complete");
     }
 
-    /// The key that signs leaks. The operator's first attempt fails half way.
+    /// Withdraws the signing key, which has leaked. The operator's first attempt fails half way.
     async fn withdraw(&mut self) {
         let keys = key_set(&self.world);
         let kid = kid(&self.ada.access_token);
@@ -171,27 +175,28 @@ impl Year {
         let event = tests::event::invocation(json!({"withdraw": [kid]}), 30);
         assert!(tests::functions::invoke(&self.world.system().app, "rotate-keys", event).await.is_err());
         let left = withdraw(&self.world, &[&kid]).await;
-        let replaced_by = left["accessKeys"].as_array().unwrap().last().unwrap().as_str().unwrap().to_owned();
+        let replaced_by = ids(&left, "access").pop().unwrap();
         self.leak = Some(Leak { withdrawn_at: self.world.now(), kid, keys, replaced_by });
     }
 }
 
 #[tokio::test]
-async fn in_a_year_no_valid_token_is_refused_and_no_withdrawn_key_is_accepted() {
+async fn in_a_year_of_rotations_no_valid_token_is_refused_and_no_withdrawn_key_is_accepted() {
     // KEY-03, KEY-05
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     let mut edge = Edge { fetched_at: Timestamp::UNIX_EPOCH, body: String::new() };
     let keys = edge.get(&world).await;
-    let patience = [5, 60, 120, 120, 120, 120, 120, 120, 120, 120];
+    let cache_minutes = [5, 60, 120, 120, 120, 120, 120, 120, 120, 120];
     let fetched_at = world.now();
-    let verifiers = patience.map(|minutes| Verifier { keeps: MINUTE * minutes, fetched_at, keys: keys.clone() }).into();
-    let algorithms = ["ES256", "RS256"].map(|algorithm| another_process(&world, &[("SIGNING_ALGORITHM", algorithm)]));
+    let verifiers =
+        cache_minutes.map(|minutes| Verifier { keeps: MINUTE * minutes, fetched_at, keys: keys.clone() }).into();
+    let algorithms = ["ES256", "RS256"].map(|algorithm| world.another_process(&[("SIGNING_ALGORITHM", algorithm)]));
     let mut year = Year { world, ada, edge, verifiers, tokens: Vec::new(), signers: HashSet::new(), leak: None };
 
     for month in 1..=12_usize {
         year.world.pass(30 * DAY - 7 * HOUR);
-        year.ada = logged_in(&year.world).await; // a session ends after a week of silence
+        year.ada = logged_in(&year.world).await; // the session has expired
         for (place, verifier) in (0_i32..).zip(&mut year.verifiers) {
             verifier.keys = year.edge.get(&year.world).await;
             verifier.fetched_at = year.world.now() - MINUTE * (14 * place);
@@ -203,11 +208,12 @@ async fn in_a_year_no_valid_token_is_refused_and_no_withdrawn_key_is_accepted() 
         }
         let app = &algorithms[usize::from((5..8).contains(&month))];
         year.rotate(app, month % 5, if month % 2 == 0 { TICK } else { 91 * MINUTE }).await;
-        // The most patient looks when the caches on the way are old, and the new key signs before it looks again.
+        // The verifier with the oldest cache reads through stale HTTP caches, and the new key signs before it reads
+        // again.
         for (time, tick) in [(6, 2), (112, 13), (16, 2), (106, 13)] {
             year.ticks(MINUTE * time, MINUTE * tick).await;
         }
     }
-    assert_eq!(year.signers.len(), 14, "the first, twelve more, and one for the leaked");
-    assert!(published(&year.world).await.len() <= 2, "what has retired is gone");
+    assert_eq!(year.signers.len(), 14, "the first key, twelve new ones, and the replacement of the leaked one");
+    assert!(published(&year.world).await.len() <= 2, "retired keys are no longer published");
 }

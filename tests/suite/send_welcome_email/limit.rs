@@ -1,64 +1,61 @@
-//! How often a user may ask.
+//! How often a user may ask for a welcome mail.
 
 use futures_util::future::join_all;
 use http::header::RETRY_AFTER;
 use jiff::SignedDuration;
-use serde_json::json;
 use tests::doubles::{Counts, Fault, Service};
 use tests::system::{Answer, MAIL_QUEUE};
-use tests::world::{Actor, PASSWORD, World};
+use tests::world::World;
 
-use super::{TRIES, asks};
-use crate::mailer::denied;
-use crate::register::down;
+use crate::support::SDK_TRIES;
 
 /// A world begins at noon.
 const HALF_A_DAY: SignedDuration = SignedDuration::from_hours(12);
 
 #[tokio::test]
-async fn one_too_many_is_refused_and_owes_nothing() {
+async fn a_request_beyond_the_daily_limit_is_429_and_owes_nothing() {
     // LIM-06, OUT-08, HTP-05
     let world = World::new().await;
     let (ada, bob) = (world.registered("ada@example.com").await, world.registered("bob@example.com").await);
     for _ in 0..5 {
-        assert_eq!(asks(&world, &ada).await.status, 202);
+        assert_eq!(world.send_welcome_email(&ada).await.status, 202);
     }
     world.deliver_mail().await;
     world.pass(SignedDuration::from_secs(600));
-    let answer = asks(&world, &ada).await;
+    let answer = world.send_welcome_email(&ada).await;
     assert_eq!(answer.verdict(), (429, "Too many requests".to_owned()));
     assert_eq!(answer.headers[RETRY_AFTER], "42600");
-    assert_eq!((world.rows("MAIL#").len(), world.mails().len()), (7, 7));
+    assert_eq!((world.mail_rows().len(), world.mails().len()), (7, 7));
     assert_eq!(world.aws().sqs.counts(MAIL_QUEUE), Counts::default());
-    assert_eq!(asks(&world, &bob).await.status, 202, "the limit is each user's own");
+    assert_eq!(world.send_welcome_email(&bob).await.status, 202, "each user has their own limit");
     world.deliver_mail().await;
 }
 
 #[tokio::test]
-async fn who_comes_back_when_told_gets_through_and_not_a_second_before() {
+async fn retry_after_is_the_exact_time_at_which_a_request_succeeds_again() {
     // LIM-06, HTP-05
     let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "1")]).await;
     world.pass(SignedDuration::from_millis(1500));
     let ada = world.registered("ada@example.com").await;
-    assert_eq!(asks(&world, &ada).await.status, 202);
-    // A second that has begun is told as a whole one.
-    assert_eq!(told(&asks(&world, &ada).await), (429, "43199"));
+    assert_eq!(world.send_welcome_email(&ada).await.status, 202);
+    // `Retry-After` is rounded up.
+    assert_eq!(wait_of(&world.send_welcome_email(&ada).await), (429, "43199"));
     world.pass(SignedDuration::from_secs(43198));
-    let ada = logged_in(&world, &ada).await;
-    assert_eq!(told(&asks(&world, &ada).await), (429, "1"));
+    let ada = world.logged_in(&ada.email).await;
+    assert_eq!(wait_of(&world.send_welcome_email(&ada).await), (429, "1"));
     world.pass(SignedDuration::from_millis(499));
-    assert_eq!(asks(&world, &ada).await.status, 429);
+    assert_eq!(world.send_welcome_email(&ada).await.status, 429);
     world.pass(SignedDuration::from_millis(1));
-    assert_eq!(asks(&world, &ada).await.status, 202);
+    assert_eq!(world.send_welcome_email(&ada).await.status, 202);
     world.deliver_mail().await;
 }
 
 #[tokio::test]
-async fn of_many_at_once_as_many_get_through_as_may() {
+async fn concurrent_requests_are_limited_exactly() {
     // LIM-06, DDB-03
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    let answers = join_all((0..20).map(|_| asks(&world, &ada))).await;
+    let answers = join_all((0..20).map(|_| world.send_welcome_email(&ada))).await;
     let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [vec![202; 5], vec![429; 15]].concat());
@@ -67,66 +64,57 @@ async fn of_many_at_once_as_many_get_through_as_may() {
 }
 
 #[tokio::test]
-async fn a_request_whose_answer_is_lost_counts_once() {
+async fn a_request_whose_commit_answer_is_lost_counts_once() {
     // DDB-03
     let world = World::with(&[("WELCOME_EMAILS_PER_DAY", "2")]).await;
     let ada = world.registered("ada@example.com").await;
     for _ in 0..2 {
         world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 2);
-        assert_eq!(asks(&world, &ada).await.status, 202);
+        assert_eq!(world.send_welcome_email(&ada).await.status, 202);
     }
-    assert_eq!(asks(&world, &ada).await.status, 429);
-    assert_eq!(world.rows("LIMIT#")[0]["count"]["N"], "2");
+    assert_eq!(world.send_welcome_email(&ada).await.status, 429);
+    assert_eq!(world.user_limits()[0].count, Some(2));
     world.deliver_mail().await;
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_count_is_no_limit_that_was_reached() {
+async fn a_store_failure_is_503_and_not_a_reached_limit() {
     // HTP-05, OUT-08
-    let throttled = Fault::Error {
-        status: 400,
-        code: "ProvisionedThroughputExceededException".to_owned(),
-        message: "The level of configured provisioned throughput for the table was exceeded.".to_owned(),
-    };
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
-    for fault in [down(), throttled, denied()] {
-        world.aws().fail(Service::DynamoDb, "TransactWriteItems", fault.clone(), TRIES);
-        assert_eq!(asks(&world, &ada).await.status, 503, "{fault:?}");
+    for fault in [Fault::down(), Fault::throughput_exceeded(), Fault::denied()] {
+        world.aws().fail(Service::DynamoDb, "TransactWriteItems", fault.clone(), SDK_TRIES);
+        assert_eq!(world.send_welcome_email(&ada).await.status, 503, "{fault:?}");
         world.aws().clear_faults();
     }
-    assert_eq!((world.rows("MAIL#").len(), world.rows("LIMIT#").len()), (1, 0));
+    assert_eq!((world.mail_rows().len(), world.user_limits().len()), (1, 0));
 }
 
 #[tokio::test]
-async fn counting_is_one_write_in_the_users_own_partition_and_is_garbage_after_the_day() {
+async fn a_counter_lies_in_the_users_partition_and_expires_with_its_day() {
     // OUT-08
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;
     let midnight = world.now() + HALF_A_DAY;
     for half in 0..3 {
-        let ada = logged_in(&world, &ada).await;
+        let ada = world.logged_in(&ada.email).await;
         world.aws().clear_calls();
-        assert_eq!(asks(&world, &ada).await.status, 202);
-        let made: Vec<_> = world.aws().calls().into_iter().map(|call| call.operation).collect();
-        // The public keys, which are read anew, and the user.
+        assert_eq!(world.send_welcome_email(&ada).await.status, 202);
+        // The public keys, whose cached copy is too old, and the user.
+        let made = world.operations();
         assert_eq!(made, ["GetItem", "GetItem", "TransactWriteItems", "SendMessage"], "half {half}");
         world.pass(HALF_A_DAY);
     }
-    let counters = world.rows("LIMIT#");
-    assert_eq!(counters.len(), 2, "an item for each day");
+    let counters = world.user_limits();
+    assert_eq!(counters.len(), 2, "one item a day");
     for (counter, end) in counters.iter().zip([midnight, midnight + HALF_A_DAY + HALF_A_DAY]) {
-        assert_eq!(counter["pk"]["S"], format!("USER#{}", ada.id()));
-        assert_eq!(counter["ttl"], json!({"N": end.as_second().to_string()}));
+        assert_eq!(counter.pk, format!("USER#{}", ada.id()));
+        assert_eq!(counter.ttl, end);
     }
     world.deliver_mail().await;
 }
 
-fn told(answer: &Answer) -> (u16, &str) {
+/// Returns status and `Retry-After`.
+fn wait_of(answer: &Answer) -> (u16, &str) {
     (answer.status, answer.headers[RETRY_AFTER].to_str().unwrap())
-}
-
-/// An access token does not live for a day.
-async fn logged_in(world: &World, actor: &Actor) -> Actor {
-    Actor::signed_in(&actor.email, &world.login(&actor.email, PASSWORD).await, 200)
 }

@@ -3,14 +3,14 @@
 use serde_json::json;
 use tests::template::TEMPLATE;
 
-use super::{function_of, read, resources, root};
+use super::{function_of, read, resources};
 
 /// The longest name of a Lambda function.
 const LONGEST_FUNCTION_NAME: usize = 64;
 
 #[test]
 fn every_command_of_sam_reads_the_template_itself() {
-    // design, 6: `sam build` leaves a copy, and an edit of the template must not be missing from a deployment
+    // `sam build` leaves a copy, and an edit of the template must not be missing from a deployment
     let config = read("samconfig.toml");
     let mut sections = config.split("\n[").skip(1);
     let global = sections.find(|section| section.starts_with("default.global.parameters]")).expect("global parameters");
@@ -20,10 +20,11 @@ fn every_command_of_sam_reads_the_template_itself() {
 
 #[test]
 fn sam_build_finds_a_makefile_for_each_architecture() {
-    // design, 6
+    // ARCHITECTURE.md, "Code map"
     let architectures = TEMPLATE["Parameters"]["Architecture"]["AllowedValues"].as_array().expect("architectures");
     assert_eq!(*architectures, [json!("arm64"), json!("x86_64")]);
     let rules = read("ops/build/functions.mk");
+    assert!(rules.contains("--lambda-dir target/lambda"), "ops/build/functions.mk: build where the template looks");
     for architecture in architectures.iter().filter_map(|value| value.as_str()) {
         let makefile = read(&format!("ops/build/{architecture}/Makefile"));
         let says = |line: &str| makefile.lines().any(|found| found == line);
@@ -38,18 +39,23 @@ fn sam_build_finds_a_makefile_for_each_architecture() {
         let metadata = &function["Metadata"];
         let method = [&metadata["BuildMethod"], &metadata["ContextPath"], &metadata["WorkingDirectory"]];
         assert_eq!(method, ["makefile", "ops/build/${Architecture}", "."], "{id}: have `sam build` build it");
-        assert_eq!(metadata["SkipBuild"], json!(null), "{id}: `sam build` would say that it succeeded, and build nothing");
+        assert_eq!(
+            metadata["SkipBuild"],
+            json!(null),
+            "{id}: `sam build` would say that it succeeded, and build nothing"
+        );
     }
 }
 
 #[test]
 fn functions_with_a_name_are_named_after_the_stack_and_the_folder_and_lambda_takes_the_name() {
-    // design, 1: operators' commands find them by it
+    // Operators' commands find them by it.
     let mut longest = 0;
     let mut named = Vec::new();
     for (id, function) in resources("AWS::Serverless::Function") {
         let Some(name) = function["Properties"]["FunctionName"].as_str() else { continue };
-        let suffix = name.strip_prefix("${AWS::StackName}").unwrap_or_else(|| panic!("{id}: begin with the stack's name"));
+        let suffix =
+            name.strip_prefix("${AWS::StackName}").unwrap_or_else(|| panic!("{id}: begin with the stack's name"));
         assert_eq!(suffix, format!("-{}", function_of(id)), "{id}: end with its folder");
         longest = longest.max(suffix.len());
         named.push(id);
@@ -63,12 +69,4 @@ fn functions_with_a_name_are_named_after_the_stack_and_the_folder_and_lambda_tak
     let stack = read("samconfig.toml");
     let stack = stack.lines().find_map(|line| line.strip_prefix("stack_name = ")).expect("a stack's name");
     assert!(stack.trim_matches('"').len() <= most, "samconfig.toml: {stack} is too long");
-}
-
-#[test]
-fn sam_builds_where_the_template_looks() {
-    // design, 6
-    let rules = read("ops/build/functions.mk");
-    assert!(rules.contains("--lambda-dir target/lambda"), "ops/build/functions.mk: wherever CARGO_TARGET_DIR points");
-    assert!(read(".gitignore").lines().any(|line| line == "/.aws-sam"), "{}", root().display());
 }

@@ -82,7 +82,8 @@ fn the_templates_defaults_are_the_codes() {
         "AWS_SECRET_ACCESS_KEY",
         "MAIL_SENDER",
     ];
-    let of_code = |variable: &str| REQUIRED.contains(&variable).then(|| "a@example.com".to_owned());
+    let text = |variable: &str| if variable.ends_with("_URL") { "https://example.com" } else { "a@example.com" };
+    let of_code = |variable: &str| REQUIRED.contains(&variable).then(|| text(variable).to_owned());
     let of_template = |variable: &str| of_code(variable).or_else(|| Some(default_of(variables().get(variable)?)));
     let code = Config::read(of_code).expect("the required settings are enough");
     let template = Config::read(of_template).expect("the code takes the template's defaults");

@@ -1,20 +1,18 @@
 //! The sources: who may use whom, and what stands nowhere.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{functions, production, read, sources};
 
 /// Files that may have more than 300 lines, and why.
-const LONG_FILES: [(&str, &str); 4] = [
-    ("shared/src/config.rs", "every setting with its document and its check, in the one place that reads them"),
-    ("shared/src/signing_keys/mod.rs", "a set of keys from the secret's text to each of its uses"),
-    ("shared/src/store/sessions.rs", "every write to a session beside the others that it must not contradict"),
-    ("tests/src/world.rs", "what a test can do, in one list"),
-];
+const LONG_FILES: [(&str, &str); 1] =
+    [("shared/src/config.rs", "every setting with its document and its check, in the one place that reads them")];
 const LONG: usize = 300;
 const TOO_LONG: usize = 400;
 
 #[test]
 fn the_domain_knows_neither_aws_nor_http_nor_lambda_nor_the_layers_above_it() {
-    // design, 1
+    // ARCHITECTURE.md, "Code map"
     let foreign = [
         "aws_sdk",
         "aws_smithy",
@@ -36,23 +34,72 @@ fn the_domain_knows_neither_aws_nor_http_nor_lambda_nor_the_layers_above_it() {
     }
 }
 
+/// The modules of `shared` that know [`shared::error::ApiError`]. All others return errors of their own.
+const UPPER_MODULES: [&str; 6] = ["answers", "error", "http", "limits", "runtime", "sign_in"];
+
 #[test]
-fn each_layer_uses_those_below_it() {
-    // design, 1: functions -> app, http, error -> store, tokens, passwords, mail_queue, mailer -> domain
-    let below = ["shared/src/tokens.rs", "shared/src/passwords.rs", "shared/src/mail_queue.rs", "shared/src/mailer.rs"];
-    let files = production("shared/src");
-    for (path, text) in
-        files.iter().filter(|(path, _)| below.contains(&path.as_str()) || path.starts_with("shared/src/store/"))
-    {
-        for above in ["crate::app", "crate::http", "crate::answers"] {
-            assert!(!uses(text, above), "{path} uses {above}, which is above it: hand over what it needs");
+fn only_the_upper_layer_knows_the_errors_of_requests() {
+    // ARCHITECTURE.md, "Layers"
+    for (path, text) in production("shared/src") {
+        let is_upper = UPPER_MODULES.contains(&module_of(&path));
+        assert!(
+            is_upper || !text.contains("ApiError"),
+            "{path}: return an error of its own, and convert it in error.rs"
+        );
+        for above in ["app", "http", "answers", "sign_in", "runtime"] {
+            let is_above = ["store", "tokens", "passwords", "mail_queue", "mailer", "keys", "domain"];
+            let is_below = is_above.contains(&module_of(&path));
+            assert!(!is_below || !uses(&text, &format!("crate::{above}")), "{path} uses {above}, which is above it");
         }
     }
 }
 
 #[test]
+fn the_modules_of_shared_import_each_other_without_a_cycle() {
+    // ARCHITECTURE.md, "Layers"
+    let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (path, text) in production("shared/src") {
+        let module = module_of(&path).to_owned();
+        let code: Vec<_> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let text = code.join("\n");
+        let named = text.match_indices("crate::").filter_map(|(at, found)| {
+            let rest = text.get(at + found.len()..)?;
+            Some(rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next()?.to_owned())
+        });
+        imports.entry(module.clone()).or_default().extend(named.filter(|other| *other != module));
+    }
+    // Modules without imports of what is left are taken away until none is left, or a cycle is.
+    let modules: BTreeSet<_> = imports.keys().cloned().collect();
+    for named in imports.values_mut() {
+        named.retain(|name| modules.contains(name));
+    }
+    while let Some(free) = imports.iter().find(|(_, named)| named.is_empty()).map(|(module, _)| module.clone()) {
+        imports.remove(&free);
+        for named in imports.values_mut() {
+            named.remove(&free);
+        }
+    }
+    assert!(imports.is_empty(), "a cycle among these modules: {imports:?}");
+}
+
+#[test]
+fn access_tokens_are_signed_and_verified_by_jsonwebtoken_alone() {
+    // TOK-01: no signature of ours beside the library's
+    for (path, text) in production("shared").into_iter().chain(production("functions")) {
+        let makes_keys = path == "shared/src/keys/generation.rs";
+        assert!(makes_keys || !text.contains("aws_lc_rs::signature"), "{path}: sign and verify by `jsonwebtoken`");
+    }
+}
+
+/// Returns the top-level module of a file of `shared`.
+fn module_of(path: &str) -> &str {
+    let rest = path.strip_prefix("shared/src/").unwrap_or(path);
+    rest.split('/').next().unwrap_or(rest).trim_end_matches(".rs")
+}
+
+#[test]
 fn no_function_depends_on_another_and_nothing_on_the_tests() {
-    // design, 1
+    // ARCHITECTURE.md, "Code map"
     let manifests = functions().into_iter().map(|function| format!("functions/{function}/Cargo.toml"));
     for path in manifests.chain(["shared/Cargo.toml".to_owned()]) {
         let manifest = read(&path);
@@ -67,7 +114,7 @@ fn no_function_depends_on_another_and_nothing_on_the_tests() {
 
 #[test]
 fn expressions_stand_in_the_store_and_keys_in_one_file_of_it() {
-    // design, 1 and 3
+    // ARCHITECTURE.md, "Code map"
     for (path, text) in production("shared").into_iter().chain(production("functions")) {
         if !path.starts_with("shared/src/store/") {
             assert!(!text.contains("_expression("), "{path}: requests with expressions belong to shared/src/store");
@@ -75,9 +122,19 @@ fn expressions_stand_in_the_store_and_keys_in_one_file_of_it() {
         if path == "shared/src/store/keys.rs" {
             continue;
         }
-        for key in
-            ["\"USER#", "\"SESSION#", "\"MAIL#", "\"DUE#", "\"LIMIT#", "\"IDEM#", "\"PROFILE\"", "\"KEYS\"", "\"JWKS\""]
-        {
+        for key in [
+            "\"USER#",
+            "\"SESSION#",
+            "\"MAIL#",
+            "\"DUE#",
+            "\"LIMIT#",
+            "\"IDEM#",
+            "\"PROFILE\"",
+            "\"EMAIL#",
+            "\"PASSWORD\"",
+            "\"KEYS\"",
+            "\"JWKS\"",
+        ] {
             assert!(
                 !text.contains(key),
                 "{path}: name the key {key} in shared/src/store/keys.rs and use it from there"
@@ -88,7 +145,7 @@ fn expressions_stand_in_the_store_and_keys_in_one_file_of_it() {
 
 #[test]
 fn a_main_builds_and_starts_and_no_more() {
-    // design, 1
+    // ARCHITECTURE.md, "Code map"
     for function in functions() {
         let main = read(&format!("functions/{function}/src/main.rs"));
         assert!(main.lines().count() <= 12, "functions/{function}/src/main.rs: move the work to `handle` in lib.rs");
@@ -108,6 +165,25 @@ fn files_are_short_or_have_a_reason() {
     }
     for (path, _) in LONG_FILES {
         assert!(read(path).lines().count() > LONG, "{path} is short again: take it off LONG_FILES");
+    }
+}
+
+#[test]
+fn no_topic_of_the_tests_imports_from_another() {
+    // style: `explore` is the engine of the models, and `traces` replays the refresh model's walks on the real thing
+    let allowed = |topic: &str, other: &str| {
+        topic == other || ["support", "explore"].contains(&other) || (topic, other) == ("traces", "model")
+    };
+    for (path, text) in sources("tests/suite") {
+        let topic = path["tests/suite/".len()..].split(['/', '.']).next().unwrap();
+        for (at, found) in text.match_indices("crate::").filter(|(at, _)| !text[..*at].ends_with('"')) {
+            let other = text[at + found.len()..].split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+            assert!(
+                allowed(topic, other),
+                "{path} imports from {other}: make the helper a method of World in tests/src/world, or move it to \
+                 tests/suite/support.rs"
+            );
+        }
     }
 }
 
@@ -154,7 +230,7 @@ fn nothing_goes_on_after_the_answer_and_nothing_outlives_it_but_what_a_process_i
 
 #[test]
 fn time_and_environment_are_read_in_one_place_each() {
-    // LAM-03, design 1
+    // LAM-03
     for (path, text) in production("shared").into_iter().chain(production("functions")) {
         let clocks = ["SystemTime::now", "Instant::now", "Timestamp::now", "Zoned::now"];
         let reads_clock = clocks.iter().any(|clock| text.contains(clock));

@@ -11,7 +11,7 @@ use super::{production, read, resources};
 fn tables_survive_mistakes() {
     // DDB-01
     let ids: Vec<_> = resources("AWS::DynamoDB::Table").map(|(id, _)| id).collect();
-    assert_eq!(ids, ["Accounts", "Credentials", "PublicKeys"], "design, 3: three tables");
+    assert_eq!(ids, ["Accounts", "Credentials", "PublicKeys"], "three tables");
     for (id, table) in resources("AWS::DynamoDB::Table") {
         let properties = &table["Properties"];
         assert_eq!([&table["DeletionPolicy"], &table["UpdateReplacePolicy"]], ["Retain", "Retain"], "{id}: retain it");
@@ -36,7 +36,11 @@ fn the_secrets_are_retained_and_their_placeholders_untouched() {
     let secrets: Vec<_> = resources("AWS::SecretsManager::Secret").collect();
     assert_eq!(secrets.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["AccountKeys", "SigningKeys"]);
     for (id, secret) in secrets {
-        assert_eq!([&secret["DeletionPolicy"], &secret["UpdateReplacePolicy"]], ["Retain", "Retain"], "{id}: retain it");
+        assert_eq!(
+            [&secret["DeletionPolicy"], &secret["UpdateReplacePolicy"]],
+            ["Retain", "Retain"],
+            "{id}: retain it"
+        );
         let properties = &secret["Properties"];
         assert_eq!(properties["SecretString"], "{}", "{id}: CloudFormation would write another text over the keys");
         assert_eq!(properties["GenerateSecretString"], Value::Null, "{id}: the rotation function makes the keys");
@@ -98,11 +102,15 @@ fn queues_are_encrypted_and_speak_tls_alone() {
         let carried = resources("AWS::SQS::QueuePolicy").filter(|(_, policy)| {
             policy["Properties"]["Queues"].as_array().is_some_and(|queues| queues.contains(&json!(id)))
         });
-        let policies: Vec<_> = carried.map(|(_, policy)| &policy["Properties"]["PolicyDocument"]["Statement"]).collect();
+        let policies: Vec<_> =
+            carried.map(|(_, policy)| &policy["Properties"]["PolicyDocument"]["Statement"]).collect();
         let [statements] = policies[..] else { panic!("{id}: SQS keeps one policy, the last: give it exactly one") };
         // Other senders have roles.
         let expected = if id == "MailEventsQueue" { json!([refusal, from_the_rule]) } else { json!([refusal]) };
-        assert_eq!(*statements, expected, "{id}: refuse what comes without TLS, and open it to EventBridge's rule alone");
+        assert_eq!(
+            *statements, expected,
+            "{id}: refuse what comes without TLS, and open it to EventBridge's rule alone"
+        );
     }
 }
 

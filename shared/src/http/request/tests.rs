@@ -62,8 +62,8 @@ fn without_a_route_key_the_route_is_the_default_one() {
 
 #[test]
 fn path_parameters_are_found_by_name() {
-    let request = request(default_route("/api/auth/sessions/7", &[("id", "7")]));
-    assert_eq!((request.path_parameter("id"), request.path_parameter("ID")), (Some("7"), None));
+    let found = request(default_route("/api/auth/sessions/7", &[("id", "7")]));
+    assert_eq!((found.path_parameter("id"), found.path_parameter("ID")), (Some("7"), None));
     assert_eq!(request(event("/api/auth/sessions/7")).path_parameter("id"), None);
 }
 

@@ -11,7 +11,7 @@ use super::super::{Item, StoreError, keys, milliseconds, read, text, unavailable
 use super::{Outbox, parse};
 use crate::domain::{Mail, MailKey};
 
-/// What the index has of a row.
+/// The attributes that the index has of a row.
 #[derive(Deserialize)]
 struct IndexRow {
     pk: String,
@@ -20,21 +20,18 @@ struct IndexRow {
     due: Timestamp,
 }
 
-/// Items whose work is due, the longest due first.
+/// Items whose work is due, in the order of `due`.
 #[derive(Debug)]
 pub struct OverduePage {
     /// Each with its `due`.
     pub items: Vec<(DueItem, Timestamp)>,
-    /// Where the next page begins; nothing if this is the last.
+    /// Where the next page begins. `None` if this page is the last.
     pub next: Option<Key>,
 }
 
 impl Outbox {
-    /// Returns a page of what is due at `now` in one shard: `limit` items at the most, from `start` on. An entry that cannot be read is
-    /// logged and left out.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Returns a page of the items that are due at `now` in one shard: at most `limit` items, from `start` on. An entry
+    /// that cannot be read is logged and left out.
     pub async fn overdue(
         &self,
         shard: u8,
@@ -60,10 +57,9 @@ impl Outbox {
         Ok(OverduePage { items: items.collect(), next: output.last_evaluated_key })
     }
 
-    /// Moves the row's `due` on to `to` if it still is `from`, so that of two sweeps one enqueues. The row, if this one shall.
+    /// Moves the row's `due` to `to` if it still is `from`. So of two sweeps only one enqueues the mail.
     ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Returns the row if this call moved it.
     pub async fn move_due(&self, key: MailKey, from: Timestamp, to: Timestamp) -> Result<Option<Mail>, StoreError> {
         let mover = Uuid::new_v4();
         let request = self
@@ -75,15 +71,13 @@ impl Outbox {
             .expression_attribute_values(":mover", text(mover.to_string()));
         match update_conditionally(request, parse).await? {
             Conditional::Applied(row) => row.into_mail(key).map(Some),
-            Conditional::Failed(Some(row)) if row.mover == Some(mover) => row.into_mail(key).map(Some), // its answer was lost
+            // Our own write, whose answer was lost.
+            Conditional::Failed(Some(row)) if row.mover == Some(mover) => row.into_mail(key).map(Some),
             Conditional::Failed(_) => Ok(None),
         }
     }
 
-    /// Takes a row that cannot be read out of the index, and leaves it otherwise as it is.
-    ///
-    /// # Errors
-    /// [`StoreError`].
+    /// Takes a row that cannot be read out of the index. It changes nothing else in the row.
     pub async fn set_aside(&self, key: MailKey) -> Result<(), StoreError> {
         let request = self.tables.client.update_item().table_name(&self.tables.accounts).set_key(Some(keys::mail(key)));
         update_existing(request.update_expression("REMOVE due, dueShard")).await.map(drop)

@@ -22,10 +22,10 @@ pub(super) struct MailRow {
     due_shard: Option<String>,
     #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
     lease_until: Option<Timestamp>,
-    /// Which claim made the lease, so that one that is sent twice knows its own.
+    /// The claim that made the lease. A claim that the SDK sends twice recognises its own lease by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) holder: Option<Uuid>,
-    /// Which sweep moved `due` last, likewise.
+    /// The sweep that moved `due` last. A move that the SDK sends twice recognises itself by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) mover: Option<Uuid>,
     /// The state before the last claim.
@@ -33,7 +33,7 @@ pub(super) struct MailRow {
     pub(super) claimed_from: Option<StateRow>,
     #[serde(flatten)]
     origin: Origin,
-    /// Removed when the mail is finished.
+    /// The recipient. It is removed when the mail is finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     to: Option<Email>,
 }
@@ -79,7 +79,7 @@ impl MailRow {
     }
 }
 
-/// The row of a mail that is owed and that nobody has claimed yet.
+/// Returns the item of a mail that is owed and not claimed yet.
 pub(in super::super) fn to_item(mail: &Mail) -> Result<Item, StoreError> {
     let row = MailRow {
         kind: mail.kind,

@@ -1,58 +1,56 @@
-//! Registering again because something failed.
+//! Repeated registrations after a failure.
 
 use jiff::SignedDuration;
 use tests::doubles::{Fault, Service};
 use tests::world::World;
 
-use super::super::faults::{assert_nobody_is_there, calls, cancelled};
-use super::super::{assert_one_account_is_there, down};
+use super::super::assert_one_account_is_stored;
+use super::super::faults::assert_nothing_is_stored;
 use super::{ada, register_under};
-use crate::mailer::dies_at;
-
-/// How often the SDK tries a call of DynamoDB.
-const TRIES: usize = 3;
+use crate::support::SDK_TRIES;
 
 #[tokio::test]
-async fn an_answer_that_was_lost_is_had_by_asking_again() {
-    // REG-03, REG-06: before the commit, and after it
+async fn a_retry_under_the_key_returns_the_lost_answer() {
+    // REG-03, REG-06: the failure is before the commit, or after it
     for fault in [Fault::Reset, Fault::AppliedButLost] {
         let world = World::new().await;
-        world.aws().fail(Service::DynamoDb, "TransactWriteItems", fault.clone(), TRIES);
+        world.aws().fail(Service::DynamoDb, "TransactWriteItems", fault.clone(), SDK_TRIES);
         assert_eq!(register_under(&world, "a", &ada()).await.status, 503);
         assert_eq!(register_under(&world, "a", &ada()).await.status, 201, "{fault:?}");
         world.live_through(SignedDuration::from_mins(3)).await;
-        assert_eq!((world.items("Credentials").len(), world.rows("PROFILE").len()), (1, 1));
+        assert_eq!((world.credentials().len(), world.users().len()), (1, 1));
         assert_eq!(world.mails().len(), 1, "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn a_lost_answer_that_the_sdk_asks_for_again_is_no_replay() {
+async fn a_commit_that_the_sdk_repeats_is_not_a_replay() {
     // REG-03, DDB-03
     let world = World::new().await;
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::AppliedButLost, 2);
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
-    assert_eq!((calls(&world, "TransactWriteItems"), calls(&world, "Query")), (3, 0));
-    assert_one_account_is_there(&world);
+    assert_eq!((world.calls("TransactWriteItems"), world.calls("Query")), (3, 0));
+    assert_one_account_is_stored(&world);
     world.deliver_mail().await;
 }
 
 #[tokio::test]
-async fn a_process_that_dies_behind_the_commit_leaves_an_account_that_the_key_opens() {
+async fn a_process_that_dies_after_the_commit_leaves_an_account_that_the_key_returns() {
     // REG-06, OUT-01
     let world = World::new().await;
-    dies_at(&world, "SendMessage", register_under(&world, "a", &ada())).await;
+    world.dies_at("SendMessage", register_under(&world, "a", &ada())).await;
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
     world.live_through(SignedDuration::from_mins(3)).await;
-    assert_eq!((world.rows("PROFILE").len(), world.mails().len()), (1, 1));
+    assert_eq!((world.users().len(), world.mails().len()), (1, 1));
 }
 
 #[tokio::test]
-async fn while_the_first_request_is_under_way_the_second_waits_and_is_not_told_that_the_address_is_taken() {
-    // REG-02, REG-06: the key's item is in the way, so its condition is not known yet; the credential's is, and does not count
+async fn a_repeat_during_the_first_request_waits_and_is_never_409() {
+    // REG-02, REG-06: the condition of the key's item is not known during the conflict. That of the credential is
+    // known, and must not decide.
     let world = World::new().await;
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
-    let under_way = cancelled(&["TransactionConflict", "ConditionalCheckFailed", "None", "None", "None"]);
+    let under_way = Fault::cancelled(&["TransactionConflict", "ConditionalCheckFailed", "None", "None", "None"]);
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", under_way.clone(), 2);
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", under_way, usize::MAX);
@@ -61,7 +59,7 @@ async fn while_the_first_request_is_under_way_the_second_waits_and_is_not_told_t
 }
 
 #[tokio::test]
-async fn only_the_two_conditions_that_can_fail_are_verdicts() {
+async fn only_the_conditions_of_key_and_credential_decide() {
     // REG-02
     const FAILED: &str = "ConditionalCheckFailed";
     let world = World::new().await;
@@ -72,21 +70,21 @@ async fn only_the_two_conditions_that_can_fail_are_verdicts() {
         (["None", "None", "None", "None", FAILED], 503),
         (["ValidationError", FAILED, "None", "None", "None"], 503),
     ] {
-        world.aws().fail(Service::DynamoDb, "TransactWriteItems", cancelled(&codes), 1);
+        world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::cancelled(&codes), 1);
         assert_eq!(register_under(&world, "a", &ada()).await.status, status, "{codes:?}");
     }
-    assert_nobody_is_there(&world);
+    assert_nothing_is_stored(&world);
 }
 
 #[tokio::test]
-async fn a_store_that_fails_is_no_verdict_about_a_request_that_comes_again() {
+async fn a_store_failure_during_a_repeat_is_503() {
     // REG-06, LOG-04, HTP-05
     let world = World::new().await;
     assert_eq!(register_under(&world, "a", &ada()).await.status, 201);
     world.deliver_mail().await;
     for operation in ["GetItem", "Query", "PutItem"] {
-        world.aws().fail(Service::DynamoDb, operation, down(), TRIES);
+        world.aws().fail(Service::DynamoDb, operation, Fault::down(), SDK_TRIES);
         assert_eq!(register_under(&world, "a", &ada()).await.status, 503, "{operation}");
     }
-    assert_eq!(world.rows("SESSION#").len(), 1);
+    assert_eq!(world.sessions().len(), 1);
 }

@@ -8,12 +8,9 @@ use tests::doubles::{Fault, Service};
 use tests::event;
 use tests::functions::invoke;
 use tests::system::SIGNING_KEYS;
-use tests::world::{PASSWORD, World, authorized, request};
+use tests::world::{PASSWORD, World, authorized, posted, request};
 
 use super::{MATRIX, functions};
-use crate::authorizer::is_authorized;
-use crate::input::posted;
-use crate::mailer::{calls, denied, registers, rejected};
 
 /// For how long keys are not read again.
 const CACHED: SignedDuration = SignedDuration::from_mins(6);
@@ -49,8 +46,7 @@ async fn the_code_calls_what_its_role_allows() {
 /// starts.
 fn is_used_unseen(function: &str, action: &str) -> bool {
     match function {
-        "refresh" => action == "PutItem",
-        "account" => action == "PutItem",
+        "refresh" | "account" => action == "PutItem",
         "mailer" | "mail-events" => ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"].contains(&action),
         _ => false,
     }
@@ -76,7 +72,7 @@ async fn act(world: &World, function: &str) -> Vec<String> {
             for _ in 0..11 {
                 assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 200);
             }
-            assert_eq!(calls(world, "TransactWriteItems"), 3, "register's, and those of the tenth and eleventh login");
+            assert_eq!(world.calls("TransactWriteItems"), 3, "register's, and those of the tenth and eleventh login");
             from
         }
         "refresh" | "logout" | "account" => {
@@ -118,13 +114,13 @@ async fn act(world: &World, function: &str) -> Vec<String> {
             let ada = world.registered("ada@example.com").await;
             world.pass(CACHED);
             let from = world.aws().calls().len();
-            assert!(is_authorized(world, &ada.bearer()).await);
+            assert!(world.is_authorized(&ada.bearer()).await);
             from
         }
         "mailer" => {
-            registers(world, "ada@example.com").await;
+            world.registered_with_queued_mail("ada@example.com").await;
             world.aws().fail(Service::Ses, "SendEmail", Fault::Reset, 1);
-            world.aws().fail(Service::Ses, "SendEmail", rejected(), 1);
+            world.aws().fail(Service::Ses, "SendEmail", Fault::rejected(), 1);
             let from = world.aws().calls().len();
             world.deliver_mail().await;
             let lease_end = world.aws().sqs.next_visible_at("mail").unwrap_or(world.now());
@@ -142,8 +138,7 @@ async fn act(world: &World, function: &str) -> Vec<String> {
         }
         "sweeper" => {
             for email in ["ada@example.com", "bob@example.com"] {
-                world.aws().fail(Service::Sqs, "SendMessage", denied(), 1);
-                registers(world, email).await;
+                world.registered_with_unqueued_mail(email).await;
                 world.pass(SignedDuration::from_hours(8 * 24)); // one is owed for too long at the end
             }
             let from = world.aws().calls().len();

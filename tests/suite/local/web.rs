@@ -1,0 +1,131 @@
+//! What a browser meets: methods, names, origins.
+
+use super::{Local, send};
+
+#[test]
+fn head_is_get_without_the_body() {
+    // FLT-06
+    let local = Local::start();
+    local.register("ada@example.com");
+    for path in [
+        "/health",
+        "/.well-known/jwks.json",
+        "/",
+        "/openapi.json",
+        "/_local/mail",
+        "/api/auth/me",
+        "/nothing",
+        "/index.css",
+    ] {
+        let (get, head) = (local.get(path), local.send("HEAD", path, &[], ""));
+        assert!(get.status < 500 && !get.body.is_empty(), "{path}");
+        assert_eq!((head.status, head.body.as_str()), (get.status, ""), "{path}");
+        for name in ["content-type", "content-length", "cache-control", "www-authenticate"] {
+            assert_eq!(head.header(name), get.header(name), "{path}: {name}");
+        }
+    }
+    let statuses = ["/api/auth/register", "/_local/rotate"].map(|path| local.send("HEAD", path, &[], "").status);
+    assert_eq!(statuses, [404, 405], "what changes something takes no HEAD");
+}
+
+#[test]
+fn a_star_lets_every_origin_call_the_api() {
+    // FLT-05, HTP-03
+    let local = Local::with(&[], &[("ALLOWED_ORIGINS", "*")]);
+    let allowed = |path: &str| {
+        let answer = local.send("GET", path, &["Origin: https://any.example"], "");
+        answer.header("access-control-allow-origin").map(str::to_owned)
+    };
+    assert_eq!(allowed("/health").as_deref(), Some("*"));
+    assert_eq!(allowed("/_local/mail"), None, "the mailbox is nobody else's");
+    let asks = [
+        "Origin: https://any.example",
+        "Access-Control-Request-Method: DELETE",
+        "Access-Control-Request-Headers: authorization,idempotency-key",
+    ];
+    let preflight = local.send("OPTIONS", "/api/auth/sessions/1", &asks, "");
+    assert_eq!((preflight.status, preflight.header("access-control-allow-origin")), (200, Some("*")));
+    assert_eq!(preflight.header("access-control-allow-methods"), Some("GET,POST,DELETE"));
+    assert_eq!(preflight.header("access-control-allow-headers"), Some("authorization,content-type,idempotency-key"));
+    assert_eq!(preflight.header("access-control-max-age"), Some("600"));
+}
+
+#[test]
+fn listed_origins_may_call_the_api_and_others_may_not() {
+    // FLT-05, HTP-03
+    let local = Local::with(&[], &[("ALLOWED_ORIGINS", "https://app.example.com,http://localhost:5173")]);
+    for (origin, is_allowed) in [
+        ("https://app.example.com", true),
+        ("http://localhost:5173", true),
+        ("http://localhost:5174", false),
+        ("https://app.example.com.evil.example", false),
+        ("null", false),
+    ] {
+        let answer = local.send("GET", "/health", &[&format!("Origin: {origin}")], "");
+        let allowed = answer.header("access-control-allow-origin");
+        assert_eq!(allowed, is_allowed.then_some(origin), "{origin}");
+    }
+}
+
+#[test]
+fn a_name_that_is_not_loopbacks_is_refused() {
+    // FLT-06
+    let local = Local::start();
+    let port = local.address.rsplit(':').next().unwrap();
+    let doubles = local.greeting.lines().find_map(|line| line.trim().strip_prefix("AWS doubles")).unwrap().trim();
+    let doubles = doubles.strip_prefix("http://").unwrap();
+    let secrets = |host: &str| {
+        let signed = ["X-Amz-Target: secretsmanager.ListSecrets", "Authorization: AWS4-HMAC-SHA256"];
+        send(doubles, "POST", "/", &[&[host], &signed[..]].concat(), "{}").status
+    };
+    for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.10", "[::1]", "latchkey.localhost"] {
+        for host in [format!("Host: {host}"), format!("Host: {host}:{port}")] {
+            assert_eq!(local.send("GET", "/health", &[&host], "").status, 200, "{host}");
+            assert_ne!(secrets(&host), 421, "{host}");
+        }
+    }
+    for host in [
+        "evil.example",
+        "localhost.evil.example",
+        "notlocalhost",
+        "127.0.0.1.evil.example",
+        "192.168.1.7",
+        "host.docker.internal",
+        "localhost@evil.example",
+        "",
+        "\u{e9}",
+    ] {
+        let host = format!("Host: {host}");
+        for path in ["/health", "/_local/mail", "/openapi.json", "/"] {
+            let answer = local.send("GET", path, &[&host], "");
+            assert_eq!(answer.status, 421, "{host}");
+            assert!(answer.json()["message"].as_str().unwrap().contains("localhost"), "{}", answer.body);
+        }
+        assert_eq!(secrets(&host), 421, "{host}");
+    }
+    let absolute = format!("http://evil.example:{port}/health");
+    assert_eq!(local.get(&absolute).status, 421);
+}
+
+#[test]
+fn pages_of_other_origins_cannot_rotate_the_keys_or_read_the_mailbox() {
+    // FLT-06
+    let local = Local::start();
+    let own = format!("Origin: http://{}", local.address);
+    for (origin, statuses) in [
+        (own.as_str(), [200, 200]),
+        ("Origin: https://evil.example", [403, 403]),
+        ("Origin: http://localhost:1", [403, 403]),
+        ("Origin: null", [403, 403]),
+    ] {
+        let ask = |method, path| local.send(method, path, &[origin], "").status;
+        assert_eq!([ask("POST", "/_local/rotate"), ask("GET", "/_local/mail")], statuses, "{origin}");
+    }
+}
+
+#[test]
+fn what_is_too_large_is_refused_as_by_api_gateway() {
+    let local = Local::start();
+    let (status, body) = local.post("/api/auth/login", &"x".repeat(10 * 1024 * 1024 + 1));
+    assert_eq!((status, body["message"].as_str()), (413, Some("Request Entity Too Large")));
+}
