@@ -11,9 +11,10 @@ use crate::config::Algorithm;
 /// API Gateway keeps a key set for two hours. A cache in front of it may have kept the set for five minutes, and the
 /// function's own cache for five more.
 pub(super) const HEAD_START: SignedDuration = SignedDuration::from_mins(2 * 60 + 2 * 5);
-/// The longest time from the publication of a set to the end of its rotation. Functions that cannot read the secret
-/// keep on signing with the last keys for an hour and five minutes. That lasts to the start of the new keys and the
-/// slack after it, and no longer.
+/// The longest time from the publication of a set to the end of its rotation.
+///
+/// After that, a function that cannot read the secret keeps on signing with the earlier keys for an hour and five
+/// minutes at most. The two times together are shorter than [`HEAD_START`] and [`SLACK`], so no token outlives its key.
 const LONGEST_ROTATION: SignedDuration = SignedDuration::from_hours(1);
 /// How far a clock or a cache may lag behind.
 pub(super) const SLACK: SignedDuration = SignedDuration::from_mins(5);
