@@ -40,12 +40,10 @@ impl<'a> From<&'a User> for UserBody<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SignedIn<'a> {
-    /// The account.
     pub user: UserBody<'a>,
-    /// Its tokens.
     #[serde(flatten)]
     pub tokens: TokensBody,
-    /// The token by which the next login knows this device.
+    /// The token that makes the next login recognise this device.
     pub device_token: DeviceToken,
 }
 
@@ -59,7 +57,7 @@ pub struct TokensBody {
     expires_in: i64,
 }
 
-/// Keeps tokens out of logs.
+/// Hides the tokens, because `{:?}` may end up in a log.
 impl fmt::Debug for TokensBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TokensBody(redacted)")
@@ -68,8 +66,8 @@ impl fmt::Debug for TokensBody {
 
 /// Issues an access token for `session`, and makes the session's current refresh token.
 ///
-/// The refresh token is made with the key that was in force when the session last rotated, so that it is the same text however often
-/// it is given out.
+/// The refresh token is made with the key that was in force when the session last rotated. So its text stays the same
+/// however often it is given out.
 ///
 /// # Errors
 /// [`ApiError::Internal`] if the keys cannot be used.

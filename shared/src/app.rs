@@ -1,4 +1,4 @@
-//! What a handler works with, made once a process.
+//! The clients and stores that a handler works with, made once per process.
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
@@ -11,37 +11,31 @@ use crate::mailer::Mailer;
 use crate::passwords::Passwords;
 use crate::store::{Limits, Outbox, PublicKeys, Sessions, Tables, Users};
 
-/// Everything that functions use. A function uses what its role permits; the rest costs nothing.
+/// Everything that functions use. Each function uses what its role permits, and the rest costs nothing.
 #[derive(Debug)]
 pub struct App {
-    /// The settings.
     pub config: Config,
-    /// The source of the time.
     pub clock: Clock,
-    /// The hasher.
     pub passwords: Passwords,
-    /// The secret `SigningKeys`, for functions that issue tokens or read refresh tokens.
+    /// For functions that issue tokens or read refresh tokens.
     pub signing_keys: Secret<SigningKeys>,
-    /// The secret `AccountKeys`, for functions that count, mail codes or know devices.
+    /// For functions that count, mail codes or recognise devices.
     pub account_keys: Secret<AccountKeys>,
-    /// The public keys, for functions that verify access tokens.
+    /// For functions that verify access tokens.
     pub public_keys: PublicKeys,
-    /// Accounts and credentials.
+    /// Accounts and their credentials.
     pub users: Users,
-    /// Sessions.
     pub sessions: Sessions,
-    /// Counters of what is limited.
+    /// The counters of limits.
     pub limits: Limits,
-    /// Mails that are owed.
+    /// The mails that are owed to users.
     pub outbox: Outbox,
-    /// The queue of mails to send.
     pub mail_queue: MailQueue,
-    /// SES.
     pub mailer: Mailer,
 }
 
 impl App {
-    /// Returns an app with these settings, at this time, over this HTTP client. Nothing is connected yet.
+    /// Wires the stores and senders over one HTTP client. Nothing is connected yet.
     #[must_use]
     pub fn new(config: Config, clock: Clock, http: &SharedHttpClient) -> Self {
         let clients = Clients::new(&config.aws, http, &clock);

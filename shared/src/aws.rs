@@ -1,7 +1,8 @@
 //! The SDK's clients, made by hand.
 //!
-//! `aws-config` would look for credentials, profiles and regions in places that Lambda does not have; here the environment
-//! says it all. One HTTP client serves them, so that one TLS stack and one pool are initialised.
+//! `aws-config` would look for credentials, profiles and regions in places that Lambda does not have. Here the
+//! environment has them all. One HTTP client serves all clients, so that only one TLS stack and one pool are
+//! initialised.
 
 use std::time::Duration;
 
@@ -25,16 +26,15 @@ use secrecy::ExposeSecret;
 use crate::clock::Clock;
 use crate::config::AwsConfig;
 
-/// The clients.
 #[derive(Clone, Debug)]
 pub struct Clients {
-    /// DynamoDB: an attempt has 2 s, an operation with its retries 5 s.
+    /// An attempt has 2 s, and an operation with its retries 5 s.
     pub dynamodb: aws_sdk_dynamodb::Client,
-    /// SQS: an operation has 2 s. A message that is not sent is found by the sweeper; a client that waits is not.
+    /// An operation has 2 s, because a client may be waiting. If no message was sent, the sweeper finds the mail.
     pub sqs: aws_sdk_sqs::Client,
-    /// SES: one attempt of 10 s. A retry could send a mail twice.
+    /// One attempt of 10 s, because a retry could send a mail twice.
     pub ses: aws_sdk_ses::Client,
-    /// Secrets Manager: as DynamoDB.
+    /// The same times as for DynamoDB.
     pub secrets_manager: aws_sdk_secretsmanager::Client,
 }
 
@@ -44,7 +44,7 @@ const OPERATION: Duration = Duration::from_secs(5);
 const SES_ATTEMPT: Duration = Duration::from_secs(10);
 
 impl Clients {
-    /// The clients that `config` describes, over `http`, with timeouts by `clock`. Nothing is connected yet.
+    /// Builds the clients over `http`, with timeouts by `clock`. Nothing is connected yet.
     #[must_use]
     pub fn new(config: &AwsConfig, http: &SharedHttpClient, clock: &Clock) -> Self {
         let region = || aws_sdk_dynamodb::config::Region::new(config.region.clone());
@@ -98,8 +98,8 @@ impl Clients {
     }
 }
 
-/// A write of one item that met a transaction had no effect, and meets it no more a moment later. The SDK does not know this
-/// error of DynamoDB's as one to retry.
+/// Retries a write of one item that conflicts with a transaction. It had no effect, and the conflict is over a moment
+/// later. The SDK does not retry this error of DynamoDB by itself.
 #[derive(Debug)]
 struct RetryTransactionConflict;
 
@@ -115,18 +115,20 @@ impl ClassifyRetry for RetryTransactionConflict {
     }
 
     fn name(&self) -> &'static str {
-        "a write that met a transaction"
+        "retry a write that conflicts with a transaction"
     }
 }
 
-/// The HTTP client of production: TLS by aws-lc, trusting what `SSL_CERT_FILE` or the system says.
+/// Returns the HTTP client of production. Its TLS is by aws-lc, and it trusts the certificates of `SSL_CERT_FILE` or of
+/// the system.
 #[must_use]
 pub fn https() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https()
 }
 
-/// What went wrong with a call, for the log: the service's code and words, or which part of the way failed. Never what was
-/// sent or received, which the SDK's own display could include.
+/// Describes a failed call for the log: the service's error code, or the stage that failed.
+///
+/// It never contains what was sent or received. The SDK's own display of an error could.
 pub fn describe<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> String {
     match error {
         SdkError::ServiceError(context) => {

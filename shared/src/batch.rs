@@ -1,4 +1,4 @@
-//! From a batch of queue messages to the report of those that are not done.
+//! Processes a batch of queue messages, and reports the messages that are not done.
 
 use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
@@ -12,11 +12,13 @@ use serde_json::Value;
 use crate::app::App;
 use crate::clock::Deadline;
 
-/// Hands the messages of `event` to `is_done`, one after the other, as long as `time_for_one` is left; it says of each whether it
-/// may be deleted. A panic keeps its own message in the queue and no other. Copies of a message count as it does.
+/// Hands the messages of `event` to `is_done`, one after the other, as long as `time_for_one` is left.
+///
+/// `is_done` returns whether a message may be deleted. A panic keeps its own message in the queue and no other. A copy
+/// of a message is not handled again: it gets the same result.
 ///
 /// # Errors
-/// When the event is no batch: Lambda then keeps all of it.
+/// If the event is no batch. Lambda then keeps the whole batch in the queue.
 pub async fn process<H>(
     app: &App,
     event: LambdaEvent<Value>,
@@ -32,7 +34,7 @@ where
     let mut outcomes = HashMap::new();
     for message in batch.records {
         let done = match outcomes.get(&message.body) {
-            Some(done) => *done, // to handle a copy too would take its retry before its time
+            Some(done) => *done, // handling the copy as well would be a retry before its time
             None if deadline.time_left() < time_for_one => false,
             None => AssertUnwindSafe(is_done(app, &message)).catch_unwind().await.unwrap_or(false),
         };

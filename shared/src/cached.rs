@@ -1,19 +1,18 @@
-//! A value that is fetched now and then, and outlives a source that fails for a while.
+//! A cache of one value, which serves its last value for a while when the source fails.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How long a fetched value is used without asking.
+/// How long a fetched value is used without asking the source.
 const FRESH: SignedDuration = SignedDuration::from_mins(5);
-/// How much longer it is used while the source fails.
+/// How much longer the value is used while the source fails.
 const LAST_GOOD: SignedDuration = SignedDuration::from_hours(1);
-/// How long a failing source is left alone.
+/// How long a failing source is not asked again.
 const PAUSE: SignedDuration = SignedDuration::from_secs(30);
-/// How soon a value may be fetched again because something was not in it.
+/// How soon a value may be fetched again because something was missing in it.
 const IMPATIENT: SignedDuration = SignedDuration::from_mins(1);
 
-/// A cache of one value.
 #[derive(Debug)]
 pub struct Cached<T>(Mutex<Option<Held<T>>>);
 
@@ -22,22 +21,21 @@ struct Held<T> {
     value: Arc<T>,
     fetched_at: Timestamp,
     ask_from: Timestamp,
-    /// When it was last asked for out of turn, in vain or not; or fetched.
+    /// When the value was fetched, or when [`Cached::refetch_soon`] last asked for a fetch.
     refetched_at: Timestamp,
 }
 
 impl<T> Cached<T> {
-    /// A cache with nothing in it.
     #[must_use]
     pub const fn empty() -> Self {
         Self(Mutex::new(None))
     }
 
-    /// The value: for five minutes what was fetched, then what `fetch` gives, and while that fails the last good one for an
-    /// hour more.
+    /// Returns the value. A fetched value is used for five minutes. Then `fetch` is asked, and while it fails, the last
+    /// value serves for an hour more.
     ///
     /// # Errors
-    /// What `fetch` fails with when nothing good is left.
+    /// The error of `fetch`, if no value is left.
     pub async fn get<E>(&self, now: Timestamp, fetch: impl AsyncFnOnce() -> Result<T, E>) -> Result<Arc<T>, E> {
         if let Some(held) = self.lock().as_ref().filter(|held| (held.fetched_at..held.ask_from).contains(&now)) {
             return Ok(Arc::clone(&held.value));
@@ -54,8 +52,10 @@ impl<T> Cached<T> {
         }
     }
 
-    /// Makes the next [`Self::get`] ask, unless the value is younger than a minute or this was done within one. Whether it
-    /// will.
+    /// Makes the next [`Self::get`] fetch the value, unless the value is younger than a minute or this was done within
+    /// the last minute.
+    ///
+    /// Returns whether it will.
     pub fn refetch_soon(&self, now: Timestamp) -> bool {
         match self.lock().as_mut() {
             Some(held) if now >= held.refetched_at + IMPATIENT && now < held.fetched_at + FRESH => {

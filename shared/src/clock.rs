@@ -1,4 +1,4 @@
-//! Time as a value: a handler asks once and passes the answer down.
+//! Time as a value: a handler reads the clock once and passes the time down.
 
 mod timeouts;
 
@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use timeouts::Limits;
 pub use timeouts::{Hold, OutOfTime};
 
-/// Where "now" comes from.
+/// The source of the time.
 #[derive(Clone, Debug)]
 pub enum Clock {
     /// The machine's clock.
@@ -29,14 +29,14 @@ pub struct Fixed {
 }
 
 impl Clock {
-    /// A clock that stands at `at`, to the millisecond.
+    /// Returns a clock that stands still at `at`, to the millisecond.
     #[must_use]
     pub fn fixed(at: Timestamp) -> Self {
         let at = AtomicI64::new(at.as_millisecond());
         Self::Fixed(Arc::new(Fixed { at, limits: Limits::default() }))
     }
 
-    /// The time, to the millisecond: what the tables keep.
+    /// Returns the time, to the millisecond, because the tables store no more.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let milliseconds = match self {
@@ -46,7 +46,7 @@ impl Clock {
         Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX)
     }
 
-    /// Moves a fixed clock, forwards or back; the machine's is not ours to move.
+    /// Moves a fixed clock, forwards or back. The machine's clock stays as it is.
     pub fn advance(&self, by: SignedDuration) {
         if let Self::Fixed(fixed) = self {
             fixed.at.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
@@ -59,30 +59,29 @@ fn system_now() -> Timestamp {
     Timestamp::now()
 }
 
-/// How long something takes, by the machine's clock: a measurement, and no decision.
+/// Measures how long something takes, by the machine's clock. No decision depends on it.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
 
 impl Stopwatch {
-    /// Begins now.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place that measures time")]
     pub fn start() -> Self {
         Self(Instant::now())
     }
 
-    /// The milliseconds since.
+    /// Returns the milliseconds since the start.
     #[must_use]
     pub fn milliseconds(self) -> f64 {
         self.0.elapsed().as_secs_f64() * 1000.0
     }
 }
 
-/// When an invocation has to be done.
+/// The time by which an invocation has to be done.
 #[derive(Clone, Debug)]
 pub struct Deadline {
     clock: Clock,
-    /// The time that the invocation had at its beginning.
+    /// The time that was left when the invocation began.
     time: Duration,
     stopwatch: Stopwatch,
     waited: Duration,
@@ -96,7 +95,7 @@ impl Deadline {
         Self { clock: clock.clone(), time: time_left(deadline), stopwatch: Stopwatch::start(), waited }
     }
 
-    /// Returns what the invocation may still use of its time: all but the second in which its answer must be on the way.
+    /// Returns how much time is left, less the second that the answer needs to leave.
     #[must_use]
     pub fn time_left(&self) -> Duration {
         let gone_by = match self.clock {
@@ -107,9 +106,10 @@ impl Deadline {
     }
 }
 
-/// By the machine's clock, which is what Lambda goes by.
+/// Returns the time until `deadline`, less a second, by the machine's clock, because Lambda goes by it.
 ///
-/// A deadline of days ago is none: `cargo lambda` sends one of 1970. Such an invocation has a minute.
+/// A deadline that passed more than a day ago is none, because `cargo lambda` sends one of 1970. Such an invocation has
+/// a minute.
 fn time_left(deadline: u64) -> Duration {
     const DAY: u64 = 24 * 60 * 60 * 1000;
     let now = u64::try_from(system_now().as_millisecond()).unwrap_or_default();

@@ -1,7 +1,8 @@
-//! The settings: read from the environment here, once, and nowhere else.
+//! The settings, read from the environment once. No other module reads it.
 //!
-//! Every function gets the same variables. They are names, not secrets: what a function may do with a name is its role's
-//! affair. To add one: a field with its doc, a line in [`Config::read`], the template's `Globals` and `docs/configuration.md`.
+//! Every function gets the same variables. They are names, not secrets: a function's role decides what it may do with a
+//! name. To add a setting: add a field with its doc, a line in [`Config::read`], the variable in the template's
+//! `Globals`, and a row in `docs/configuration.md`.
 
 mod checks;
 mod sender;
@@ -20,7 +21,6 @@ pub use sender::Sender;
 
 use checks::Check;
 
-/// All settings.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `CREDENTIALS_TABLE`: the table of addresses and password hashes.
@@ -31,51 +31,52 @@ pub struct Config {
     pub public_keys_table: String,
     /// `MAIL_QUEUE_URL`: the queue of mails to send.
     pub mail_queue_url: String,
-    /// `MAIL_DEAD_LETTER_QUEUE_URL`: the queue of mails that need a person.
+    /// `MAIL_DEAD_LETTER_QUEUE_URL`: the queue of mails that need an operator.
     pub mail_dead_letter_queue_url: String,
-    /// `MAIL_CONFIGURATION_SET`: the SES configuration set that publishes what becomes of mails.
+    /// `MAIL_CONFIGURATION_SET`: the SES configuration set that publishes events about mails.
     pub mail_configuration_set: String,
     /// `SIGNING_KEYS_SECRET`: name or ARN of the secret with the keys of tokens.
     pub signing_keys_secret: String,
     /// `ACCOUNT_KEYS_SECRET`: name or ARN of the secret with the keys of mailed codes, devices, limits and pseudonyms.
     pub account_keys_secret: String,
-    /// `SIGNING_ALGORITHM`: that of the keys still to be made.
+    /// `SIGNING_ALGORITHM`: the algorithm of new signing keys.
     pub signing_algorithm: Algorithm,
-    /// `ISSUER`: the `iss` of access tokens; where it is empty, `https://` and the API's domain name.
+    /// `ISSUER`: the `iss` of access tokens. If it is empty, `iss` is `https://` and the API's domain name.
     pub issuer: Option<String>,
     /// `AUDIENCE`: the `aud` of access tokens, 1 to 128 printable ASCII characters without spaces.
     pub audience: String,
-    /// `MAIL_SENDER`: whom the mails are from, as `address` or `Name <address>`.
+    /// `MAIL_SENDER`: the sender of mails, as `address` or `Name <address>`.
     pub mail_sender: Sender,
-    /// `SERVICE_NAME`: what the mails call the service, in 64 characters at the most.
+    /// `SERVICE_NAME`: the name of the service in mails, at most 64 characters.
     pub service_name: String,
-    /// `WELCOME_SUBJECT`: the subject of the welcome mail, 128 characters at the most.
+    /// `WELCOME_SUBJECT`: the subject of the welcome mail, at most 128 characters.
     pub welcome_subject: String,
     /// `WELCOME_EMAILS_PER_DAY`: how many more welcome mails a user may ask for in a day, 1 to 1000.
     pub welcome_emails_per_day: u32,
-    /// `MIN_PASSWORD_LENGTH`: code points of a new password, 8 to 64.
+    /// `MIN_PASSWORD_LENGTH`: the fewest code points of a new password, 8 to 64.
     pub min_password_length: usize,
     /// `REGISTRATIONS_PER_NETWORK`: how many registrations one network may try in an hour, 1 to 1000000.
     pub registrations_per_network: u32,
-    /// `LOGINS_PER_ACCOUNT_AND_NETWORK`: how many logins to one account may fail from one network in 15 minutes, 1 to 100.
+    /// `LOGINS_PER_ACCOUNT_AND_NETWORK`: how many logins to one account may fail from one network in 15 minutes, 1 to
+    /// 100.
     pub logins_per_account_and_network: u32,
     /// `LOGINS_PER_NETWORK`: how many logins one network may try in an hour, 1 to 1000000.
     pub logins_per_network: u32,
-    /// `FAILED_LOGINS_BEFORE_DELAY`: how many logins to one account may fail in a day, from anywhere, before the next have to wait, 1
-    /// to 100.
+    /// `FAILED_LOGINS_BEFORE_DELAY`: how many logins to one account may fail in a day, from all networks, before the
+    /// next ones have to wait, 1 to 100.
     pub failed_logins_before_delay: u32,
-    /// `REFRESH_GRACE_SECONDS`: for how long a retired refresh token is still answered with its successor, 0 to 60.
+    /// `REFRESH_GRACE_SECONDS`: how long a retired refresh token is still answered with its successor, 0 to 60.
     pub refresh_grace: SignedDuration,
-    /// `HASH_CONCURRENCY`: how many threads hash passwords, each in 19 MiB. Without it, a password is hashed where its request runs: Lambda
-    /// sends one request at a time.
+    /// `HASH_CONCURRENCY`: how many threads hash passwords, each in 19 MiB. Without it, a password is hashed on the
+    /// thread of its request, because Lambda sends one request at a time.
     pub hash_concurrency: Option<NonZeroUsize>,
     /// `LOG_LEVEL`: INFO, WARN or ERROR.
     pub log_level: LogLevel,
-    /// Where and as whom AWS is called.
+    /// The SDK's own settings.
     pub aws: AwsConfig,
 }
 
-/// The SDK's own variables.
+/// The SDK's own variables: where AWS is called, and with which credentials.
 #[derive(Clone, Debug)]
 pub struct AwsConfig {
     /// `AWS_REGION`.
@@ -96,7 +97,7 @@ pub struct AwsConfig {
     pub secrets_manager_endpoint: Option<String>,
 }
 
-/// How access tokens are signed (RFC 7518, 3.1).
+/// The algorithm of access tokens (RFC 7518, 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Algorithm {
@@ -106,29 +107,30 @@ pub enum Algorithm {
     Rs256,
 }
 
-/// From which level on events are logged.
+/// The lowest level of events that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogLevel {
-    /// Everything that release builds have.
+    /// All events of release builds.
     Info,
-    /// What somebody should look at.
+    /// Events that an operator should look at.
     Warn,
-    /// What somebody must look at.
+    /// Events that an operator must look at.
     Error,
 }
 
-/// Which function this process is, for its log: Lambda says so, and nothing outside of it does.
+/// The name and version of this function, for its log. Lambda sets these variables. Outside of Lambda they are absent.
 #[derive(Clone, Debug, Default)]
 pub struct Function {
     /// `AWS_LAMBDA_FUNCTION_NAME`.
     pub name: Option<String>,
     /// `AWS_LAMBDA_FUNCTION_VERSION`.
     pub version: Option<String>,
-    /// `METRICS_NAMESPACE`: under what `CloudWatch` keeps the metrics, so that two deployments in one account keep them apart.
+    /// `METRICS_NAMESPACE`: the namespace of the metrics in `CloudWatch`. It keeps two deployments in one account
+    /// apart.
     pub metrics_namespace: Option<String>,
 }
 
-/// A variable that is missing or cannot be used. Its display names the variable and what it wants, and never its value.
+/// A variable that is missing or cannot be used. Its display names the variable and its demand, and never its value.
 #[derive(Debug, thiserror::Error)]
 #[error("{variable} {problem}; it wants {wants}")]
 pub struct ConfigError {
@@ -139,12 +141,12 @@ pub struct ConfigError {
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn variable(name: &str) -> Option<String> {
-    // What is no UTF-8 becomes U+FFFD, which no check lets through.
+    // Bytes that are not UTF-8 become U+FFFD, which no check accepts.
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 impl Function {
-    /// That of this process.
+    /// Reads the variables of this process.
     #[must_use]
     pub fn from_env() -> Self {
         Self {
@@ -156,18 +158,18 @@ impl Function {
 }
 
 impl Config {
-    /// The settings of this process.
+    /// Reads the settings of this process.
     ///
     /// # Errors
-    /// The first variable that is missing or wrong.
+    /// Names the first variable that is missing or wrong.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::read(variable)
     }
 
-    /// The settings that `lookup` gives, variable by variable. An empty one counts as absent.
+    /// Reads the settings through `lookup`. An empty variable counts as absent.
     ///
     /// # Errors
-    /// The first variable that is missing or wrong.
+    /// Names the first variable that is missing or wrong.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let env = Variables(|variable: &str| lookup(variable).filter(|value| !value.is_empty()));
         Ok(Self {
@@ -213,10 +215,11 @@ impl Config {
         })
     }
 
-    /// The same settings for a function that is called at addresses of others, and so cannot take its issuer from there.
+    /// Demands `ISSUER`. A function that is called at other services' addresses cannot derive its issuer from the
+    /// address.
     ///
     /// # Errors
-    /// `ISSUER` when it is not set.
+    /// Names `ISSUER` if it is not set.
     pub fn with_issuer(self) -> Result<Self, ConfigError> {
         if self.issuer.is_none() {
             return Err(missing("ISSUER", "the `iss` of the tokens, an https:// URL"));
@@ -232,7 +235,7 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         (self.0)(variable)
     }
 
-    /// A name, a key or an ARN: one word.
+    /// Reads a name, a key or an ARN: one word.
     fn required(&self, variable: &'static str, wants: &'static str) -> Result<String, ConfigError> {
         let check = Check { wants, is_met: checks::is_word };
         self.checked(variable, &check)?.ok_or_else(|| missing(variable, wants))

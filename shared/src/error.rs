@@ -1,4 +1,6 @@
-//! What a request can come to, named by meaning; [`crate::http`] makes the answers.
+//! The ways in which a request can fail, named by meaning. [`crate::http`] turns them into responses.
+//!
+//! To add one: add a variant, and its status and title in `http/response.rs`.
 
 use jiff::SignedDuration;
 
@@ -7,57 +9,58 @@ use crate::keys::{KeyError, SecretError};
 use crate::passwords::HashError;
 use crate::store::{CreateError, NoPublicKeys, StoreError};
 
-/// Every way in which a request fails. Displayed, it is for the log; the client gets its status and title alone.
+/// Every way in which a request can fail. The display text is for the log. The client gets only the status and the
+/// title.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// 400: the body is no JSON object, or its fields, or a header, break rules. All of them at once.
+    /// 400: the body is not a JSON object, or its fields or a header break rules. Contains all violations.
     #[error("validation failed")]
     Invalid(Vec<Violation>),
-    /// 413: the body is larger than is read.
+    /// 413: the body is larger than the limit.
     #[error("the body is too large")]
     BodyTooLarge,
-    /// 415: the body is not announced as JSON.
+    /// 415: the request does not declare its body as JSON.
     #[error("the content type is not JSON")]
     NotJson,
     /// 409: the address has an account.
     #[error("the address is taken")]
     EmailTaken,
-    /// 409: mail to the user's address bounced, or was reported as spam: no more is sent.
+    /// 409: mail to the user's address bounced or was reported as spam, so no more mail is sent to it.
     #[error("the address is suppressed")]
     EmailSuppressed,
-    /// 422: the idempotency key was another request's; in what, the client is not told.
-    #[error("the idempotency key was another request's: {0}")]
+    /// 422: the idempotency key belongs to another request. The log tells the difference, and the client is not told.
+    #[error("the idempotency key belongs to another request: {0}")]
     IdempotencyKeyReused(&'static str),
-    /// 401: address and password do not go together; for whatever reason.
+    /// 401: the login failed. The client is not told the reason.
     #[error("the credentials are wrong: {0}")]
     InvalidCredentials(&'static str),
     /// 401: no bearer token was sent.
     #[error("no bearer token")]
     NoToken,
-    /// 401: the token, access or refresh, is not good; for whatever reason.
+    /// 401: the access token or refresh token is not good. The client is not told the reason.
     #[error("the token is refused: {0}")]
     InvalidToken(&'static str),
     /// 404: API Gateway called the function for a route that the function does not have.
     #[error("no such route")]
     RouteNotFound,
-    /// 404: the token's user is gone.
+    /// 404: the token's user was erased.
     #[error("the user is gone")]
     UserNotFound,
-    /// 404: the user has no such session, or has it no more.
+    /// 404: the user has no such live session.
     #[error("no such session")]
     SessionNotFound,
-    /// 429: it was asked for too often, by whom `limit` counts; how long until it may be again.
+    /// 429: a limit is reached.
     #[error("too many requests: {limit}")]
     TooManyRequests {
-        /// What is counted, for the log.
+        /// The limit's name in the log.
         limit: &'static str,
-        /// How long.
+        /// How long the client must wait.
         wait: SignedDuration,
     },
-    /// 503: something that Latchkey depends on did not answer as it should. Asking again may help.
+    /// 503: a service that Latchkey depends on failed. A retry may help.
     #[error("unavailable: {0}")]
     Unavailable(String),
-    /// 500: Latchkey itself is at fault, or what it stored.
+    /// 500: Latchkey or its stored data is at fault.
     #[error("internal: {0}")]
     Internal(String),
 }
@@ -68,12 +71,10 @@ impl From<Violation> for ApiError {
     }
 }
 
-/// A field that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Where it is, a field of the body or a header; nothing for the body as a whole.
+    /// The field of the body, or the header. `None` for the body as a whole.
     pub field: Option<&'static str>,
-    /// Why.
     pub rejected: Rejected,
 }
 

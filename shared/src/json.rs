@@ -1,6 +1,7 @@
-//! JSON read strictly: no key twice, in any object.
+//! Reads JSON strictly: no object may have a key twice.
 //!
-//! `serde_json` keeps the last of two equal keys and others keep the first, so a text with both means two things to two readers.
+//! `serde_json` keeps the last of two equal keys, and other readers keep the first. So a text with both means different
+//! things to different readers.
 
 use std::fmt;
 
@@ -10,7 +11,7 @@ use serde_json::{Map, Number, Value};
 /// Why a text was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonError {
-    /// It is not JSON (RFC 8259), or nested more than 127 deep.
+    /// The text is not JSON (RFC 8259), or is nested more than 127 deep.
     Invalid,
     /// An object has a key twice.
     DuplicateKey,

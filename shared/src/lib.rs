@@ -1,7 +1,8 @@
-//! What Latchkey's functions share.
+//! The code that Latchkey's functions share.
 //!
-//! A function's `handle` uses [`app`], [`http`], [`error`] and [`sign_in`]; these use [`store`], [`tokens`], [`passwords`],
-//! [`mail_queue`] and [`mailer`]; and those [`domain`], which uses nothing. `ARCHITECTURE.md` tells why.
+//! A function's `handle` uses [`app`], [`http`], [`error`] and [`sign_in`]. These use [`store`], [`tokens`],
+//! [`passwords`], [`mail_queue`] and [`mailer`]. Those use [`domain`], which uses nothing. `ARCHITECTURE.md` explains
+//! why.
 
 pub mod answers;
 pub mod app;

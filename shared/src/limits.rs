@@ -1,7 +1,7 @@
 //! The table of limits: what is counted, by what, how often, under which setting and log name.
 //!
-//! To add a limit: a variant of [`Limited`], its row in [`Rule::of`], a `keys::Subject` if it is not counted by user, and the call that
-//! counts it.
+//! To add a limit: add a variant of [`Limited`], its row in [`Rule::of`], a `keys::Subject` if it is not counted by
+//! user, and the call that counts it.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,11 +14,10 @@ use crate::keys::{AccountKeys, Subject};
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
-    /// What the log calls it.
+    /// The limit's name in the log.
     pub log_name: &'static str,
-    /// What the digest in the counter's key is made of. `None`: the counter lies in the user's own partition.
+    /// The subject of the digest in the counter's key. `None` if the counter is in the user's own partition.
     pub counted_by: Option<Subject>,
-    /// How often.
     pub policy: Policy,
 }
 
@@ -35,7 +34,8 @@ impl Rule {
         let logins_of_both = quarter_hourly(config.logins_per_account_and_network);
         let failures = Policy::Backoff(config.failed_logins_before_delay);
         let welcome_mails = daily(config.welcome_emails_per_day);
-        // Addresses are not verified: a stranger who opens an account with one must not be able to fill its mailbox.
+        // Addresses are not verified. A stranger who opens an account with another person's address must not be able to
+        // fill that mailbox.
         let reuse_mails = daily(3);
         match limited {
             Limited::Registrations => row("registrations", Some(Subject::RegistrationsOfNetwork), registrations),
@@ -50,22 +50,22 @@ impl Rule {
         }
     }
 
-    /// Returns the digest that stands in the counter's key; empty for a counter in the user's own partition.
+    /// Returns the digest in the counter's key. It is empty for a counter in the user's own partition.
     #[must_use]
     pub fn digest(&self, keys: &AccountKeys, parts: &[&[u8]]) -> String {
         self.counted_by.map(|subject| keys.digests().digest(subject, parts)).unwrap_or_default()
     }
 
-    /// Returns the refusal of what comes `wait` too early.
+    /// Returns the refusal of a request that comes `wait` too early.
     #[must_use]
     pub const fn refusal(&self, wait: SignedDuration) -> ApiError {
         ApiError::TooManyRequests { limit: self.log_name, wait }
     }
 
-    /// Counts one more, which is not taken back whatever becomes of it.
+    /// Counts one more request. The count is never taken back, whatever the result of the request.
     ///
     /// # Errors
-    /// 429 if it is one too many, 503.
+    /// 429 if the limit is reached; 503 if the counter cannot be written.
     pub async fn count(&self, app: &App, keys: &AccountKeys, parts: &[&[u8]], now: Timestamp) -> Result<(), ApiError> {
         match app.limits.count(&self.digest(keys, parts), self.policy.limit(), now).await? {
             Some(wait) => Err(self.refusal(wait)),

@@ -1,10 +1,12 @@
 //! The log: each event is a line of JSON on standard output, which Lambda carries to the function's log group.
 //!
-//! `tracing::info!(event = "mail_sent", mail = %mail.key)` becomes
-//! `{"time": .., "level": "INFO", "function": .., "version": .., "event": "mail_sent", "mail": ..}`, with the fields of the spans
-//! around it, all on one level. A field called `metric.<Name>` is a number that `CloudWatch` keeps as a metric beside: the line
-//! has it as `<Name>`, and what makes a metric of it (`CloudWatch` Embedded Metric Format). Its unit is told by the end of its name:
-//! `Seconds`, `Milliseconds`, else a count.
+//! `tracing::info!(event = "mail_sent", mail = %mail.key)` becomes `{"time": .., "level": "INFO", "function": ..,
+//! "version": .., "event": "mail_sent", "mail": ..}`, together with the fields of the surrounding spans, all on one
+//! level.
+//!
+//! To add a metric: add a field called `metric.<Name>` with a number. The line has it as `<Name>`, with the declaration
+//! that makes `CloudWatch` keep a metric (`CloudWatch` Embedded Metric Format). The end of the name tells the unit:
+//! `Seconds`, `Milliseconds`, or else a count.
 
 use std::fmt::{Debug, Write as _};
 use std::io::{self, Write as _};
@@ -26,27 +28,27 @@ use crate::config::{Function, LogLevel};
 
 const METRIC: &str = "metric.";
 
-/// Logs what happens from here on to standard output. A panic is a line too.
+/// Logs all events from now on to standard output. A panic becomes a line as well.
 pub fn init(level: LogLevel, function: Function) {
     let level = match level {
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Error => LevelFilter::ERROR,
     };
-    // An error says that there is a log already, which then stays.
+    // This fails if a log exists already. That log then stays.
     let _ = tracing::subscriber::set_global_default(subscriber(level, function, io::stdout));
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
-        tracing::error!(event = "panic", place); // its message may hold anything, and stays out
+        tracing::error!(event = "panic", place); // without its message, which may contain anything
     }));
 }
 
-/// What makes lines of events, and hands each to `writer` in one piece.
+/// Returns a subscriber that turns each event into one line and hands it to `writer` in one piece.
 pub fn subscriber<W>(level: LevelFilter, function: Function, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    // A metric is no matter of levels: an alarm waits for it.
+    // An event with a metric is logged at every level, because alarms depend on it.
     let counts = |metadata: &Metadata<'_>| metadata.fields().iter().any(|field| field.name().starts_with(METRIC));
     let filter = filter_fn(move |metadata| *metadata.level() <= level || metadata.is_event() && counts(metadata));
     Registry::default().with(Lines { function, writer }).with(filter.with_max_level_hint(level.max(LevelFilter::INFO)))
@@ -79,11 +81,11 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        // The machine's clock: CloudWatch sorts by it, and a request is told by its id.
+        // The machine's clock, because CloudWatch sorts by it. The request's id tells which request a line belongs to.
         let now = Clock::System.now();
         let mut line = self.head(*event.metadata().level(), now);
         event.record(&mut line);
-        // The nearest span's word counts, and that of the event before it.
+        // If a name occurs twice, the event comes before its spans, and an inner span before an outer one.
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(fields) = span.extensions().get::<Fields>() {
                 fields.0.iter().for_each(|(name, value)| line.set_if_absent(name, value.clone()));
@@ -92,7 +94,7 @@ where
         line.declare_metrics(self.function.metrics_namespace.as_deref().unwrap_or("Latchkey"), now);
         if let Ok(mut text) = serde_json::to_vec(&line) {
             text.push(b'\n');
-            // Nobody is left to be told of a log that cannot be written.
+            // If the log cannot be written, there is no place left to report it.
             let _ = self.writer.make_writer_for(event.metadata()).write_all(&text);
         }
     }
@@ -112,7 +114,7 @@ impl<W> Lines<W> {
     }
 }
 
-/// Names and values in the order of their coming, each name once.
+/// Names and values in the order in which they were added. Each name occurs once.
 #[derive(Default)]
 struct Fields(Vec<(&'static str, Value)>);
 
@@ -127,7 +129,7 @@ impl Fields {
         self.set_if_absent(field.name(), value);
     }
 
-    /// Renames the metrics, and adds the member that tells `CloudWatch` of them.
+    /// Renames the metrics, and adds the member that declares them to `CloudWatch`.
     fn declare_metrics(&mut self, namespace: &str, now: Timestamp) {
         let mut metrics = Vec::new();
         for (name, value) in &mut self.0 {
@@ -177,7 +179,7 @@ impl Visit for Fields {
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let mut text = String::new();
-        // Half of a value whose `Debug` fails is better than none.
+        // Half of a value is better than none if its `Debug` fails.
         let _ = write!(text, "{value:?}");
         self.set(field, Value::String(text));
     }

@@ -1,4 +1,4 @@
-//! The queue between those who owe a mail and the function that sends it.
+//! The queue between the functions that owe a mail and the function that sends it.
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{SendMessageBatchRequestEntry, SendMessageBatchResultEntry};
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::aws::describe;
 use crate::domain::MailKey;
 
-/// The version of messages that is written.
+/// The version of the messages that this code writes.
 const VERSION: u8 = 1;
 
-/// The queue and its dead-letter queue.
+/// The mail queue and its dead-letter queue.
 #[derive(Clone, Debug)]
 pub struct MailQueue {
     client: Client,
@@ -19,17 +19,16 @@ pub struct MailQueue {
     dead_letter_queue_url: String,
 }
 
-/// SQS did not take it.
+/// SQS refused a request or did not answer.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct QueueError(String);
 
-/// A message: which row, and nothing of whose.
+/// A message of the mail queue. It names the row of a mail and contains no personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailMessage {
-    /// The row.
     pub key: MailKey,
-    /// On a copy from the dead-letter queue: the attempt that failed.
+    /// The attempt that failed, if the message is a copy from the dead-letter queue.
     pub retry: Option<u32>,
 }
 
@@ -44,7 +43,7 @@ struct Body {
 }
 
 impl MailMessage {
-    /// The message that `body` is; nothing if it is none of this version.
+    /// Reads the body of a message. Returns `None` if it is not of this version.
     #[must_use]
     pub fn parse(body: &str) -> Option<Self> {
         let body: Body = serde_json::from_str(body).ok()?;
@@ -53,13 +52,13 @@ impl MailMessage {
 }
 
 impl MailQueue {
-    /// The queues at these URLs.
     #[must_use]
     pub const fn new(client: Client, queue_url: String, dead_letter_queue_url: String) -> Self {
         Self { client, queue_url, dead_letter_queue_url }
     }
 
-    /// Has the mail sent soon. It is already owed, by its row: if SQS does not take this, the sweeper sees to it.
+    /// Puts a mail into the queue, so that it is sent soon. If SQS refuses, the sweeper finds the mail, because the
+    /// mail's row already owes it.
     pub async fn announce(&self, mail: MailKey) {
         if let Err(error) = self.enqueue(mail).await {
             tracing::warn!(event = "mail_not_announced", mail = %mail, reason = %error);
@@ -69,15 +68,15 @@ impl MailQueue {
     /// Puts the mail into the queue.
     ///
     /// # Errors
-    /// [`QueueError`] when SQS does not take it, or does not say so.
+    /// [`QueueError`] if SQS refuses the message or does not answer.
     pub async fn enqueue(&self, mail: MailKey) -> Result<(), QueueError> {
         self.send(&self.queue_url, message(mail)?).await
     }
 
-    /// Puts up to ten mails into the queue at once. Those that it did not take, or did not say so.
+    /// Puts up to ten mails into the queue by one call. Returns the mails that SQS did not accept.
     ///
     /// # Errors
-    /// [`QueueError`] when it took none, or does not say so.
+    /// [`QueueError`] if SQS refuses the whole call or does not answer.
     pub async fn enqueue_all(&self, mails: &[MailKey]) -> Result<Vec<MailKey>, QueueError> {
         let mut request = self.client.send_message_batch().queue_url(&self.queue_url);
         for (index, mail) in mails.iter().enumerate() {
@@ -91,22 +90,22 @@ impl MailQueue {
         Ok(refused.map(|(_, mail)| *mail).collect())
     }
 
-    /// Puts a copy of the mail before a person: why it failed, and at which attempt. Moved back into the queue, the copy has
-    /// it sent once more.
+    /// Puts a copy of the mail into the dead-letter queue for an operator, with the reason and the attempt that failed.
+    /// If an operator moves the copy back into the queue, the mail is sent once more.
     ///
     /// # Errors
-    /// [`QueueError`] when SQS does not take it, or does not say so.
+    /// [`QueueError`] if SQS refuses the message or does not answer.
     pub async fn dead_letter(&self, mail: MailKey, attempt: u32, reason: &str) -> Result<(), QueueError> {
         let body = Body { v: VERSION, mail: mail.to_string(), retry: Some(attempt), reason: Some(reason.to_owned()) };
         self.send(&self.dead_letter_queue_url, write(&body)?).await
     }
 
-    /// Makes a received message visible again after `delay`, to the second above.
+    /// Makes a received message visible again after `delay`, rounded up to whole seconds.
     ///
     /// # Errors
-    /// [`QueueError`] when SQS does not take it, or does not say so. The queue's own visibility then applies.
+    /// [`QueueError`] if SQS refuses or does not answer. The queue's own visibility timeout then applies.
     pub async fn come_back(&self, receipt_handle: &str, delay: SignedDuration) -> Result<(), QueueError> {
-        const LONGEST: i32 = 12 * 60 * 60; // that SQS takes
+        const LONGEST: i32 = 12 * 60 * 60; // the longest that SQS accepts
         let seconds = i32::try_from((delay.as_millis().max(0) + 999) / 1000).unwrap_or(LONGEST).min(LONGEST);
         let request = self.client.change_message_visibility().queue_url(&self.queue_url).receipt_handle(receipt_handle);
         let result = request.visibility_timeout(seconds).send().await;
@@ -119,7 +118,7 @@ impl MailQueue {
     }
 }
 
-/// The message that has a mail sent.
+/// Returns the message that makes the mailer send a mail.
 fn message(mail: MailKey) -> Result<String, QueueError> {
     write(&Body { v: VERSION, mail: mail.to_string(), retry: None, reason: None })
 }

@@ -1,8 +1,8 @@
-//! Argon2id, in memory that is kept.
+//! Hashes passwords with Argon2id, in memory that is kept.
 //!
-//! To fault in the pages of 19 MiB costs a third of a hash, so each hash borrows memory that was touched when the process
-//! started. It is the one thing of a user that outlives a request: a hash leaves its last blocks there, from which no
-//! password can be computed and which the next hash overwrites.
+//! Faulting in the pages of 19 MiB costs a third of a hash. So each hash borrows memory that was touched when the
+//! process started. This memory is the only user data that outlives a request. A hash leaves its last blocks there. No
+//! password can be computed from them, and the next hash overwrites them.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -21,34 +21,38 @@ use crate::domain::Password;
 const PARAMS: Params = Params::DEFAULT;
 const OUTPUT_LENGTH: usize = 32;
 
-/// The most that a stored hash may ask for: whoever can write the table must not be able to stop the service with it.
+/// The largest parameters that a stored hash may have. Otherwise an attacker who can write the table could stop the
+/// service with one hash.
 const MAX_MEMORY_KIB: u32 = 64 * 1024;
 const MAX_PASSES: u32 = 10;
 const MAX_LANES: u32 = 4;
 const MAX_STORED_LENGTH: usize = 200;
 
-/// How often a hash lets other tasks run before it begins. A call of the SDK takes three turns from its first poll to the socket.
+/// How often a hash lets other tasks run before it begins. A call of the SDK takes three turns from its first poll to
+/// the socket.
 const YIELDS_BEFORE_HASH: usize = 8;
 
-/// What is verified for an address without an account, so that it costs what one with an account costs. Its salt and its
-/// output are random: no password fits.
+/// The hash that is verified for an address without an account, so that the verification takes as long as with one. Its
+/// salt and output are random, so no password matches.
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$p5gG9zdQj7hEJ+NP7rpVgw$6BJv1y8BZp0xPD8yE3c7oXv6a8nFq2sTjK5uW0dLrMI";
 
-/// A password's hash, as the table has it: a PHC string.
+/// A password's hash as the table stores it: a PHC string.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "String")]
 pub struct StoredHash(SecretString);
 
 impl StoredHash {
-    /// For the table alone.
+    /// Returns the hash, for the table alone.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// Whether it was made with less memory, or in fewer passes, than hashes are today. One that was made with more stays: the
-    /// parameters were lowered, or another version is being rolled back.
+    /// Returns whether the hash was made with less memory or fewer passes than today's hashes.
+    ///
+    /// A hash with higher parameters stays. Either the parameters were lowered since, or a newer version was rolled
+    /// back.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
         match Verifiable::parse(self.expose()) {
@@ -60,7 +64,7 @@ impl StoredHash {
     }
 }
 
-/// For the table.
+/// Writes the hash for the table.
 impl Serialize for StoredHash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.expose())
@@ -73,7 +77,7 @@ impl From<String> for StoredHash {
     }
 }
 
-/// A hash that could not be computed: never an answer about a password.
+/// A hash that could not be computed. This says nothing about the password.
 #[derive(Debug, thiserror::Error)]
 #[error("the password cannot be hashed: {0}")]
 pub struct HashError(String);
@@ -84,34 +88,34 @@ impl HashError {
     }
 }
 
-/// The hasher and its memory.
+/// The password hasher and its memory.
 #[derive(Clone, Debug)]
 pub struct Passwords {
-    /// How many threads may hash at once. `None`: a hash runs where its request runs.
+    /// How many threads may hash at once. `None` if a hash runs on the thread of its request.
     threads: Option<Arc<Semaphore>>,
     memory: Arc<Mutex<Vec<Vec<Block>>>>,
 }
 
 impl Passwords {
-    /// Returns a hasher that hashes where the request runs, or on `threads` threads of its own.
+    /// Returns a hasher that works on the thread of the request, or on `threads` threads of its own.
     ///
-    /// A function on Lambda has one request at a time, and the way to another thread costs a tenth of a hash. A process that serves many
-    /// requests at once needs threads: a hash keeps a core busy for some 20 ms.
+    /// A function on Lambda has one request at a time, and moving to another thread costs a tenth of a hash. A process
+    /// that serves many requests at once needs threads, because a hash keeps a core busy for some 20 ms.
     #[must_use]
     pub fn new(threads: Option<NonZeroUsize>) -> Self {
         Self { threads: threads.map(|threads| Arc::new(Semaphore::new(threads.get()))), memory: Arc::default() }
     }
 
-    /// Touches the memory that hashes will use: 19 MiB for each that may run at once.
+    /// Touches the memory that hashes will use: 19 MiB for each hash that may run at once.
     pub fn warm_up(&self) {
         let at_once = self.threads.as_ref().map_or(1, |threads| threads.available_permits());
         lock(&self.memory).extend((0..at_once).map(|_| blocks(&PARAMS)));
     }
 
-    /// The hash of a new password, under a new random salt of 16 bytes.
+    /// Hashes a new password with a new random salt of 16 bytes.
     ///
     /// # Errors
-    /// [`HashError`] when the machine has no randomness or no memory.
+    /// [`HashError`] if the machine has no randomness or no memory.
     pub async fn hash(&self, password: &Password) -> Result<StoredHash, HashError> {
         let mut salt = [0; RECOMMENDED_SALT_LEN];
         aws_lc_rs::rand::fill(&mut salt).map_err(|_| HashError("no randomness".to_owned()))?;
@@ -127,24 +131,28 @@ impl Passwords {
         Ok(StoredHash::from(phc.to_string()))
     }
 
-    /// Whether `password` is the one behind `stored`, in constant time. No hash, and one that is not ours or asks for too
-    /// much, cost one verification too, and fit nothing.
+    /// Returns whether `password` is the one behind `stored`, in constant time.
+    ///
+    /// A missing hash, a foreign hash and a hash with too large parameters match no password. They cost one
+    /// verification all the same.
     ///
     /// # Errors
-    /// [`HashError`] when the machine has no memory.
+    /// [`HashError`] if the machine has no memory.
     pub async fn verify(&self, password: &Password, stored: Option<&StoredHash>) -> Result<bool, HashError> {
         let usable = stored.and_then(|stored| Verifiable::parse(stored.expose()));
         if stored.is_some() && usable.is_none() {
             tracing::error!(event = "stored_hash_unusable");
         }
-        let is_somebodys = usable.is_some();
-        let against = usable.or_else(|| Verifiable::parse(NOBODY)).ok_or_else(|| HashError("no dummy".to_owned()))?;
+        let is_usable = usable.is_some();
+        let against = usable
+            .or_else(|| Verifiable::parse(NOBODY))
+            .ok_or_else(|| HashError("the dummy hash cannot be parsed".to_owned()))?;
         let matches = match against {
             Verifiable::Argon2id(Argon2idHash { params, salt, hash }) => {
                 self.run(password.clone(), salt, params).await? == hash
             }
         };
-        Ok(matches && is_somebodys)
+        Ok(matches && is_usable)
     }
 
     async fn run(&self, password: Password, salt: Salt, params: Params) -> Result<Output, HashError> {
@@ -152,7 +160,8 @@ impl Passwords {
         let hash = move || hash_in(&memory, &password, &salt, params);
         let (milliseconds, result) = match &self.threads {
             None => {
-                // Requests that were begun beside the hash are sent first, so that their answers arrive meanwhile.
+                // Requests to AWS that were started beside the hash are sent first, so that their answers arrive during
+                // the hash.
                 for _ in 0..YIELDS_BEFORE_HASH {
                     tokio::task::yield_now().await;
                 }
@@ -201,9 +210,9 @@ fn blocks(params: &Params) -> Vec<Block> {
     vec![Block::new(); params.block_count()]
 }
 
-/// A stored hash that may be computed, by its scheme.
+/// A stored hash that may be verified, by its scheme.
 ///
-/// To add a scheme: a variant, its bounds in [`Verifiable::parse`], and its arm in [`Passwords::verify`].
+/// To add a scheme: add a variant, its bounds in [`Verifiable::parse`], and its arm in [`Passwords::verify`].
 enum Verifiable {
     /// `$argon2id$`, within our bounds.
     Argon2id(Argon2idHash),

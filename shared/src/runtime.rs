@@ -1,4 +1,5 @@
-//! The process of a Lambda function: reads the settings, warms up, then hands each event to the function's `handle`.
+//! Runs the process of a Lambda function: reads the settings, warms up, then hands each event to the function's
+//! `handle`.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::error::ApiError;
 use crate::http::{self, Request, Response};
 use crate::log;
 
-/// What a function does before its first event, while Lambda initialises it.
+/// The work of a function before its first event, while Lambda initialises it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WarmUp {
     /// Touches the hasher's memory.
@@ -49,7 +50,7 @@ where
     run_with(Config::from_env(), warm_ups, handle).await
 }
 
-/// Runs a function that demands more of its settings than the others do.
+/// Runs a function whose settings must pass more checks than those of the others.
 pub async fn run_with<H, R>(config: Result<Config, ConfigError>, warm_ups: &[WarmUp], handle: H) -> ExitCode
 where
     H: AsyncFn(&App, LambdaEvent<Value>) -> Result<R, lambda_runtime::Error>,
@@ -85,7 +86,8 @@ where
     }
 }
 
-/// Does the work that does not need a request. What fails here is tried again, and answered for, when a request needs it.
+/// Does the work that does not need a request. If it fails, the first request that needs it tries again and reports the
+/// failure.
 async fn warm_up(app: &App, warm_ups: &[WarmUp]) {
     let now = app.clock.now();
     for warm_up in warm_ups {

@@ -1,8 +1,8 @@
 //! Access tokens: JWTs of the profile of RFC 9068.
 //!
-//! `jsonwebtoken` signs and verifies. It forgives much, even when it is configured strictly: an unknown `crit`, any `typ`, a key inside
-//! the token, an array for `iss`. So a strict layer stands around it: the header is read before a key is touched, and the claims
-//! after. Everything that [`issue`] would not have made is refused.
+//! `jsonwebtoken` signs and verifies. Even when it is configured strictly, it accepts an unknown `crit`, any `typ`, a
+//! key inside the token, and an array as `iss`. So a strict layer surrounds it: the header is read before a key is
+//! touched, and the claims are checked afterwards. Every token that [`issue`] would not have made is refused.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,10 +22,10 @@ use crate::keys::{KeyError, PublicKeySet, SigningKey};
 const LEEWAY_SECONDS: i64 = 5;
 const MAX_LENGTH: usize = 2048;
 const MAX_KID_LENGTH: usize = 64;
-/// Headers that change what a token means or where its key comes from (RFC 7515, 4.1; RFC 7797; RFC 7516).
+/// Headers that change a token's meaning or the source of its key (RFC 7515, 4.1; RFC 7797; RFC 7516).
 const REFUSED_HEADERS: [&str; 8] = ["crit", "b64", "zip", "enc", "jwk", "jku", "x5u", "x5c"];
 
-/// Who issues tokens, and for whom.
+/// The issuer and the audience of tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct Parties<'a> {
     /// `iss`.
@@ -34,7 +34,7 @@ pub struct Parties<'a> {
     pub audience: &'a str,
 }
 
-/// What a good access token says.
+/// The claims of a good access token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessClaims {
     /// `sub`: the user.
@@ -43,12 +43,12 @@ pub struct AccessClaims {
     pub session: SessionId,
 }
 
-/// Why a token was refused: for the log, never for its bearer.
+/// Why a token was refused. This is for the log, and never for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadToken(pub &'static str);
 
-/// A token whose header is ours, and whose signature and claims are still to be checked.
+/// A token with a good header. Its signature and claims are still unchecked.
 #[derive(Debug)]
 pub struct Unverified<'a> {
     kid: String,
@@ -70,10 +70,10 @@ struct Claims<'a> {
     exp: i64,
 }
 
-/// A token for `user` in `session`, good from `now` for [`ACCESS_TOKEN_LIFETIME`].
+/// Issues a token for `user` in `session`. It is valid from `now` for [`ACCESS_TOKEN_LIFETIME`].
 ///
 /// # Errors
-/// [`KeyError`] when it cannot be signed.
+/// [`KeyError`] if it cannot be signed.
 pub fn issue(
     key: &SigningKey,
     parties: Parties<'_>,
@@ -96,7 +96,7 @@ pub fn issue(
     jsonwebtoken::encode(&header, &claims, key.encoding_key()).map(SecretString::from).map_err(|_| KeyError)
 }
 
-/// The token of the credentials `Bearer <token>` (RFC 6750, 2.1), which an `Authorization` header has.
+/// Returns the token of the credentials `Bearer <token>` in an `Authorization` header (RFC 6750, 2.1).
 #[must_use]
 pub fn bearer(credentials: &str) -> Option<&str> {
     let (scheme, token) = credentials.split_once(' ')?;
@@ -104,10 +104,10 @@ pub fn bearer(credentials: &str) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("Bearer") && !token.is_empty()).then_some(token)
 }
 
-/// Reads a token's header (RFC 7515, 5.2) and refuses every one but ours. No key is touched.
+/// Reads a token's header (RFC 7515, 5.2), and refuses every header that Latchkey does not write. No key is touched.
 ///
 /// # Errors
-/// [`BadToken`] with the first thing that is wrong.
+/// [`BadToken`] with the first fault.
 pub fn parse(token: &str) -> Result<Unverified<'_>, BadToken> {
     if token.len() > MAX_LENGTH {
         return Err(BadToken("too long"));
@@ -135,16 +135,17 @@ fn is_kid(kid: &str) -> bool {
 }
 
 impl Unverified<'_> {
-    /// The key that it names.
+    /// Returns the name of the key that the token claims.
     #[must_use]
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// Returns what the token says, if a live key of `keys` signed it with its own algorithm and every claim is ours at `now`.
+    /// Returns the token's claims, if a live key of `keys` signed it with the key's own algorithm and every claim is
+    /// valid at `now`.
     ///
     /// # Errors
-    /// [`BadToken`] with the first thing that is wrong.
+    /// [`BadToken`] with the first fault.
     pub fn verify(&self, keys: &PublicKeySet, parties: Parties<'_>, now: Timestamp) -> Result<AccessClaims, BadToken> {
         let jwk = keys.find(&self.kid, now).ok_or(BadToken("no such key"))?;
         if jwk.alg != self.algorithm {
@@ -199,7 +200,7 @@ impl Signed {
         self.0.get(claim)?.as_str()
     }
 
-    /// One string, or an array of one (RFC 7519, 4.1.3).
+    /// Returns `aud`, if it is one string or an array of one string (RFC 7519, 4.1.3).
     fn audience(&self) -> Option<&str> {
         match self.0.get("aud")? {
             Value::Array(audiences) => match audiences.as_slice() {
@@ -210,7 +211,7 @@ impl Signed {
         }
     }
 
-    /// A whole number of seconds: not a fraction, not a string.
+    /// Returns a time as a whole number of seconds. Fractions and strings are refused.
     fn seconds(&self, claim: &str) -> Option<i64> {
         self.0.get(claim)?.as_i64().filter(|seconds| *seconds >= 0)
     }

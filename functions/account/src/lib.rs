@@ -1,6 +1,6 @@
 //! Serves the routes of a signed-in user's own account. It needs no secret.
 //!
-//! To add a route: a file with its `handle`, and an arm here.
+//! To add a route: add a file with its `handle`, and an arm here.
 
 mod me;
 mod send_welcome_email;

@@ -1,4 +1,4 @@
-//! `GET /api/auth/me`: the account of the access token.
+//! `GET /api/auth/me`: returns the account of the access token.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -12,7 +12,7 @@ struct Body<'a> {
     user: UserBody<'a>,
 }
 
-/// 200 with the account; 404 when it is gone.
+/// Returns 200 with the account; 401 for a disabled user; 404 for an erased one.
 pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> {
     let user = web::authenticated_user(app, request, app.clock.now()).await?;
     web::json(StatusCode::OK, &Body { user: UserBody::from(&user) })

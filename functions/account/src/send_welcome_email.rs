@@ -14,11 +14,11 @@ struct Body {
     message: &'static str,
 }
 
-/// Returns 202 once the mail is owed by a row of its own, whatever becomes of the queue; 409 if the user's address is suppressed; 429
-/// if the user asks too often.
+/// Returns 202 once a row of its own owes the mail, whether or not the queue accepts the message; 409 if the user's
+/// address is suppressed; 429 if the user asks too often.
 ///
-/// With an `Idempotency-Key`, the mail's id is made of the user and the key. So the same request sent again finds the row, and no
-/// secret is needed.
+/// With an `Idempotency-Key`, the mail's id is computed from the user and the key. So the same request sent again finds
+/// the row, and no secret is needed.
 pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> {
     let now = app.clock.now();
     let user = web::authenticated_user(app, request, now).await?;

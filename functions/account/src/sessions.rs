@@ -1,4 +1,4 @@
-//! `GET /api/auth/sessions` and `DELETE /api/auth/sessions/{id}`: where a user is signed in, and the end of that.
+//! `GET /api/auth/sessions` lists a user's live sessions, and `DELETE /api/auth/sessions/{id}` ends one.
 
 use http::StatusCode;
 use jiff::Timestamp;
@@ -20,11 +20,11 @@ struct Body<'a> {
 struct SessionBody<'a> {
     id: SessionId,
     created_at: String,
-    /// The last refresh, or the login.
+    /// The time of the last refresh, or of the login.
     last_used_at: String,
     user_agent: Option<&'a str>,
     network: Option<&'a str>,
-    /// Whether it is the one that asks.
+    /// Whether the request comes from this session.
     current: bool,
 }
 
@@ -39,7 +39,7 @@ pub async fn list(app: &App, request: &Request) -> Result<Response, ApiError> {
 
 /// `DELETE`: ends the session that the path names and returns 204; 404 if the user has no such live session.
 ///
-/// The session's access tokens stay valid until they expire; it cannot be refreshed any more.
+/// The session can no longer be refreshed. Its access tokens stay valid until they expire.
 pub async fn end(app: &App, request: &Request) -> Result<Response, ApiError> {
     let now = app.clock.now();
     let (claims, live) = live_sessions(app, request, now).await?;

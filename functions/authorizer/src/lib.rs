@@ -1,5 +1,5 @@
-//! A Lambda authorizer for HTTP APIs of other services: payload format 2.0, simple responses ("Control access to HTTP APIs with
-//! AWS Lambda authorizers" in the API Gateway Developer Guide).
+//! Authorizes requests to HTTP APIs of other services: a Lambda authorizer with payload format 2.0 and simple responses
+//! ("Control access to HTTP APIs with AWS Lambda authorizers" in the API Gateway Developer Guide).
 
 use lambda_runtime::{Error, LambdaEvent};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use shared::error::ApiError;
 use shared::http::verify;
 use shared::tokens::bearer;
 
-/// What API Gateway wants to know.
+/// The simple response to API Gateway.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Verdict {
@@ -19,15 +19,17 @@ pub struct Verdict {
     context: Option<Caller>,
 }
 
-/// What the route's integration gets to know of the caller.
+/// The facts about the caller that API Gateway passes to the route's integration.
 #[derive(Debug, Serialize)]
 struct Caller {
     sub: UserId,
     sid: SessionId,
 }
 
-/// Whether the bearer token of a request is good. An error, which API Gateway answers with 500, when the keys cannot be had:
-/// that is never a yes, and a no would be kept as long as any other.
+/// Returns whether the bearer token of a request is good.
+///
+/// If the keys cannot be read, this returns an error, and API Gateway answers 500. A refusal would be wrong, because
+/// API Gateway caches it like any other verdict.
 pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<Verdict, Error> {
     let issuer = app.config.issuer.as_deref().ok_or("ISSUER is not set")?;
     let result = match credentials(&event.payload).and_then(bearer) {
@@ -46,8 +48,10 @@ pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<Verdict, Err
     }
 }
 
-/// The identity source, under which API Gateway keeps the verdict for the next request: where there is one, a header beside it
-/// must not decide. Without one nothing is kept.
+/// Returns the credentials of the request.
+///
+/// API Gateway caches the verdict under the identity source. So if there is one, a header beside it must not decide.
+/// Without an identity source nothing is cached, and the header decides.
 fn credentials(event: &Value) -> Option<&str> {
     match event.get("identitySource") {
         None | Some(Value::Null) => {

@@ -1,11 +1,12 @@
-//! `POST /api/auth/logout`: ends the session of a refresh token, or with `everywhere` all of the user's.
+//! `POST /api/auth/logout`: ends the session of a refresh token, or with `everywhere` all sessions of the user.
 
 use shared::app::App;
 use shared::domain::RefreshToken;
 use shared::error::ApiError;
 use shared::http::{self as web, Request, Response};
 
-/// 204, always: an authentic token ends its session however old it is, and a forged one tells nothing and costs nothing.
+/// Returns 204 for every token. An authentic token ends its session, even if it is old. A forged token reveals nothing
+/// and costs no read.
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let mut fields = web::fields(&request)?;
     let token = fields.required("refreshToken", |text| Ok(text.to_owned()));

@@ -1,5 +1,5 @@
-//! The consumer of SES's events: what became of each mail. `Send` settles a row whose attempt ended without an answer; the
-//! others tell whether mail to an address arrives.
+//! Consumes SES's events, which report what happened to each mail. `Send` settles a row whose attempt ended without an
+//! answer. The other events show whether mail reaches an address.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,10 +13,11 @@ use shared::batch;
 use shared::domain::{EmailStatus, MailKey};
 use shared::store::StoreError;
 
-/// What one event may take: two writes, each at its slowest.
+/// The time that one event may take: two writes, each at its slowest.
 const TIME_FOR_ONE: Duration = Duration::from_secs(10);
 
-/// An event as it comes by way of `EventBridge`, as far as it is read (Amazon SES Developer Guide, "Contents of event data").
+/// An event as `EventBridge` delivers it, with the members that are read (Amazon SES Developer Guide, "Contents of
+/// event data").
 #[derive(Deserialize)]
 struct Event {
     detail: Detail,
@@ -51,7 +52,7 @@ struct Complaint {
     complaint_feedback_type: Option<String>,
 }
 
-/// The messages that are not done, by id; the others are deleted.
+/// Returns the ids of the messages that are not done. Lambda deletes the others.
 pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<SqsBatchResponse, Error> {
     batch::process(app, event, TIME_FOR_ONE, is_done).await
 }
@@ -75,31 +76,32 @@ async fn is_done(app: &App, message: &SqsMessage) -> bool {
     }
 }
 
-/// Writes what the event tells to the mail's row and to its user. Both must exist: an event makes neither.
+/// Records the event in the mail's row and in its user. Both must exist, because an event creates neither.
 async fn record(app: &App, detail: &Detail, mail: MailKey) -> Result<(), StoreError> {
     let learned = match detail.event_type.as_str() {
         "Delivery" => Some(EmailStatus::Delivered),
         "Bounce" if detail.is_permanent() => Some(EmailStatus::Bounced),
         "Complaint" if detail.is_of_spam() => Some(EmailStatus::Complained),
-        // That bounce passes (the mailbox is full, or its owner away), and that complaint says that the mail is no spam.
+        // A passing bounce (a full mailbox, an absent owner) and a complaint that the mail is no spam teach nothing.
         "Send" | "Bounce" | "Complaint" => None,
         "Reject" => {
-            // SES took it and found a virus in it: it is no address's fault.
+            // SES accepted the mail and found a virus in it. The address is not at fault.
             tracing::error!(event = "mail_rejected_after_send", mail = %mail);
             None
         }
         _ => {
-            tracing::info!(event = "mail_event_ignored", kind = detail.event_type, reason = "it tells nothing of use");
+            tracing::info!(event = "mail_event_ignored", kind = detail.event_type, reason = "its kind is not used");
             return Ok(());
         }
     };
     if !app.outbox.record_ses_event(mail, &detail.mail.message_id, &detail.event_type, app.clock.now()).await? {
-        // Or no more: of a complaint after months SES's own list knows, and the next mail bounces.
+        // The row may also have expired. After a late complaint, SES's own list has the address, and the next mail
+        // bounces.
         tracing::info!(event = "mail_event_ignored", kind = detail.event_type, mail = %mail, reason = "no such mail");
         return Ok(());
     }
     let Some(status) = learned else { return Ok(()) };
-    let Some(address_version) = detail.mail.address_version() else { return Ok(()) }; // of another address than the user's
+    let Some(address_version) = detail.mail.address_version() else { return Ok(()) }; // sent to another address
     let recorded = app.users.record_email_status(mail.user, address_version, status).await?;
     if recorded && status > EmailStatus::Delivered {
         tracing::warn!(event = "mail_address_suppressed", user = %mail.user, kind = detail.event_type, metric.MailsRefusedByReader = 1);
@@ -110,7 +112,7 @@ async fn record(app: &App, detail: &Detail, mail: MailKey) -> Result<(), StoreEr
 impl Detail {
     fn is_of_spam(&self) -> bool {
         let kind = self.complaint.as_ref().and_then(|complaint| complaint.complaint_feedback_type.as_deref());
-        kind != Some("not-spam") // the reader took the mail out of the folder for spam
+        kind != Some("not-spam") // the reader moved the mail out of the spam folder
     }
 
     fn is_permanent(&self) -> bool {
@@ -119,12 +121,12 @@ impl Detail {
 }
 
 impl MailObject {
-    /// The mail that the tags of the attempt name; nothing if it is none of ours.
+    /// Returns the mail that the attempt's tags name, or `None` if the mail is not Latchkey's.
     fn key(&self) -> Option<MailKey> {
         Some(MailKey { user: self.tag("user")?.parse().ok()?, mail: self.tag("mail")?.parse().ok()? })
     }
 
-    /// Returns the version of the user's address that the mail went to. Nothing if it went to another address.
+    /// Returns the version of the user's address that the mail went to, or `None` if it went to another address.
     fn address_version(&self) -> Option<u64> {
         self.tag("address").map_or(Some(0), |version| version.parse().ok())
     }

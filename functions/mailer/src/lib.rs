@@ -1,4 +1,4 @@
-//! The consumer of the mail queue: claims each mail's row, hands the mail to SES once, and settles the row by what SES said.
+//! Consumes the mail queue: claims each mail's row, hands the mail to SES once, and settles the row by SES's answer.
 
 use std::time::Duration;
 
@@ -13,21 +13,23 @@ use shared::mail_queue::MailMessage;
 use shared::mailer::Delivery;
 use shared::store::Claimed;
 
-/// What one message may take: a claim, the user, a call of SES, two writes and a change of visibility, each at its slowest.
+/// The time that one message may take: a claim, the user, a call of SES, two writes and a change of visibility, each at
+/// its slowest.
 const TIME_FOR_ONE: Duration = Duration::from_secs(35);
 
-/// What becomes of a message.
+/// What happens to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Disposition {
-    /// It has done its work.
+    /// The message is done.
     Delete,
-    /// It is wanted again, after so long.
+    /// The message must come back after this delay.
     RetryAfter(SignedDuration),
-    /// It is left to the queue: it comes back at the end of its visibility, and after ten times goes to a person.
+    /// The message comes back when its visibility timeout ends. After ten receives SQS moves it to the dead-letter
+    /// queue.
     LeaveInQueue,
 }
 
-/// The messages that are not done, by id; the others are deleted.
+/// Returns the ids of the messages that are not done. Lambda deletes the others.
 pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<SqsBatchResponse, Error> {
     batch::process(app, event, TIME_FOR_ONE, is_done).await
 }
@@ -89,7 +91,8 @@ async fn send(app: &App, mail: &Mail) -> Disposition {
     }
 }
 
-/// SES, or what comes before it, refused for now. The first retries come from the queue, the later ones from the sweeper.
+/// Postpones a mail that SES, or a step before SES, refused for now. The first retries come from the queue, the later
+/// ones from the sweeper.
 async fn postpone(app: &App, mail: &Mail, refusal: Refusal, reason: &str) -> Disposition {
     match refusal {
         Refusal::Passing => tracing::warn!(event = "mail_postponed", mail = %mail.key, attempt = mail.attempt, reason),
@@ -105,8 +108,8 @@ async fn postpone(app: &App, mail: &Mail, refusal: Refusal, reason: &str) -> Dis
     }
 }
 
-/// SES will never take it: a copy to the dead-letter queue, then the row, then the message, so that a crash between any two
-/// loses nothing.
+/// Dead-letters a mail that SES will never accept. The copy goes to the dead-letter queue first, then the row fails,
+/// then the message is deleted. So a crash between two steps loses nothing.
 async fn dead_letter(app: &App, mail: &Mail, reason: &str) -> Disposition {
     tracing::error!(event = "mail_rejected", mail = %mail.key, attempt = mail.attempt, reason);
     if let Err(error) = app.mail_queue.dead_letter(mail.key, mail.attempt, reason).await {
@@ -115,7 +118,7 @@ async fn dead_letter(app: &App, mail: &Mail, reason: &str) -> Disposition {
     give_up(app, mail).await
 }
 
-/// The user's address is suppressed: what becomes of the mail depends on its kind.
+/// Ends a mail whose user's address is suppressed. Its kind decides how.
 async fn suppress(app: &App, mail: &Mail) -> Disposition {
     match mail.kind.rules().when_suppressed {
         WhenSuppressed::DeadLetter => dead_letter(app, mail, "the address is suppressed").await,
@@ -133,7 +136,8 @@ async fn give_up(app: &App, mail: &Mail) -> Disposition {
     }
 }
 
-/// Nobody knows whether SES has it, or the row cannot say so: no other attempt before the lease ends.
+/// Waits for the lease to end, because SES may have the mail, or because the row could not be written. No other attempt
+/// starts earlier.
 fn unsettled(app: &App, mail: &Mail, reason: &str) -> Disposition {
     tracing::error!(event = "mail_unsettled", mail = %mail.key, attempt = mail.attempt, reason);
     match mail.state {
@@ -146,7 +150,7 @@ fn until(app: &App, lease: Lease) -> Disposition {
     Disposition::RetryAfter(lease.until.duration_since(app.clock.now()))
 }
 
-/// Up to a quarter more, so that what failed together does not come back together.
+/// Adds up to a quarter to the delay, so that mails that failed together do not come back together.
 fn jittered(delay: SignedDuration) -> SignedDuration {
     delay + delay * i32::from(uuid::Uuid::new_v4().as_bytes()[0]) / (4 * 255)
 }

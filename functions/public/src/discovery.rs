@@ -1,4 +1,4 @@
-//! `GET /.well-known/openid-configuration`: tells verifiers the issuer and where its keys are.
+//! `GET /.well-known/openid-configuration`: tells verifiers the issuer and the address of its keys.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -9,7 +9,8 @@ use shared::http::{self as web, Request, Response};
 
 /// The members that `OpenID` Connect Discovery 1.0, 3 and RFC 8414, 2 require and Latchkey can fill.
 ///
-/// Verifiers read the first two, some the third. Latchkey has no authorization or token endpoint, so it names none.
+/// All verifiers read the first two members, and some read the third. Latchkey has no authorization endpoint and no
+/// token endpoint, so it names none.
 #[derive(Serialize)]
 struct Discovery {
     issuer: String,

@@ -1,4 +1,4 @@
-//! `GET /health`: whether sign-in can work.
+//! `GET /health`: tells whether users can sign in.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -19,9 +19,9 @@ struct Checks {
     keys: &'static str,
 }
 
-/// Returns 200 if the store answers and keys are published, otherwise 503. It makes one read, now.
+/// Returns 200 if the store answers and keys are published, and 503 otherwise. Each request makes one read.
 ///
-/// Keys that cannot be parsed are 500: waiting does not mend them.
+/// Keys that cannot be parsed are 500, because waiting does not repair them.
 pub async fn handle(app: &App, _: &Request) -> Result<Response, ApiError> {
     let checks = match app.public_keys.read().await {
         Ok(_) => Checks { store: "ok", keys: "ok" },

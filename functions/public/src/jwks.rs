@@ -7,7 +7,7 @@ use shared::error::ApiError;
 use shared::http::{self as web, Request, Response};
 use shared::keys::Jwk;
 
-/// RFC 7517, 5.
+/// A JWK set (RFC 7517, 5).
 #[derive(Serialize)]
 struct JwkSet<'a> {
     keys: Vec<&'a Jwk>,

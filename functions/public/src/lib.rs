@@ -1,6 +1,6 @@
 //! Serves the routes that anyone may call. It reads the public keys and nothing else.
 //!
-//! To add a route: a file with its `handle`, and an arm here.
+//! To add a route: add a file with its `handle`, and an arm here.
 
 mod discovery;
 mod health;

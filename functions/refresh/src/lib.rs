@@ -40,7 +40,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     web::json(StatusCode::OK, &tokens)
 }
 
-/// Tells why the session must end, if its user was erased, was disabled or signed out everywhere.
+/// Returns why the session must end: its user was erased, was disabled or signed out everywhere.
 fn may_continue(session: &Session, user: Option<&User>) -> Result<(), &'static str> {
     match user {
         None => Err("no such user"),
@@ -50,7 +50,8 @@ fn may_continue(session: &Session, user: Option<&User>) -> Result<(), &'static s
     }
 }
 
-/// Ends a session whose token was used twice, before the answer leaves, and owes its user a mail. Returns the usual refusal.
+/// Ends a session whose token was used twice, and owes its user a mail. It does so before the response leaves. Returns
+/// the usual refusal.
 async fn end_for_reuse(app: &App, session: &Session, origin: Origin, now: Timestamp) -> ApiError {
     let mail = Mail::session_reuse(session.user, session.id, origin, now);
     let limit = Rule::of(Limited::ReuseMails, &app.config).policy.limit();

@@ -11,7 +11,7 @@ use shared::limits::Rule;
 use shared::sign_in::{self, Call, Login};
 use shared::store::{Created, Idempotency};
 
-/// What a client registers with.
+/// The fields of a registration.
 struct Registration {
     email: Email,
     password: NewPassword,
@@ -19,11 +19,11 @@ struct Registration {
     key: Option<IdempotencyKey>,
 }
 
-/// Returns 201 with the account and its first tokens; 409 if the address has an account; 429 if the client's network registers too
-/// often, before the password costs anything.
+/// Returns 201 with the account and its first tokens; 409 if the address has an account; 429 if the client's network
+/// registers too often, before any work on the password.
 ///
-/// With an `Idempotency-Key`, the same request sent again gets 201 again. That costs a second hash, which shows that the password is
-/// the same.
+/// With an `Idempotency-Key`, the same request sent again gets 201 again. That costs a second hash, which checks that
+/// the password is the same.
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let registration = read(app, &request)?;
     let call = Call::begin(app, &request).await?;
@@ -49,7 +49,7 @@ fn refuse_if_guessable(app: &App, registration: &Registration) -> Result<(), Api
     Ok(registration.password.refuse_if_guessable(&words).map_err(guessable)?)
 }
 
-/// Opens the account, or finds that this very request opened it before.
+/// Opens the account, or finds that an identical request opened it earlier.
 async fn open(call: &Call<'_>, registration: Registration) -> Result<Response, ApiError> {
     let Registration { email, password, name, key } = registration;
     let user = User::new(email, name, call.now);
@@ -60,7 +60,7 @@ async fn open(call: &Call<'_>, registration: Registration) -> Result<Response, A
     let tokens = call.tokens(&session)?;
     let device_token = call.device_token(&user, None)?;
 
-    // Everything that can fail comes before this: an account without an answer would look like a failure.
+    // Every step that can fail comes before this one. An account whose request then failed would look like no account.
     match call.app.users.create(&user, &hash, &session, &mail, idempotency.as_ref()).await? {
         Created::New => {
             tracing::info!(event = "user_created", user = %user.id, session = %session.id, metric.Registrations = 1);
@@ -83,8 +83,8 @@ fn idempotency(digests: &Digests, key: &IdempotencyKey, user: &User) -> Idempote
     }
 }
 
-/// Returns 201 with the account that this request opened before, and a session as a login opens it; 422 if the password is not the one
-/// of the first request.
+/// Returns 201 with the account that this request opened earlier, and with a session that is opened as by a login; 422
+/// if the password differs from the first request.
 async fn replay(call: &Call<'_>, id: UserId, login: &Login) -> Result<Response, ApiError> {
     let identified = match sign_in::identify(call, login).await {
         Ok(identified) if identified.user.id == id => identified,

@@ -7,6 +7,6 @@ use shared::runtime::{self, WarmUp};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    NewPassword::warm_up(); // as a `WarmUp` it would put the dictionaries into every function
+    NewPassword::warm_up(); // a `WarmUp` would link the dictionaries into every function
     runtime::serve(&[WarmUp::Passwords, WarmUp::Secrets, WarmUp::Store], register::handle).await
 }

@@ -1,8 +1,8 @@
 //! Rotates the keys of both secrets.
 //!
-//! Secrets Manager calls it four times for each rotation of each secret, with the id of the version to make ("Rotation by Lambda
-//! function" in the AWS Secrets Manager User Guide). A step that is called again finds its work done. An operator calls it to withdraw
-//! keys (`docs/keys.md`).
+//! Secrets Manager calls it four times for each rotation of each secret, with the id of the version to make ("Rotation
+//! by Lambda function" in the AWS Secrets Manager User Guide). A step that is called again finds its work done. An
+//! operator calls it to withdraw keys (`docs/keys.md`).
 
 mod withdrawal;
 
@@ -15,12 +15,11 @@ use shared::keys::{CURRENT, KeySet, Keys, PENDING, Secret, SecretKind, SigningKe
 
 use withdrawal::{InForce, Withdrawal};
 
-/// What the template puts into the secret.
+/// The secret's text as the template creates it.
 const PLACEHOLDER: &str = "{}";
 const TOO_LATE: &str =
-    "the rotation broke off too long ago to go on, or keys were withdrawn since; the next one begins anew";
-const UNREADABLE: &str =
-    "the secret holds something that is no key set, and is left as it is; docs/keys.md tells what to do";
+    "the rotation was interrupted too long ago, or keys were withdrawn since; the next rotation starts over";
+const UNREADABLE: &str = "the secret's text is not a key set, and was not changed; docs/keys.md tells what to do";
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -49,13 +48,13 @@ enum Step {
     Finish,
 }
 
-/// The version that functions use; no set while the secret holds the placeholder.
+/// The version that functions use. Its set is `None` while the secret holds the placeholder.
 struct Current {
     id: String,
     set: Option<KeySet>,
 }
 
-/// Does one step of a rotation, or a withdrawal, which returns the names of the keys that are left.
+/// Does one step of a rotation, or a withdrawal. A withdrawal returns the names of the keys that are left.
 ///
 /// If a step returns an error, Secrets Manager tries again.
 pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<Option<InForce>, Error> {
@@ -68,7 +67,7 @@ pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<Option<InFor
     } else if rotation.secret_id == app.account_keys.id() {
         rotate(app, &app.account_keys, &rotation).await?;
     } else {
-        return Err("this is the rotation function of other secrets".into());
+        return Err("this function does not rotate that secret".into());
     }
     Ok(None)
 }
@@ -83,10 +82,11 @@ async fn rotate<K: Keys>(app: &App, secret: &Secret<K>, rotation: &Rotation) -> 
     }
 }
 
-/// Makes the next set: the first one in place of the placeholder, or one that follows the current one.
+/// Makes the next set: the first set in place of the placeholder, or a set that follows the current one.
 ///
-/// It is published before it is stored, so that the times in it, which nothing can change any more, are those of its publication. A set
-/// that a broken rotation left behind too long ago is given up, and the next rotation begins anew.
+/// The set is published before it is stored, so that the times in it are those of its publication. Nothing can change
+/// them later. If an interrupted rotation left a set behind too long ago, this gives the set up, and the next rotation
+/// starts over.
 async fn create<K: Keys>(app: &App, secret: &Secret<K>, id: &str) -> Result<(), Error> {
     let now = app.clock.now();
     let current = current(secret).await?;
@@ -114,11 +114,11 @@ async fn set<K: Keys>(app: &App, secret: &Secret<K>, id: &str) -> Result<(), Err
     publish(app, secret, Some(&set)).await
 }
 
-/// Has every access key sign, and the published set verify.
+/// Checks that the published set verifies the signatures of every access key.
 async fn test<K: Keys>(app: &App, secret: &Secret<K>, id: &str) -> Result<(), Error> {
     let set = pending(app, secret, id, &current(secret).await?).await?;
     if K::KIND == SecretKind::Account {
-        return Ok(()); // read, and so usable
+        return Ok(()); // reading the set has checked its keys
     }
     let published = app.public_keys.read().await?;
     if SigningKeys::read(&set)?.all_verify_with(&published, app.clock.now()) {
@@ -127,8 +127,8 @@ async fn test<K: Keys>(app: &App, secret: &Secret<K>, id: &str) -> Result<(), Er
     Err("a key does not verify what it signs, or is not published".into())
 }
 
-/// Makes the set current, and only then tells verifiers when the keys before it retire: if the rotation had ended earlier, those would
-/// sign on.
+/// Makes the set current, and then publishes when the earlier keys retire. This order matters: if the rotation failed
+/// in between, the earlier keys would keep on signing.
 async fn finish<K: Keys>(app: &App, secret: &Secret<K>, id: &str) -> Result<(), Error> {
     let current = current(secret).await?;
     if current.id != id {
@@ -139,10 +139,10 @@ async fn finish<K: Keys>(app: &App, secret: &Secret<K>, id: &str) -> Result<(), 
     publish(app, secret, None).await
 }
 
-/// Publishes the current access keys, with those of `coming` beside them. Account keys have nothing to publish.
+/// Publishes the current access keys, together with those of `coming`. Account keys have nothing to publish.
 ///
-/// If the secret changes meanwhile, it publishes again. So what is published last is never older than the secret, and a step that began
-/// before a withdrawal does not bring the withdrawn key back.
+/// If the secret changes meanwhile, it publishes again. So the last published set is never older than the secret, and a
+/// step that began before a withdrawal does not bring the withdrawn key back.
 async fn publish<K: Keys>(app: &App, secret: &Secret<K>, coming: Option<&KeySet>) -> Result<(), Error> {
     if K::KIND == SecretKind::Account {
         return Ok(());
@@ -163,7 +163,7 @@ async fn publish<K: Keys>(app: &App, secret: &Secret<K>, coming: Option<&KeySet>
     }
 }
 
-/// Reads the current version. A text that is no key set is an error, and is never replaced.
+/// Reads the current version. A text that is not a key set is an error, and is never replaced.
 async fn current<K: Keys>(secret: &Secret<K>) -> Result<Current, Error> {
     let version = secret.version(CURRENT, None).await?.ok_or(UNREADABLE)?;
     let set = match version.text.expose_secret() {

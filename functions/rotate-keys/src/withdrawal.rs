@@ -1,4 +1,4 @@
-//! The withdrawal of keys that are in wrong hands: an operator's `{"withdraw": ["<id of a key>", ...]}`.
+//! Withdraws keys that are in wrong hands, by an operator's `{"withdraw": ["<id of a key>", ...]}`.
 
 use lambda_runtime::Error;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{current, publish};
 
-/// What an operator asks for. Without ids, it only lists the keys and publishes them again.
+/// An operator's request. Without ids, it only lists the keys and publishes them again.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Withdrawal {
@@ -23,17 +23,19 @@ pub struct InForce {
 
 /// Takes the named keys out of the secrets and out of the published set.
 ///
-/// An id that is not there belongs to a key that was withdrawn before. So after an error the same request is sent again.
+/// An unknown id counts as a key that was withdrawn earlier. So after an error, the operator sends the same request
+/// again.
 pub(crate) async fn withdraw(app: &App, wish: &Withdrawal) -> Result<InForce, Error> {
     let mut keys = withdraw_from(app, &app.signing_keys, &wish.withdraw).await?;
     keys.extend(withdraw_from(app, &app.account_keys, &wish.withdraw).await?);
     Ok(InForce { keys })
 }
 
-/// Withdraws from one secret.
+/// Withdraws keys from one secret.
 ///
-/// A new key is published before it signs, if only by a moment. The set becomes current by the means of a rotation: a rotation under
-/// way loses its pending version, and of two that end at once the later fails.
+/// A new key is published before it signs, if only by a moment. The set becomes current in the same way as in a
+/// rotation. So a rotation under way loses its pending version, and of two withdrawals that end at once, the later one
+/// fails.
 async fn withdraw_from<K: Keys>(app: &App, secret: &Secret<K>, ids: &[String]) -> Result<Vec<NamedKey>, Error> {
     let current = current(secret).await?;
     let keys = current.set.ok_or("there are no keys yet")?;

@@ -1,5 +1,5 @@
-//! Every minute: puts mails into the queue that are overdue, because the queue was not told of them, lost them, or has given
-//! them up.
+//! Enqueues overdue mails every minute. A mail is overdue if its message was never enqueued, was lost, or was given up
+//! by the queue.
 
 use std::time::Duration;
 
@@ -12,19 +12,21 @@ use shared::clock::Deadline;
 use shared::domain::{Mail, MailKey, MailState, NEXT_SWEEP};
 use shared::store::{DUE_SHARDS, DueItem, Key, StoreError};
 
-/// What is looked at together: as many as one call puts into the queue.
+/// The number of mails in a page: as many as one call enqueues.
 const PAGE: i32 = 10;
-/// A sweep ends with so much of its time left: the next one goes on.
+/// A sweep ends when this much of its time is left. The next sweep goes on.
 const RESERVE: Duration = Duration::from_secs(15);
 
-/// A shard of the index, and how far it is swept.
+/// A shard of the index, and the place where its next page begins.
 struct Shard {
     number: u8,
     start: Option<Key>,
 }
 
-/// Sweeps all shards, a page of each in turn. One that fails is logged and does not keep the others from theirs; but then the sweep
-/// does not tell the age of the oldest mail, which it does not know, and its silence is an alarm.
+/// Sweeps all shards, a page of each in turn.
+///
+/// A shard that fails is logged and does not stop the others. But then the sweep does not know the age of the oldest
+/// mail and does not report it. An alarm watches for that silence.
 pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<(), Error> {
     let deadline = Deadline::new(&app.clock, event.context.deadline);
     let now = app.clock.now();
@@ -54,18 +56,17 @@ pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<(), Error> {
     Ok(())
 }
 
-/// What came of a page.
+/// The result of a page.
 struct Page {
-    /// The mails that were this sweep's.
+    /// The mails whose `due` this sweep has moved.
     mails: Vec<Mail>,
-    /// Whether every mail could be asked for.
+    /// False if a call to move a `due` failed.
     is_whole: bool,
-    /// Where the next page begins.
     next: Option<Key>,
 }
 
-/// Takes care of one page: moves each `due` on and then enqueues, in this order, so that of two sweeps one does, and what is lost
-/// in between is due again.
+/// Sweeps one page: moves each `due` first and enqueues afterwards. So of two sweeps only one enqueues a mail, and a
+/// mail that is lost in between is due again.
 async fn sweep(app: &App, shard: &Shard, now: Timestamp) -> Result<Page, StoreError> {
     let page = app.outbox.overdue(shard.number, now, PAGE, shard.start.clone()).await?;
     let mails = page.items.iter().filter_map(|(item, due)| match item {
@@ -83,7 +84,7 @@ async fn sweep(app: &App, shard: &Shard, now: Timestamp) -> Result<Page, StoreEr
     Ok(Page { mails, is_whole, next: page.next })
 }
 
-/// The mail, if this sweep is the one that moved its `due` on. An error is logged here.
+/// Moves the `due` of a mail. Returns the mail if this sweep moved it. Errors are logged here.
 async fn take(app: &App, key: MailKey, due: Timestamp, now: Timestamp) -> Result<Option<Mail>, ()> {
     match app.outbox.move_due(key, due, now + NEXT_SWEEP).await {
         Ok(mail) => Ok(mail),
@@ -113,11 +114,12 @@ async fn enqueue(app: &App, mails: &[MailKey]) {
     }
 }
 
-/// After fourteen days: a copy to the dead-letter queue, then the row, so that a crash in between does it again.
+/// Gives up a mail after 14 days. The copy goes to the dead-letter queue before the row fails, so a crash in between
+/// only repeats both.
 async fn give_up(app: &App, mail: &Mail, now: Timestamp) {
     tracing::error!(event = "mail_given_up", mail = %mail.key, attempt = mail.attempt);
     let reason = match mail.state {
-        MailState::Sending(_) => "not known to be accepted by SES for 14 days", // redriven, it may be there twice
+        MailState::Sending(_) => "not known to be accepted by SES for 14 days", // a redrive may send it twice
         _ => "not accepted by SES for 14 days",
     };
     let result = app.mail_queue.dead_letter(mail.key, mail.attempt, reason).await;
@@ -128,7 +130,7 @@ async fn give_up(app: &App, mail: &Mail, now: Timestamp) {
     }
 }
 
-/// A row that cannot be read goes before a person, and out of the index.
+/// Dead-letters a row that cannot be read, for an operator, and takes it out of the index.
 async fn set_aside(app: &App, key: MailKey) {
     if let Err(error) = app.mail_queue.dead_letter(key, 0, "the row cannot be read").await {
         tracing::error!(event = "mail_not_dead_lettered", mail = %key, reason = %error);

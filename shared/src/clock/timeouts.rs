@@ -1,7 +1,8 @@
-//! How long something may take.
+//! Time limits.
 //!
-//! By the machine's clock a limit is a timer. By a fixed clock it stands still as the clock does, and is reached only by
-//! [`Clock::reach_next_limit`]. So no test waits for a timeout, and none fails because its machine is slow.
+//! By the machine's clock, a limit is a timer. By a fixed clock, a limit stands still with the clock, and only
+//! [`Clock::reach_next_limit`] reaches it. So no test waits for a timeout, and no test fails because its machine is
+//! slow.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,10 +14,10 @@ use tokio::sync::watch;
 
 use super::{Clock, Fixed};
 
-/// The shortest time that the SDK takes for a limit. What it waits before it sends a call again is shorter, and is really waited.
+/// The shortest limit that the SDK sets. Its waits before a retry are shorter, and they really pass.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// What a limit ended.
+/// Work that a limit ended.
 #[derive(Debug, thiserror::Error)]
 #[error("not done within {} ms", .0.as_millis())]
 pub struct OutOfTime(Duration);
@@ -24,14 +25,14 @@ pub struct OutOfTime(Duration);
 /// The limits of a fixed clock.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
-    /// How much time has gone by for them.
+    /// The time that has passed for these limits.
     elapsed: watch::Sender<Duration>,
-    /// When each of those that run is reached, and how many are reached then.
+    /// The ends of the running limits, and how many limits end then.
     running: Mutex<BTreeMap<Duration, usize>>,
     holds: AtomicUsize,
 }
 
-/// While there is one, no limit is reached.
+/// While a hold exists, no limit is reached.
 #[derive(Debug)]
 pub struct Hold(Option<Arc<Fixed>>);
 
@@ -44,12 +45,12 @@ impl Drop for Hold {
 }
 
 impl Limits {
-    /// Returns when `limit` is reached.
+    /// Waits until `limit` is reached.
     async fn reached(&self, limit: Duration) {
         let mut elapsed = self.elapsed.subscribe();
         let end = elapsed.borrow_and_update().saturating_add(limit);
         let _running = Running::new(self, end);
-        // It fails only without a sender, which this borrows.
+        // This fails only without a sender, and `self` is the sender.
         let _ = elapsed.wait_for(|elapsed| *elapsed >= end).await;
     }
 
@@ -84,10 +85,10 @@ impl Drop for Running<'_> {
 }
 
 impl Clock {
-    /// Returns what `work` comes to within `limit`.
+    /// Returns the output of `work` if it is done within `limit`.
     ///
     /// # Errors
-    /// [`OutOfTime`] when the limit is reached first. The work is dropped.
+    /// [`OutOfTime`] if the limit is reached first. The work is dropped.
     pub async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Result<T, OutOfTime> {
         // Boxed: held by value it would be in the future three times, once for each way below and once before.
         let mut work = Box::pin(work);
@@ -101,7 +102,7 @@ impl Clock {
         }
     }
 
-    /// Keeps the limits of a fixed clock from being reached while something is done in their time.
+    /// Keeps the limits of a fixed clock from being reached, as long as the hold lives.
     #[must_use]
     pub fn hold(&self) -> Hold {
         let Self::Fixed(fixed) = self else { return Hold(None) };
@@ -109,8 +110,8 @@ impl Clock {
         Hold(Some(Arc::clone(fixed)))
     }
 
-    /// Lets the limits of a fixed clock run on until the next of them is reached, unless they are held. The time of day stays
-    /// what it is.
+    /// Lets the limits of a fixed clock run on until the next one is reached, unless they are held. The time of day
+    /// stays the same.
     pub fn reach_next_limit(&self) {
         let Self::Fixed(fixed) = self else { return };
         if fixed.limits.holds.load(Ordering::SeqCst) > 0 {
@@ -122,7 +123,7 @@ impl Clock {
         }
     }
 
-    /// Returns how much time has gone by for the limits of a fixed clock.
+    /// Returns the time that has passed for the limits of a fixed clock.
     #[must_use]
     pub fn waited(&self) -> Duration {
         match self {
@@ -132,7 +133,7 @@ impl Clock {
     }
 }
 
-/// The SDK's timeouts are limits too.
+/// Makes the SDK's timeouts limits of the clock.
 impl AsyncSleep for Clock {
     fn sleep(&self, time: Duration) -> Sleep {
         match self {

@@ -1,6 +1,7 @@
-//! What a setting has to look like. `template.yaml` says the same of its parameters; `tests/suite/tidy/parameters.rs` compares.
+//! The checks of settings. `template.yaml` has the same rules for its parameters, and `tests/suite/tidy/parameters.rs`
+//! compares them.
 
-/// A check, and what it wants, in words for the operator.
+/// A check, and its demand in words for the operator.
 pub(super) struct Check {
     pub(super) wants: &'static str,
     pub(super) is_met: fn(&str) -> bool,
@@ -19,14 +20,15 @@ pub(super) const SUBJECT: Check = Check { wants: "1 to 128 characters on one lin
 pub(super) fn is_url(text: &str) -> bool {
     let Ok(uri) = text.parse::<http::Uri>() else { return false };
     let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else { return false };
-    // `Uri::port` says nothing of a port that is no number.
+    // `Uri::port` does not report a port that is not a number.
     let port = authority.as_str().strip_prefix(host).map(|rest| rest.strip_prefix(':').unwrap_or(rest));
     matches!(uri.scheme_str(), Some("http" | "https"))
         && !host.is_empty()
         && port.is_some_and(|port| port.is_empty() || is_port(port))
 }
 
-/// HTTPS, as discovery demands (OpenID Connect Discovery 1.0, 3), but for the loopback of development.
+/// Checks for an HTTPS URL, as discovery demands (OpenID Connect Discovery 1.0, 3). Plain HTTP is allowed for the
+/// loopback of development.
 fn is_issuer(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else { return false };
     let mut segments = rest.split('/');
@@ -64,7 +66,7 @@ pub(super) fn is_word(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Checks for one or more letters and digits of ASCII, or `others`.
+/// Checks for one or more characters that are ASCII letters, ASCII digits or in `others`.
 fn consists_of(text: &str, others: &[u8]) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
 }

@@ -7,16 +7,17 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::domain::Email;
 
-/// What `MAIL_SENDER` wants, in words for the operator.
+/// The demand on `MAIL_SENDER`, in words for the operator.
 pub(super) const WANTS: &str =
     "`address` or `Name <address>`, the address in lower case, the name of 64 characters at the most";
 
 /// The most characters before the `<` of the address.
 const MAX_NAME: usize = 64;
-/// The most bytes of a name in one encoded word: 45 are 60 in base64, and a word has 75 at the most (RFC 2047, 2).
+/// The most bytes of a name in one encoded word. 45 bytes are 60 characters in base64, and a word has at most 75
+/// characters (RFC 2047, 2).
 const MAX_ENCODED: usize = 45;
 
-/// Whom mails are from.
+/// The sender of mails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
     name: String,
@@ -24,8 +25,10 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Reads `Name <address>`, `<address>` or `address`. The name may be any text on one line, or stand in quotes. The address
-    /// is in lower case and in ASCII, because the IAM policy compares it letter by letter.
+    /// Reads `Name <address>`, `<address>` or `address`.
+    ///
+    /// The name may be any text on one line, with or without quotes. The address must be ASCII in lower case, because
+    /// the IAM policy compares it character by character.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (name, address) = match text.split_once('<') {
@@ -40,14 +43,16 @@ impl Sender {
         Some(Self { name: unquoted(name).unwrap_or_else(|| name.to_owned()), address: address.to_owned() })
     }
 
-    /// Returns the address alone, which SES has to know as verified.
+    /// Returns the address alone. SES must know it as verified.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// Returns the value of the `From` header, in ASCII. A name with punctuation is quoted (RFC 5322, 3.2.4), and a name in another
-    /// script encoded (RFC 2047). A name of plain words, encoded words among them, stands as it is.
+    /// Returns the value of the `From` header, in ASCII.
+    ///
+    /// A name with punctuation is quoted (RFC 5322, 3.2.4), and a name in another script is encoded (RFC 2047). A name
+    /// of plain words stays as it is, even if it contains encoded words.
     #[must_use]
     pub fn header(&self) -> String {
         let Self { name, address } = self;
@@ -64,18 +69,18 @@ impl Sender {
     }
 }
 
-/// Checks for an address that the template's `Sender` allows and that mail can come from.
+/// Checks for an address that the template's `Sender` allows. That pattern also allows texts that are no addresses.
 fn is_address(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"@._%+-".contains(&byte);
     text.bytes().all(fits) && Email::parse(text).is_ok()
 }
 
-/// RFC 5322, 3.2.3.
+/// Checks for an `atext` character (RFC 5322, 3.2.3).
 fn is_atext(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
 }
 
-/// Returns what a quoted string says, or nothing if the text is not one.
+/// Returns the content of a quoted string, or `None` for any other text.
 fn unquoted(text: &str) -> Option<String> {
     let mut characters = text.strip_prefix('"')?.strip_suffix('"')?.chars();
     let mut name = String::new();
@@ -89,7 +94,7 @@ fn unquoted(text: &str) -> Option<String> {
     Some(name)
 }
 
-/// Writes the name as encoded words: as many as it needs, each of whole characters.
+/// Returns the name as encoded words. No character is split between two words.
 fn encoded(name: &str) -> String {
     let mut words = vec![String::new()];
     for character in name.chars() {

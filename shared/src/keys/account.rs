@@ -28,13 +28,13 @@ impl Keys for AccountKeys {
 }
 
 impl AccountKeys {
-    /// Returns the key of the codes and links of tickets made at `at`.
+    /// Returns the key that computes the codes and links of tickets made at `at`.
     #[must_use]
     pub fn mail_code_key(&self, at: Timestamp) -> Option<&MacKey> {
         in_force(&self.mail_codes, at)
     }
 
-    /// Returns the key of device tokens made at `now`.
+    /// Returns the key that authenticates device tokens made at `now`.
     #[must_use]
     pub fn device_key(&self, now: Timestamp) -> Option<&MacKey> {
         in_force(&self.devices, now)
@@ -46,13 +46,13 @@ impl AccountKeys {
         self.devices.iter().find(|dated| dated.key.id() == id && dated.is_live(now)).map(|dated| &dated.key)
     }
 
-    /// Returns the maker of digests that stand in the tables in place of addresses and networks.
+    /// Returns what computes the digests that replace addresses and networks in the tables.
     #[must_use]
     pub const fn digests(&self) -> &Digests {
         &self.digests
     }
 
-    /// Returns what stands in the log in place of an address or a network.
+    /// Returns the pseudonym that replaces an address or a network in the log.
     #[must_use]
     pub fn pseudonym(&self, of: &str) -> String {
         self.pseudonyms.digest(Subject::Pseudonym, &[of.as_bytes()])

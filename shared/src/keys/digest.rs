@@ -4,14 +4,14 @@ use aws_lc_rs::hmac;
 
 use crate::domain::MacKey;
 
-/// Makes keyed digests: what stands in a table or a log line in place of a value that must not stand there.
+/// Computes keyed digests, which replace values that may not be in a table or in a log line.
 ///
-/// Nobody can make or try a digest without the key. Each subject has a key of its own, derived from that one, so that digests of
-/// different subjects never match, and a new subject needs no new secret.
+/// Without the key, nobody can compute a digest or test a guess. Each subject has a key of its own, which is derived
+/// from the one key. So digests of different subjects never match, and a new subject needs no new secret.
 #[derive(Debug)]
 pub struct Digests(hmac::Key);
 
-/// What a digest stands for.
+/// The kinds of value that are digested.
 #[derive(Clone, Copy, Debug)]
 pub enum Subject {
     /// An `Idempotency-Key`.
@@ -37,7 +37,8 @@ impl Digests {
         Self(key.hmac())
     }
 
-    /// Returns HMAC-SHA-256 over `parts`, in hexadecimal. Each part's length goes before it, so that no two lists are the same text.
+    /// Returns HMAC-SHA-256 over `parts`, in hexadecimal. The length of each part precedes it, so different lists never
+    /// give the same text.
     #[must_use]
     pub fn digest(&self, purpose: Subject, parts: &[&[u8]]) -> String {
         let key = hmac::sign(&self.0, purpose.name().as_bytes());

@@ -1,4 +1,4 @@
-//! Makes keys, and reads the private ones. `jsonwebtoken` signs and verifies with them.
+//! Makes keys and reads private keys. `jsonwebtoken` signs and verifies with them.
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RsaKeyPair};
@@ -27,7 +27,7 @@ pub(super) fn pkcs8(algorithm: Algorithm) -> Result<Vec<u8>, KeyError> {
     .map_err(|_| KeyError)
 }
 
-/// Reads a private key in PKCS #8: what signs with it, and its public half. A damaged or weak key is refused.
+/// Reads a private key in PKCS #8, and returns its signing form and its public half. A damaged or weak key is refused.
 pub(super) fn signing_key(algorithm: Algorithm, pkcs8: &[u8]) -> Result<(EncodingKey, Jwk), KeyError> {
     match algorithm {
         Algorithm::Es256 => {
@@ -46,9 +46,11 @@ pub(super) fn signing_key(algorithm: Algorithm, pkcs8: &[u8]) -> Result<(Encodin
     }
 }
 
-/// Returns the PKCS #1 key (RFC 8017, A.1.2) in the PKCS #8 document of an RSA key (RFC 5208, 5): `jsonwebtoken` takes no other form.
+/// Returns the PKCS #1 key (RFC 8017, A.1.2) inside the PKCS #8 document of an RSA key (RFC 5208, 5). `jsonwebtoken`
+/// accepts no other form.
 fn pkcs1(pkcs8: &[u8]) -> Result<&[u8], KeyError> {
-    /// Version 0, the object identifier rsaEncryption with NULL, and the tag of an octet string with a length of two bytes.
+    /// Version 0, the object identifier rsaEncryption with NULL, and the tag of an octet string with a length of two
+    /// bytes.
     const PREFIX: [u8; 20] = [2, 1, 0, 0x30, 13, 6, 9, 42, 134, 72, 134, 247, 13, 1, 1, 1, 5, 0, 4, 0x82];
     let rest = pkcs8.get(4..).and_then(|body| body.strip_prefix(&PREFIX[..])).ok_or(KeyError)?;
     let (length, key) = rest.split_first_chunk::<2>().ok_or(KeyError)?;

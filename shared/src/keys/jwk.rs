@@ -9,19 +9,19 @@ use serde::{Deserialize, Serialize};
 use super::KeyError;
 use crate::config::Algorithm;
 
-/// A public key as it is published (RFC 7517), with nothing in it that an unsuspecting verifier could trip over.
+/// A public key as it is published (RFC 7517). It has no member that could mislead a careless verifier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jwk {
-    /// Its name: the thumbprint of the key (RFC 7638).
+    /// The name of the key: its thumbprint (RFC 7638).
     pub kid: String,
     /// `ES256` or `RS256`.
     pub alg: Algorithm,
     /// `sig`.
     pub r#use: String,
-    /// `verify` alone, if it is there; Latchkey leaves it out, for verifiers that want one of the two.
+    /// Only `verify`, if present. Latchkey leaves it out, because some verifiers accept either `use` or `key_ops` but
+    /// not both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_ops: Option<Vec<String>>,
-    /// The key itself.
     #[serde(flatten)]
     pub material: Material,
 }
@@ -50,17 +50,16 @@ pub enum Material {
     },
 }
 
-/// A published key and when it goes.
+/// A published key and the time when it retires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PublishedKey {
-    /// The key.
     pub jwk: Jwk,
-    /// From when on nothing that it signed is valid any more; open while it, or no other, signs.
+    /// The time from which nothing that the key signed is valid. `None` while no later key replaces it.
     pub retires_at: Option<Timestamp>,
 }
 
-/// The public keys, as the table has them.
+/// The public keys, as the table stores them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicKeySet {
     /// In the order in which they were made.
@@ -68,27 +67,27 @@ pub struct PublicKeySet {
 }
 
 impl PublicKeySet {
-    /// The key with this name, unless it has retired.
+    /// Returns the key with this name, unless it has retired.
     #[must_use]
     pub fn find(&self, kid: &str, now: Timestamp) -> Option<&Jwk> {
         self.live(now).find(|jwk| jwk.kid == kid)
     }
 
-    /// Whether it is one that Latchkey publishes: no name twice, and every key what it says it is.
+    /// Returns whether Latchkey could have published this set: no name is in it twice, and every key is sound.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         let names: HashSet<_> = self.keys.iter().map(|key| &key.jwk.kid).collect();
         names.len() == self.keys.len() && self.keys.iter().all(|key| key.jwk.is_sound())
     }
 
-    /// All that have not retired.
+    /// Returns the keys that have not retired.
     pub fn live(&self, now: Timestamp) -> impl Iterator<Item = &Jwk> {
         self.keys.iter().filter(move |key| key.retires_at.is_none_or(|at| now < at)).map(|key| &key.jwk)
     }
 }
 
 impl Jwk {
-    /// The published form of an uncompressed point (SEC 1, 2.3.3).
+    /// Returns the published form of an uncompressed point (SEC 1, 2.3.3).
     pub(super) fn of_point(point: &[u8]) -> Result<Self, KeyError> {
         let (&[4, ref coordinates @ ..], 65) = (point, point.len()) else { return Err(KeyError) };
         let (x, y) = coordinates.split_at(32);
@@ -96,7 +95,7 @@ impl Jwk {
         Ok(Self::new(Material::Ec { crv: "P-256".to_owned(), x, y }))
     }
 
-    /// The published form of an RSA key's numbers, big-endian.
+    /// Returns the published form of an RSA key's numbers, which are big-endian.
     pub(super) fn of_rsa(modulus: &[u8], exponent: &[u8]) -> Self {
         let (n, e) = (URL_SAFE_NO_PAD.encode(modulus), URL_SAFE_NO_PAD.encode(exponent));
         Self::new(Material::Rsa { n, e })
@@ -110,7 +109,7 @@ impl Jwk {
         Self { kid: material.thumbprint(), alg, r#use: "sig".to_owned(), key_ops: None, material }
     }
 
-    /// Whether the members go together, for the one use that we have, and the numbers are long enough.
+    /// Returns whether the members match each other, the key serves signatures alone, and its numbers are long enough.
     fn is_sound(&self) -> bool {
         let length = |number: &str| URL_SAFE_NO_PAD.decode(number).map_or(0, |bytes| bytes.len());
         let is_strong = match &self.material {
@@ -121,14 +120,14 @@ impl Jwk {
         is_strong && verifies && Self { key_ops: self.key_ops.clone(), ..Self::new(self.material.clone()) } == *self
     }
 
-    /// Whether `signature`, in base64url, is this key's over `message`.
+    /// Returns whether `signature`, in base64url, is a signature of this key over `message`.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &str) -> bool {
         let verified = |key| jsonwebtoken::crypto::verify(signature, message, &key, self.alg.into()).unwrap_or(false);
         self.decoding_key().is_some_and(verified)
     }
 
-    /// Returns what `jsonwebtoken` verifies with; nothing if the key's material is not of its algorithm.
+    /// Returns the form that `jsonwebtoken` verifies with, or `None` if the key's material does not fit its algorithm.
     #[must_use]
     pub(crate) fn decoding_key(&self) -> Option<DecodingKey> {
         match (self.alg, &self.material) {
@@ -151,7 +150,7 @@ impl From<Algorithm> for jsonwebtoken::Algorithm {
 }
 
 impl Material {
-    /// RFC 7638, 3.
+    /// Returns the thumbprint (RFC 7638, 3).
     fn thumbprint(&self) -> String {
         let required_members = match self {
             Self::Ec { crv, x, y } => format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#),

@@ -1,10 +1,12 @@
-//! The keys: two secrets, what each key in them is for, and when it is in force.
+//! The keys: two secrets, the purpose of each key in them, and the time when it is in force.
 //!
-//! [`SigningKeys`] sign access tokens and authenticate refresh tokens. [`AccountKeys`] authenticate mailed codes and devices, and
-//! hide addresses and networks in tables and logs. So a function that only counts or mails cannot sign a token.
+//! [`SigningKeys`] sign access tokens and authenticate refresh tokens. [`AccountKeys`] authenticate mailed codes and
+//! devices, and hide addresses and networks in tables and logs. So a function that only counts or mails cannot sign a
+//! token.
 //!
-//! Each secret is a [`KeySet`]: a list of keys with a purpose. A set is a value, and the clock decides which of its keys is in force.
-//! To add a key: a [`Purpose`] here, and a method that finds it in the view of its secret. The next rotation makes it.
+//! Each secret is a [`KeySet`]: a list of keys, each with a purpose. A set is a value, and the clock decides which of
+//! its keys is in force. To add a key: add a [`Purpose`] here, and a method that finds it in the view of its secret.
+//! The next rotation makes the key.
 
 mod account;
 mod digest;
@@ -32,16 +34,16 @@ pub use signing::{SigningKey, SigningKeys};
 #[error("the keys cannot be used")]
 pub struct KeyError;
 
-/// Which of the two secrets.
+/// The two secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretKind {
-    /// `SigningKeys`: who can read it can sign in as anyone.
+    /// `SigningKeys`. A reader of this secret can sign in as any user.
     Signing,
-    /// `AccountKeys`: who can read it can redeem mailed codes and undo pseudonyms.
+    /// `AccountKeys`. A reader of this secret can redeem mailed codes and undo pseudonyms.
     Account,
 }
 
-/// What a key is for.
+/// The purpose of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Purpose {
@@ -53,9 +55,9 @@ pub enum Purpose {
     MailCode,
     /// Authenticates device tokens.
     Device,
-    /// Makes digests of addresses and networks for the tables.
+    /// Computes digests of addresses and networks for the tables.
     Limit,
-    /// Makes digests of addresses and networks for the log.
+    /// Computes digests of addresses and networks for the log.
     Pseudonym,
     /// A purpose of a newer version of Latchkey. Its keys are kept as they are.
     #[serde(untagged)]
@@ -74,8 +76,8 @@ impl SecretKind {
 }
 
 impl Purpose {
-    /// Returns how long what a key makes stays good. `None` for a key that a rotation does not replace: digests in the tables must stay
-    /// comparable, and a device may come back after years.
+    /// Returns how long the products of a key stay valid, or `None` if a rotation does not replace the key. Digests in
+    /// the tables must stay comparable, and a device may come back after years.
     const fn lifetime(&self) -> Option<SignedDuration> {
         /// The longest life of a mailed code.
         const LONGEST_TICKET: SignedDuration = SignedDuration::from_hours(24);
@@ -90,19 +92,18 @@ impl Purpose {
 
 /// The keys of one secret, ready for use.
 pub trait Keys: Sized {
-    /// The secret that they are in.
     const KIND: SecretKind;
 
     /// Reads every key of `set`.
     ///
     /// # Errors
-    /// [`KeyError`] if a purpose has no key, or a key is not what it says it is.
+    /// [`KeyError`] if a purpose has no key, or if a key does not match its entry.
     fn read(set: &KeySet) -> Result<Self, KeyError>;
 
     /// Reads the secret's JSON.
     ///
     /// # Errors
-    /// As [`Self::read`], and [`KeyError`] if the JSON is of another version.
+    /// Those of [`Self::read`], and [`KeyError`] if the JSON is of another version.
     fn from_json(text: &str) -> Result<Self, KeyError> {
         Self::read(&KeySet::from_json(Self::KIND, text)?)
     }

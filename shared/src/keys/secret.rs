@@ -9,12 +9,12 @@ use super::{KeyError, KeySet, Keys};
 use crate::aws::describe;
 use crate::cached::Cached;
 
-/// The version that issuers use.
+/// The stage of the version that functions use.
 pub const CURRENT: &str = "AWSCURRENT";
-/// The version that a rotation is making.
+/// The stage of the version that a rotation makes.
 pub const PENDING: &str = "AWSPENDING";
 
-/// A secret in Secrets Manager, and the keys last read from it.
+/// A secret in Secrets Manager, and the keys that were last read from it.
 #[derive(Debug)]
 pub struct Secret<K> {
     client: Client,
@@ -28,20 +28,18 @@ pub enum SecretError {
     /// Secrets Manager did not answer as it should.
     #[error("{0}")]
     Unavailable(String),
-    /// It holds bytes, which Latchkey never writes.
+    /// The secret holds bytes, and Latchkey never writes bytes.
     #[error("the secret holds bytes where a text should be")]
     Bytes,
-    /// What the secret holds is no key set; before the first rotation it is a placeholder.
+    /// The secret's text is not a key set. Before the first rotation it is a placeholder.
     #[error("the secret holds no usable keys (its first rotation makes them)")]
     NoKeys(#[from] KeyError),
 }
 
-/// What the secret holds, or is to hold.
+/// A version of the secret's text.
 #[derive(Debug)]
 pub struct Version {
-    /// Its name.
     pub id: String,
-    /// Its text.
     pub text: SecretString,
 }
 
@@ -52,16 +50,15 @@ impl<K: Keys> Secret<K> {
         Self { client, id, cache: Cached::empty() }
     }
 
-    /// Returns its name or ARN.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Returns the keys. They are read every five minutes. While that fails, the last ones serve for an hour more.
+    /// Returns the keys. They are read every five minutes. While reading fails, the last keys serve for an hour more.
     ///
     /// # Errors
-    /// [`SecretError`] if there are none.
+    /// [`SecretError`] if there are no keys.
     pub async fn current(&self, now: Timestamp) -> Result<Arc<K>, SecretError> {
         self.cache
             .get(now, async || {
@@ -71,10 +68,12 @@ impl<K: Keys> Secret<K> {
             .await
     }
 
-    /// Returns the version with this stage, and with this id if one is given; nothing if there is none.
+    /// Returns the version with this stage, and with this id if one is given. Returns `None` if that version does not
+    /// exist.
     ///
     /// # Errors
-    /// [`SecretError::Unavailable`], [`SecretError::Bytes`].
+    /// [`SecretError::Unavailable`] if Secrets Manager does not answer, [`SecretError::Bytes`] if the version holds
+    /// bytes.
     pub async fn version(&self, stage: &str, id: Option<&str>) -> Result<Option<Version>, SecretError> {
         let request = self.client.get_secret_value().secret_id(&self.id).version_stage(stage);
         match request.set_version_id(id.map(str::to_owned)).send().await {
@@ -91,10 +90,7 @@ impl<K: Keys> Secret<K> {
         }
     }
 
-    /// Keeps `set` as the pending version `id`. Repeating it with the same set changes nothing.
-    ///
-    /// # Errors
-    /// [`SecretError`].
+    /// Stores `set` as the pending version `id`. Repeating it with the same set changes nothing.
     pub async fn put_pending(&self, id: &str, set: &KeySet) -> Result<(), SecretError> {
         let text = set.to_json()?;
         let request = self.client.put_secret_value().secret_id(&self.id).client_request_token(id);
@@ -102,20 +98,17 @@ impl<K: Keys> Secret<K> {
         request.send().await.map(drop).map_err(|error| unavailable("PutSecretValue", &error))
     }
 
-    /// Takes the stage `AWSPENDING` from the version `id`, so that the next rotation makes a version of its own.
-    ///
-    /// # Errors
-    /// [`SecretError::Unavailable`].
+    /// Takes the stage `AWSPENDING` from the version `id`, so that the next rotation makes a new version.
     pub async fn give_up_pending(&self, id: &str) -> Result<(), SecretError> {
         let request = self.client.update_secret_version_stage().secret_id(&self.id).version_stage(PENDING);
         let result = request.remove_from_version_id(id).send().await;
         result.map(drop).map_err(|error| unavailable("UpdateSecretVersionStage", &error))
     }
 
-    /// Makes the version `id` current in place of the version `from`. Fails if `from` is not current any more.
+    /// Makes the version `id` current in place of the version `from`.
     ///
     /// # Errors
-    /// [`SecretError::Unavailable`].
+    /// [`SecretError::Unavailable`] if Secrets Manager does not answer, or if `from` is no longer current.
     pub async fn make_current(&self, id: &str, from: &str) -> Result<(), SecretError> {
         let request = self.client.update_secret_version_stage().secret_id(&self.id).version_stage(CURRENT);
         let request = request.move_to_version_id(id).remove_from_version_id(from);

@@ -24,43 +24,41 @@ struct Document {
     keys: Vec<StoredKey>,
 }
 
-/// One key, as the secret has it.
+/// One key, as the secret stores it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct StoredKey {
     pub purpose: Purpose,
-    /// The `kid` of an access key, eight hexadecimal digits of any other.
+    /// The `kid` of an access key. Eight hexadecimal digits for any other key.
     pub id: String,
-    /// PKCS #8 of an access key, 32 random bytes of any other; in base64url.
+    /// PKCS #8 of an access key, or 32 random bytes for any other key, in base64url.
     #[serde(with = "exposed")]
     pub key: SecretString,
-    /// Of access keys.
+    /// Only access keys have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alg: Option<Algorithm>,
     pub published_at: Timestamp,
-    /// From when on it is in force.
+    /// The time from which the key is in force.
     pub signs_from: Timestamp,
-    /// When the last thing that it made has ended.
+    /// The time when the last token or code of the key expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retires_at: Option<Timestamp>,
 }
 
-/// What may be shown of a key.
+/// The parts of a key that may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NamedKey {
-    /// Its purpose.
     pub purpose: Purpose,
-    /// Its name.
     pub id: String,
-    /// From when on it is in force.
+    /// The time from which the key is in force.
     pub signs_from: Timestamp,
-    /// When the last thing that it made has ended; absent while no other key follows it.
+    /// The time when the last token or code of the key expires. Absent until a later key replaces it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retires_at: Option<Timestamp>,
 }
 
-/// The one way from a secret to text: into the secret's own JSON.
+/// Writes a secret as text, for the secret's own JSON alone.
 mod exposed {
     use secrecy::{ExposeSecret, SecretString};
     use serde::{Deserialize, Deserializer, Serializer};
@@ -88,7 +86,8 @@ impl<K> Dated<K> {
     }
 }
 
-/// Returns the youngest key in force at `at`. If none is yet, as on a machine whose clock is behind, returns the first.
+/// Returns the latest key that is in force at `at`. If none is in force yet, as on a machine whose clock is behind,
+/// returns the first key.
 pub(super) fn in_force<K>(keys: &[Dated<K>], at: Timestamp) -> Option<&K> {
     let begun = keys.iter().filter(|dated| dated.signs_from <= at);
     begun.max_by_key(|dated| dated.signs_from).or(keys.first()).map(|dated| &dated.key)
@@ -98,7 +97,7 @@ impl KeySet {
     /// Reads the JSON of a secret of this kind.
     ///
     /// # Errors
-    /// [`KeyError`] if it is of another version, or a key in it is not what it says it is.
+    /// [`KeyError`] if the JSON is of another version, or if a key does not match its entry.
     pub fn from_json(kind: SecretKind, text: &str) -> Result<Self, KeyError> {
         let document: Document = serde_json::from_str(text).map_err(|_| KeyError)?;
         if document.version != 1 {
@@ -110,7 +109,7 @@ impl KeySet {
     /// Returns the secret's JSON.
     ///
     /// # Errors
-    /// [`KeyError`], which no known set gives.
+    /// [`KeyError`] if the set cannot be serialized. No known set fails.
     pub fn to_json(&self) -> Result<SecretString, KeyError> {
         let document = Document { version: 1, keys: self.keys.clone() };
         serde_json::to_string(&document).map(SecretString::from).map_err(|_| KeyError)
@@ -132,7 +131,7 @@ impl KeySet {
         self.keys.iter().filter(move |key| key.purpose == *purpose)
     }
 
-    /// Returns the MAC keys of a purpose, of which there is at least one.
+    /// Returns the MAC keys of a purpose: at least one.
     pub(super) fn mac_keys(&self, purpose: &Purpose) -> Result<Vec<Dated<MacKey>>, KeyError> {
         let keys: Vec<_> = self.of(purpose).map(StoredKey::to_mac_key).collect::<Result<_, _>>()?;
         if keys.is_empty() { Err(KeyError) } else { Ok(keys) }
@@ -152,7 +151,6 @@ impl KeySet {
 }
 
 impl StoredKey {
-    /// Makes a key.
     pub fn new(
         purpose: Purpose,
         algorithm: Algorithm,

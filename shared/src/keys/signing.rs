@@ -39,7 +39,7 @@ impl SigningKeys {
 
     /// Returns the key that authenticates refresh tokens made at `at`.
     ///
-    /// A token that is given out again is made as of its first time, so that it is the same text.
+    /// A token that is given out again uses the time of its first making, so that its text stays the same.
     #[must_use]
     pub fn refresh_key(&self, at: Timestamp) -> Option<&MacKey> {
         in_force(&self.refresh, at)
@@ -59,11 +59,11 @@ impl SigningKeys {
         PublicKeySet { keys: self.access.iter().map(publish).collect() }
     }
 
-    /// Returns what verifiers are told while `current` signs and this set is still to come: the keys of `current`, and the youngest of
-    /// this set.
+    /// Returns the keys to publish while `current` signs and this set is still to come: the keys of `current`, and the
+    /// latest key of this set.
     ///
-    /// Of the others only those are announced that `current` still has, because a withdrawal may have changed it. No key is announced
-    /// as retiring on account of this set, because the rotation may never end.
+    /// Older keys of this set are published only if `current` still has them, because a withdrawal may have changed
+    /// `current`. This set does not make any key retire yet, because the rotation may never end.
     #[must_use]
     pub fn announced_beside(&self, current: Option<&Self>) -> PublicKeySet {
         let mut announced = current.map(Self::public).unwrap_or_default();
@@ -75,7 +75,8 @@ impl SigningKeys {
         announced
     }
 
-    /// Whether `published` verifies what each live access key signs. A set that fails must not sign.
+    /// Returns whether `published` verifies the signatures of every live access key. A set that fails this test must
+    /// not sign.
     #[must_use]
     pub fn all_verify_with(&self, published: &PublicKeySet, now: Timestamp) -> bool {
         const MESSAGE: &[u8] = b"Does this key sign what its published half verifies?";
@@ -93,13 +94,12 @@ impl SigningKey {
         if jwk.kid == stored.id { Ok(stored.dated(Self { jwk, key })) } else { Err(KeyError) }
     }
 
-    /// Returns its public half.
     #[must_use]
     pub const fn jwk(&self) -> &Jwk {
         &self.jwk
     }
 
-    /// Returns what `jsonwebtoken` signs with.
+    /// Returns the form that `jsonwebtoken` signs with.
     #[must_use]
     pub(crate) const fn encoding_key(&self) -> &EncodingKey {
         &self.key

@@ -6,17 +6,21 @@ use super::set::StoredKey;
 use super::{KeyError, KeySet, Purpose, SecretKind};
 use crate::config::Algorithm;
 
-/// The time from a key's publication to its first signature. It is longer than any verifier keeps a key set: API Gateway keeps one for
-/// two hours that a cache on the way has kept for five minutes, and the function behind it for five before.
+/// The time from a key's publication to its first signature. It is longer than any verifier keeps a key set.
+///
+/// API Gateway keeps a key set for two hours. A cache in front of it may have kept the set for five minutes, and the
+/// function's own cache for five more.
 pub(super) const HEAD_START: SignedDuration = SignedDuration::from_mins(2 * 60 + 2 * 5);
-/// The longest time from publication to the end of the rotation. Issuers that cannot read the secret sign on for an hour and five
-/// minutes with what they have: to the start of the new keys and the slack behind it, and no longer.
+/// The longest time from the publication of a set to the end of its rotation.
+///
+/// After that, a function that cannot read the secret keeps on signing with the earlier keys for an hour and five
+/// minutes at most. The two times together are shorter than [`HEAD_START`] and [`SLACK`], so no token outlives its key.
 const LONGEST_ROTATION: SignedDuration = SignedDuration::from_hours(1);
-/// How far a clock or a cache may lag.
+/// How far a clock or a cache may lag behind.
 pub(super) const SLACK: SignedDuration = SignedDuration::from_mins(5);
 
 impl KeySet {
-    /// Makes the first set. No token and no verifier exists yet, so it is in force at once.
+    /// Makes the first set. No token and no verifier exists yet, so the set is in force at once.
     ///
     /// # Errors
     /// [`KeyError`] if the machine has no randomness.
@@ -27,8 +31,9 @@ impl KeySet {
 
     /// Makes the next set.
     ///
-    /// Each purpose that turns gets a new key, published now and in force after its head start. The keys before it retire when the
-    /// last thing that they made has ended; retired keys are dropped. A purpose without any key, as after an upgrade, gets one at once.
+    /// Each purpose that rotates gets a new key. It is published now, and in force after its head start. The earlier
+    /// keys retire when their last token or code has expired, and retired keys are dropped. A purpose without any key,
+    /// as after an upgrade, gets a key that is in force at once.
     ///
     /// # Errors
     /// [`KeyError`] if the machine has no randomness.
@@ -51,8 +56,8 @@ impl KeySet {
 
     /// Makes the next set without the keys of these names, which are in wrong hands.
     ///
-    /// If that leaves a purpose without a key that is in force and goes on, a new key is in force at once, whether or not verifiers
-    /// know it yet. Returns `None` if the set has none of these names.
+    /// If no key of a purpose is left that is in force and not about to retire, a new key is in force at once, even if
+    /// verifiers do not know it yet. Returns `None` if the set has none of these names.
     ///
     /// # Errors
     /// [`KeyError`] if the machine has no randomness.
@@ -73,9 +78,10 @@ impl KeySet {
         Self { kind: self.kind, keys }.checked().map(Some)
     }
 
-    /// Whether a rotation may still end with this set in place of `current`.
+    /// Returns whether a rotation may still end with this set in place of `current`.
     ///
-    /// The set's times hold only if the rotation ends soon after they were set. A withdrawal since then would be undone.
+    /// The set's times hold only if the rotation ends soon after they were set. If keys were withdrawn in the meantime,
+    /// the set would bring them back.
     #[must_use]
     pub fn may_replace(&self, current: Option<&Self>, now: Timestamp) -> bool {
         let is_recent =
@@ -83,7 +89,7 @@ impl KeySet {
         is_recent && current.is_none_or(|current| self.follows(current, now))
     }
 
-    /// Whether this set is `current` and new keys, except for retired ones.
+    /// Returns whether this set contains `current` and new keys. Retired keys may be missing.
     fn follows(&self, current: &Self, now: Timestamp) -> bool {
         let Some(published_at) = self.keys.iter().map(|key| key.published_at).max() else { return false };
         let has = |set: &Self, id: &str| set.keys.iter().any(|key| key.id == id);

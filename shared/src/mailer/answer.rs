@@ -6,18 +6,18 @@ use super::Delivery;
 use crate::aws::describe;
 use crate::domain::Refusal;
 
-/// Tells what an error of `SendEmail` means for the mail. What is not listed is tried again, with an alarm.
+/// Returns what an error of `SendEmail` means for the mail. An error that is not listed is retried, with an alarm.
 pub(super) fn classify<R>(error: &SdkError<SendEmailError, R>) -> Delivery {
     let said = describe("SendEmail", error);
     let SdkError::ServiceError(context) = error else {
         return match error {
             SdkError::ConstructionFailure(_) => Delivery::Refused(Refusal::Operator, said),
-            _ => Delivery::Unknown(said), // no answer, or half of one: SES may have it
+            _ => Delivery::Unknown(said), // no answer or half of one, so SES may have the mail
         };
     };
     let words = context.err().message().unwrap_or_default();
     match context.err() {
-        // SES has one code for mails that it will not have and for senders that it does not know.
+        // SES uses one code for mails that it rejects and for senders that it does not know.
         SendEmailError::MessageRejected(_) if is_about_the_mail(words) => Delivery::Rejected(said),
         SendEmailError::MessageRejected(_)
         | SendEmailError::AccountSendingPausedException(_)
@@ -31,20 +31,21 @@ pub(super) fn classify<R>(error: &SdkError<SendEmailError, R>) -> Delivery {
             Some(
                 "Throttling" | "ThrottlingException" | "RequestThrottled" | "ServiceUnavailable" | "RequestTimeout",
             ) => Delivery::Refused(Refusal::Passing, said),
-            // It may have broken down after it took the mail, and an answer without a code is somebody's on the way.
+            // SES may have failed after it accepted the mail. An answer without a code is not from SES but from a
+            // machine in between.
             Some("InternalFailure" | "InternalServerError") | None => Delivery::Unknown(said),
-            Some("InvalidParameterValue") => Delivery::Rejected(said), // the address: all else is ours, and tested
+            Some("InvalidParameterValue") => Delivery::Rejected(said), // the address: the rest is ours, and tested
             _ => Delivery::Refused(Refusal::Operator, said),
         },
     }
 }
 
-/// Whether the words of `MessageRejected` are about the recipient or the content (Amazon SES Developer Guide, "Amazon SES email
-/// sending errors").
+/// Returns whether the words of `MessageRejected` are about the recipient or the content (Amazon SES Developer Guide,
+/// "Amazon SES email sending errors").
 fn is_about_the_mail(words: &str) -> bool {
     let words = words.to_ascii_lowercase();
     if words.contains("not verified") {
-        return false; // and then come addresses, which may have any word in them
+        return false; // addresses follow, and they may contain any word
     }
     ["blacklisted", "suppression", "virus", "illegal", "content"].iter().any(|part| words.contains(part))
 }

@@ -3,7 +3,7 @@ use askama::Template;
 use super::WriteError;
 use crate::domain::MailKind;
 
-/// What a mail says, ready for SES.
+/// A written mail, ready for SES.
 #[derive(Debug)]
 pub(super) struct Letter {
     pub subject: String,
@@ -11,18 +11,18 @@ pub(super) struct Letter {
     pub html: String,
 }
 
-/// What templates may use, as `mail.name` and so on.
+/// The facts that templates may use, as `mail.name` and so on.
 #[derive(Debug)]
 pub(super) struct Facts<'a> {
-    /// What the user is called, if a mail may show it.
+    /// The user's name, if a mail may show it.
     pub name: Option<&'a str>,
-    /// What the service is called.
+    /// The service's name.
     pub service: &'a str,
-    /// The subject of the welcome mail.
     pub welcome_subject: &'a str,
 }
 
-/// Renders the blocks `subject`, `text` and `html` of one template. The first two are plain text, the last one is escaped.
+/// Renders the blocks `subject`, `text` and `html` of one template. The first two are plain text, and the last one is
+/// escaped.
 macro_rules! render {
     ($template:literal, $facts:expr) => {{
         #[derive(Template)]
@@ -55,7 +55,7 @@ pub(super) fn write(kind: MailKind, facts: &Facts<'_>) -> Result<Letter, WriteEr
     match kind {
         MailKind::Welcome => render!("welcome.html", facts),
         MailKind::SessionReuse => render!("session_reuse.html", facts),
-        MailKind::Unknown => Err(WriteError("a newer version of Latchkey owes it".to_owned())),
+        MailKind::Unknown => Err(WriteError("only a newer version of Latchkey knows its kind".to_owned())),
     }
 }
 

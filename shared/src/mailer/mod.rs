@@ -23,26 +23,26 @@ pub struct Mailer {
     welcome_subject: String,
 }
 
-/// What SES said to a mail.
+/// The answer of SES to a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// It has it, under this id.
+    /// SES has the mail, under this id.
     Accepted(String),
-    /// It does not have it, and may take it later.
+    /// SES does not have the mail, and may accept it later.
     Refused(Refusal, String),
-    /// It will never take it.
+    /// SES will never accept the mail.
     Rejected(String),
-    /// Nobody knows whether it has it.
+    /// SES may have the mail or not.
     Unknown(String),
 }
 
-/// A mail that cannot be put together: Latchkey's own fault.
+/// A mail that cannot be written. This is Latchkey's own fault.
 #[derive(Debug, thiserror::Error)]
 #[error("the mail cannot be written: {0}")]
 pub struct WriteError(String);
 
 impl Mailer {
-    /// A mailer over `client`, in the name of `config`.
+    /// Returns a mailer with the sender and texts of `config`.
     #[must_use]
     pub fn new(client: Client, config: &Config) -> Self {
         Self {
@@ -54,16 +54,14 @@ impl Mailer {
         }
     }
 
-    /// Hands a claimed mail to SES, by one call that is never repeated here. It goes to the mail's own recipient, or else to the present
-    /// address of `user`.
+    /// Hands a claimed mail to SES, by one call without retries. The mail goes to its own recipient, or else to the
+    /// present address of `user`.
     ///
-    /// SES's events find the row by the tags `user`, `mail` and `attempt`. The tag `address` is the version of the user's address, or
-    /// `other` for a recipient of its own: an event about another address teaches nothing about the user's present one.
-    ///
-    /// # Errors
-    /// [`WriteError`].
+    /// The tags `user`, `mail` and `attempt` let SES's events find the row. The tag `address` is the version of the
+    /// user's address, or `other` if the mail has its own recipient. So an event about another address does not count
+    /// against the user's present one.
     pub async fn send(&self, mail: &Mail, user: &User) -> Result<Delivery, WriteError> {
-        // A stranger who registers somebody's address must not be able to send a link there.
+        // A stranger who registers another person's address must not be able to send a link there.
         let name = user.name.as_ref().filter(|name| !name.could_be_link()).map(Name::as_str);
         let facts = Facts { name, service: &self.service_name, welcome_subject: &self.welcome_subject };
         let letter = write(mail.kind, &facts)?;

@@ -9,19 +9,19 @@ use crate::error::ApiError;
 use crate::limits::Rule;
 use crate::store::{self, Counted};
 
-/// How long a write may take that a request can do without.
+/// How long a write may take if the request can succeed without it.
 pub(super) const BEST_EFFORT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A login, counted before anything is spent on it.
+/// A login that is counted before it costs anything.
 ///
-/// An attempt that no password was judged for does not stay counted as failed: see [`Self::take_back`]. Counts of other limits stay
-/// when one refuses.
+/// If no password was judged, the attempt does not stay counted as a failure: see [`Self::take_back`]. If one limit
+/// refuses the attempt, the counts of the other limits stay.
 #[derive(Debug)]
 pub(super) struct Attempt {
-    /// What stands in the log for the address, whether it has an account or not.
+    /// The pseudonym of the address in the log. An address without an account has one as well.
     pseudonym: String,
     of_account_and_network: store::Attempt,
-    /// What counts as a failure until it is released.
+    /// The counts that are failures until they are released.
     begun: Vec<store::Attempt>,
 }
 
@@ -36,10 +36,10 @@ impl Attempt {
         Self { pseudonym: call.account_keys.pseudonym(address), of_account_and_network, begun }
     }
 
-    /// Counts it for its network, and for its account and network, by one write each, at the same time.
+    /// Counts the attempt for its network, and for its account and network: one write each, at the same time.
     ///
     /// # Errors
-    /// 429 for the network's limit, 503.
+    /// 429 for the limit of the network; 503 if a counter cannot be written.
     pub(super) async fn count_network(&self, call: &Call<'_>) -> Result<Counted, ApiError> {
         let network = Rule::of(Limited::LoginsOfNetwork, &call.app.config);
         let counter = network.digest(&call.account_keys, &[call.counted_network().as_bytes()]);
@@ -54,11 +54,13 @@ impl Attempt {
         }
     }
 
-    /// Counts it for its account, by one write. On a known device it is counted for the device instead, and the device's failures
-    /// alone decide: strangers cannot shut the device out.
+    /// Counts the attempt for its account, by one write.
+    ///
+    /// On a known device it is counted for the device instead, and only the device's failures decide. So strangers
+    /// cannot lock the device out.
     ///
     /// # Errors
-    /// 429, 503.
+    /// 429 if a limit is reached; 503 if the counter cannot be written.
     pub(super) async fn count_account(
         &mut self,
         call: &Call<'_>,
@@ -88,15 +90,17 @@ impl Attempt {
         rule.refusal(wait)
     }
 
-    /// Returns the refusal of a login that failed, for any reason.
+    /// Logs a login that failed, and returns its refusal. The refusal is the same for every reason.
     pub(super) fn failed(&self, reason: &'static str) -> ApiError {
         tracing::warn!(event = "authn_login_fail", reason, pseudonym = self.pseudonym, metric.FailedLogins = 1);
         ApiError::InvalidCredentials(reason)
     }
 
-    /// Releases it everywhere that counts failures, because it succeeded or because no password was judged.
+    /// Releases the attempt from every count of failures, because the login succeeded or because no password was
+    /// judged.
     ///
-    /// If that fails, it stays counted: the limit is too strict by one, which is no reason to refuse the request.
+    /// If a release fails, the attempt stays counted. The limit is then too strict by one, which is no reason to refuse
+    /// the request.
     pub(super) async fn take_back(&self, call: &Call<'_>) {
         let released = join_all(self.begun.iter().map(|attempt| call.app.limits.release(attempt)));
         let reason = match call.app.clock.within(BEST_EFFORT_TIMEOUT, released).await {

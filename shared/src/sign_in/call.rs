@@ -11,27 +11,20 @@ use crate::http::Request;
 use crate::keys::{AccountKeys, KeyError, SigningKeys};
 use crate::tokens::Parties;
 
-/// One request that signs a user in: the app, the keys and the time, each read once.
+/// A request that signs a user in, with the keys and the time, each read once.
 #[derive(Debug)]
 pub struct Call<'a> {
-    /// The app.
     pub app: &'a App,
-    /// The request.
     pub request: &'a Request,
-    /// The keys of tokens.
     pub signing_keys: Arc<SigningKeys>,
-    /// The keys of devices, limits and pseudonyms.
     pub account_keys: Arc<AccountKeys>,
-    /// The time of the request.
     pub now: Timestamp,
 }
 
-/// What a client signs in with.
+/// The fields of a login.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// The address.
     pub email: Email,
-    /// The password.
     pub password: Password,
     /// The `deviceToken` of an earlier answer.
     pub device_token: Option<String>,
@@ -48,9 +41,10 @@ impl<'a> Call<'a> {
         Ok(Self { app, request, signing_keys: signing_keys?, account_keys: account_keys?, now })
     }
 
-    /// Returns the network that limits count this request for. All requests without a source address count as one network.
+    /// Returns the network that limits count this request for. All requests without a source address count as one
+    /// network.
     ///
-    /// Later log lines of this request carry the network's pseudonym.
+    /// It also adds the network's pseudonym to the later log lines of this request.
     #[must_use]
     pub fn counted_network(&self) -> String {
         let network = self.request.network().unwrap_or_default();
@@ -68,7 +62,7 @@ impl<'a> Call<'a> {
         tokens(&self.signing_keys, parties, session, self.now)
     }
 
-    /// Makes the token by which the user's next login knows this device.
+    /// Makes the token that lets the user's next login recognise this device.
     ///
     /// # Errors
     /// [`ApiError::Internal`] if there is no key.

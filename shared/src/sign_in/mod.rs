@@ -1,6 +1,6 @@
-//! From an address and a password to a session and its tokens.
+//! Signs a user in: from an address and a password to a session and its tokens.
 //!
-//! `login` does this, and `register` for a registration that is repeated.
+//! `login` uses this for every login, and `register` for a registration that is repeated.
 
 mod attempt;
 mod call;
@@ -17,16 +17,15 @@ pub use call::{Call, Login};
 /// A user who knows the password.
 #[derive(Debug)]
 pub struct Identified {
-    /// The account.
     pub user: User,
     sessions: Vec<Session>,
     attempt: Attempt,
     device: Option<Device>,
-    /// The password and its hash, if the hash is to be renewed.
+    /// The password and its stored hash, if the hash must be renewed.
     outdated: Option<(Password, StoredHash)>,
 }
 
-/// What was found about a login before it is judged.
+/// The findings about a login before it is judged.
 struct Found {
     credential: Option<Credential>,
     account: Account,
@@ -36,15 +35,15 @@ struct Found {
 
 /// Finds the user of an address and a password.
 ///
-/// Every attempt that the limits let through costs the same counts, one read of the credential, one hash and one query. So neither
-/// the answer nor its time tells whether an address has an account.
+/// Every attempt that the limits allow costs the same counts, one read of the credential, one hash and one query. So
+/// neither the answer nor its time tells whether an address has an account.
 ///
 /// # Errors
-/// 401 for an unknown address, a wrong password and a disabled user alike; 429 for too many attempts, before the password is looked at;
-/// 503 if the store fails or time runs out, and then the attempt does not count as failed.
+/// 401 for an unknown address, a wrong password and a disabled user alike. 429 for too many attempts, before the
+/// password is verified. 503 if the store fails or time runs out; then the attempt does not count as failed.
 pub async fn identify(call: &Call<'_>, login: &Login) -> Result<Identified, ApiError> {
     let mut attempt = Attempt::new(call, login);
-    // Time is kept for taking the attempt back: nothing runs after the answer.
+    // This leaves time to take the attempt back, because nothing runs after the answer.
     let time = call.request.time_left().saturating_sub(BEST_EFFORT_TIMEOUT);
     let found = match call.app.clock.within(time, find(call, login, &mut attempt)).await {
         Ok(found) => found,
@@ -70,7 +69,7 @@ pub async fn identify(call: &Call<'_>, login: &Login) -> Result<Identified, ApiE
     Ok(Identified { user, sessions: account.sessions, attempt, device, outdated })
 }
 
-/// Counts the attempt, reads what there is of the address, and verifies the password.
+/// Counts the attempt, reads the credential of the address, and verifies the password.
 async fn find(call: &Call<'_>, login: &Login, attempt: &mut Attempt) -> Result<Found, ApiError> {
     let (counted, credential) = tokio::join!(attempt.count_network(call), call.app.users.credential(&login.email));
     let (counted, credential) = (counted?, credential?);
@@ -87,19 +86,20 @@ async fn find(call: &Call<'_>, login: &Login, attempt: &mut Attempt) -> Result<F
     if is_of_one_time(&found, login) {
         return Ok(Found { device, ..found });
     }
-    Err(ApiError::Unavailable("the credential and the profile are not of one time".to_owned()))
+    Err(ApiError::Unavailable("the credential and the profile changed between two reads".to_owned()))
 }
 
-/// Verifies the password while the account is read.
+/// Verifies the password and reads the account at the same time.
 async fn verify(call: &Call<'_>, login: &Login, credential: Option<Credential>) -> Result<Found, ApiError> {
     let hash = credential.as_ref().and_then(|credential| credential.hash.as_ref());
-    let id = credential.as_ref().map_or_else(|| UserId::new(call.now), |credential| credential.user); // of an empty partition
+    // For an unknown address, this queries the empty partition of a new id.
+    let id = credential.as_ref().map_or_else(|| UserId::new(call.now), |credential| credential.user);
     let (account, matches) = tokio::join!(call.app.users.account(id), call.app.passwords.verify(&login.password, hash));
     Ok(Found { matches: matches?, account: account?, credential, device: None })
 }
 
-/// Whether no change came between the reads of credential and profile. A session must not be opened by a password that was changed
-/// meanwhile.
+/// Returns whether credential and profile belong together, so that no change came between their reads. Otherwise a
+/// password that was changed meanwhile could open a session.
 fn is_of_one_time(found: &Found, login: &Login) -> bool {
     match (&found.credential, &found.account.user) {
         (Some(credential), Some(user)) => credential.is_of(user, &login.email),
@@ -107,7 +107,7 @@ fn is_of_one_time(found: &Found, login: &Login) -> bool {
     }
 }
 
-/// Returns the device that the client logged in on before, if its token is authentic and of this account.
+/// Returns the device that the client logged in on before, if its token is authentic and belongs to this account.
 fn known_device(call: &Call<'_>, login: &Login, credential: Option<&Credential>) -> Option<Device> {
     let (token, credential) = (login.device_token.as_deref()?, credential?);
     let key = |id| call.account_keys.device_key_by_id(id, call.now);
@@ -115,8 +115,8 @@ fn known_device(call: &Call<'_>, login: &Login, credential: Option<&Credential>)
 }
 
 impl Identified {
-    /// Opens a session, and ends the oldest if there are too many. At the same time it takes the attempt back and renews an outdated
-    /// hash.
+    /// Opens a session, and ends the oldest sessions if there are too many. At the same time it takes the attempt back
+    /// and renews an outdated hash.
     ///
     /// # Errors
     /// 503 if the session cannot be written.
@@ -136,7 +136,7 @@ impl Identified {
         Ok(SignedIn { user: UserBody::from(&self.user), tokens, device_token })
     }
 
-    /// Replaces an outdated hash. If that fails, the old hash stays good, and the next login tries again.
+    /// Replaces an outdated hash. If that fails, the old hash stays valid, and the next login tries again.
     async fn renew_hash(&self, call: &Call<'_>) {
         let Some((password, outdated)) = &self.outdated else { return };
         let renew = async {

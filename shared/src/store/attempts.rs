@@ -10,7 +10,7 @@ use super::limits::{HOT_KEY_RETRY_AFTER, is_too_hot};
 use super::{Item, Limits, StoreError, keys, milliseconds, number, seconds, text, unavailable, update_existing};
 use crate::domain::{BACKOFF_STEPS, LONGEST_BACKOFF, Limit, Policy, Window, backoff};
 
-/// How long an attempt may be in flight. No function runs longer.
+/// How long an attempt may be in flight. No function that counts attempts runs longer.
 const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(10);
 /// The wait of a client who is refused only because of attempts in flight.
 const IN_FLIGHT_RETRY_AFTER: SignedDuration = SignedDuration::from_secs(1);
