@@ -247,6 +247,32 @@ async fn an_event_about_an_unknown_mail_is_acknowledged_without_effect() {
 }
 
 #[tokio::test]
+async fn an_event_about_an_earlier_address_teaches_nothing_about_the_present_one() {
+    // ACC-11
+    let of_address = |event: &mut Value, version: Option<&str>| {
+        let tags = event["detail"]["mail"]["tags"].as_object_mut().expect("tags");
+        tags.remove("address");
+        tags.extend(version.map(|version| ("address".to_owned(), json!([version]))));
+    };
+    for kind in ["Bounce", "Complaint"] {
+        for (present, tag, teaches) in
+            [(0, None, true), (0, Some("0"), true), (1, Some("1"), true), (1, Some("0"), false), (1, None, false)]
+                .into_iter()
+                .chain([(0, Some("1"), false), (0, Some("other"), false), (1, Some("other"), false)])
+        {
+            let world = World::new().await;
+            let ada = world.registered("ada@example.com").await;
+            world.tamper_with_profile(&ada, &json!({"addressVersion": {"N": present.to_string()}}));
+            let mut event = ses_event(kind, &world.mails()[0], world.now());
+            of_address(&mut event, tag);
+            tell(&world, &[event.to_string()]).await;
+            let is_suppressed = ["bounced", "complained"].contains(&email_status(&world, &ada).await.as_str());
+            assert_eq!(is_suppressed, teaches, "{kind} {present} {tag:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_event_about_an_erased_user_creates_nothing() {
     // OUT-08
     let world = World::new().await;

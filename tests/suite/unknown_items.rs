@@ -3,7 +3,9 @@
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tests::world::{PASSWORD, World, authorized, request};
+use tests::system::ACCOUNT_KEYS;
+use tests::world::{PASSWORD, World, authorized, posted, request};
+use tests::{event, functions};
 
 /// Sort keys that a later version may use in a user's partition, around and between those of today.
 const SORT_KEYS: [&str; 14] = [
@@ -99,6 +101,57 @@ async fn a_mail_of_an_unknown_kind_waits_for_the_version_that_knows_it() {
     world.tamper("Accounts", item, &json!({"kind": {"S": "welcome"}}));
     world.live_through(SignedDuration::from_hours(1)).await;
     assert_eq!(world.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn a_mail_of_an_unknown_kind_waits_whatever_has_become_of_its_user() {
+    // ACC-12
+    for (user, change) in
+        [("suppressed", json!({"emailHistory": {"SS": ["bounced"]}})), ("gone", json!({"sk": {"S": "PROFILE#OLD"}}))]
+    {
+        let world = World::new().await;
+        let ada = world.registered("ada@example.com").await;
+        assert_eq!(world.send_welcome_email(&ada).await.status, 202);
+        let owed = world.mails_owed().remove(0);
+        let item = world.rows("MAIL#").into_iter().find(|item| item["sk"]["S"] == owed.sk).unwrap();
+        world.tamper("Accounts", item, &json!({"kind": {"S": "goodbye"}, "to": {"S": "ada@old.example"}}));
+        let profile = world.profile_item(&ada);
+        world.delete_profile(&ada);
+        world.tamper("Accounts", profile, &change);
+        world.live_through(SignedDuration::from_hours(1)).await;
+        assert_eq!((world.mails().len(), world.dead_letters().len()), (1, 0), "{user}");
+        let kept = world.rows("MAIL#").into_iter().find(|item| item["sk"]["S"] == owed.sk).unwrap();
+        assert_eq!((&kept["state"]["S"], &kept["to"]["S"]), (&json!("pending"), &json!("ada@old.example")), "{user}");
+        world.leave_mail();
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_a_new_purpose_is_made_by_the_next_rotation_and_nothing_fails_before() {
+    // ACC-12, KEY-05: the secret as a version wrote it that knew neither device keys nor mailed codes
+    let world = World::with_its_own_keys(&[]).await;
+    world.registered("ada@example.com").await;
+    let text = world.aws().secrets.value(ACCOUNT_KEYS, "AWSCURRENT").unwrap();
+    let mut set: Value = serde_json::from_str(&text).unwrap();
+    let keys = set["keys"].as_array_mut().unwrap();
+    keys.retain(|key| key["purpose"] != "mailCode");
+    keys.push(json!({
+        "purpose": "totp", "id": "totp-1", "key": "of a later version", "publishedAt": keys[0]["publishedAt"],
+        "signsFrom": keys[0]["signsFrom"],
+    }));
+    let secret = world.aws().secrets.create("older", &set.to_string());
+    let app = world.another_process(&[("ACCOUNT_KEYS_SECRET", &secret)]);
+
+    let login = posted("/api/auth/login", &json!({"email": "ada@example.com", "password": PASSWORD}));
+    assert_eq!(world.send_to(&app, login).await.status, 200, "no code is asked for");
+    let token = world.aws().secrets.begin_rotation("older").unwrap();
+    for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
+        let event = event::invocation(event::rotation(step, &secret, &token), 30);
+        functions::invoke(&app, "rotate-keys", event).await.unwrap_or_else(|error| panic!("{step}: {error}"));
+    }
+    let set: Value = serde_json::from_str(&world.aws().secrets.value("older", "AWSCURRENT").unwrap()).unwrap();
+    let purposes: Vec<_> = set["keys"].as_array().unwrap().iter().map(|key| key["purpose"].as_str().unwrap()).collect();
+    assert!(purposes.contains(&"mailCode") && purposes.contains(&"totp"), "{purposes:?}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use shared::app::App;
 use shared::batch;
-use shared::domain::{Lease, Mail, MailState, Refusal, Retry, WhenSuppressed};
+use shared::domain::{Lease, Mail, MailKind, MailState, Refusal, Retry, WhenSuppressed};
 use shared::mail_queue::MailMessage;
 use shared::mailer::Delivery;
 use shared::store::Claimed;
@@ -63,6 +63,9 @@ async fn is_done(app: &App, record: &SqsMessage) -> bool {
 
 /// Sends a claimed mail and settles its row.
 async fn send(app: &App, mail: &Mail) -> Disposition {
+    if mail.kind == MailKind::Unknown {
+        return postpone(app, mail, Refusal::Operator, "a newer version of Latchkey owes it").await;
+    }
     let user = match app.users.find(mail.key.user).await {
         Ok(Some(user)) if mail.recipient.is_none() && user.is_suppressed() => return suppress(app, mail).await,
         Ok(Some(user)) => user,

@@ -26,9 +26,10 @@ pub struct InForce {
 /// An unknown id counts as a key that was withdrawn earlier. So after an error, the operator sends the same request
 /// again.
 pub(crate) async fn withdraw(app: &App, wish: &Withdrawal) -> Result<InForce, Error> {
-    let mut keys = withdraw_from(app, &app.signing_keys, &wish.withdraw).await?;
-    keys.extend(withdraw_from(app, &app.account_keys, &wish.withdraw).await?);
-    Ok(InForce { keys })
+    // An outage of one secret, or of the published keys, must not keep a leaked key of the other secret in force.
+    let signing_keys = withdraw_from(app, &app.signing_keys, &wish.withdraw).await;
+    let account_keys = withdraw_from(app, &app.account_keys, &wish.withdraw).await;
+    Ok(InForce { keys: [signing_keys?, account_keys?].concat() })
 }
 
 /// Withdraws keys from one secret.
@@ -38,7 +39,7 @@ pub(crate) async fn withdraw(app: &App, wish: &Withdrawal) -> Result<InForce, Er
 /// fails.
 async fn withdraw_from<K: Keys>(app: &App, secret: &Secret<K>, ids: &[String]) -> Result<Vec<NamedKey>, Error> {
     let current = current(secret).await?;
-    let keys = current.set.ok_or("there are no keys yet")?;
+    let Some(keys) = current.set else { return Ok(Vec::new()) }; // its first rotation is still to come
     let next = keys.without(ids, app.config.signing_algorithm, app.clock.now())?;
     if let Some(next) = &next {
         let id = Uuid::new_v4().to_string();

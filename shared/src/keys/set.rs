@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::{AccountKeys, KeyError, Keys, Purpose, SecretKind, SigningKeys, generation};
+use super::{KeyError, Purpose, SecretKind, SigningKey, generation};
 use crate::config::Algorithm;
 use crate::domain::MacKey;
 
@@ -103,7 +103,7 @@ impl KeySet {
         if document.version != 1 {
             return Err(KeyError);
         }
-        Self { kind, keys: document.keys }.checked()
+        Self { kind, keys: document.keys }.readable()
     }
 
     /// Returns the secret's JSON.
@@ -131,20 +131,30 @@ impl KeySet {
         self.keys.iter().filter(move |key| key.purpose == *purpose)
     }
 
-    /// Returns the MAC keys of a purpose: at least one.
+    /// Returns the MAC keys of a purpose: none if no version with that purpose has rotated the secret yet.
     pub(super) fn mac_keys(&self, purpose: &Purpose) -> Result<Vec<Dated<MacKey>>, KeyError> {
-        let keys: Vec<_> = self.of(purpose).map(StoredKey::to_mac_key).collect::<Result<_, _>>()?;
-        if keys.is_empty() { Err(KeyError) } else { Ok(keys) }
+        self.of(purpose).map(StoredKey::to_mac_key).collect()
     }
 
-    pub(super) fn checked(self) -> Result<Self, KeyError> {
+    /// Returns the set if it has a key for every purpose, as every set that is written must.
+    pub(super) fn complete(self) -> Result<Self, KeyError> {
+        let has_all = self.kind.purposes().iter().all(|purpose| self.of(purpose).next().is_some());
+        if has_all { self.readable() } else { Err(KeyError) }
+    }
+
+    /// Returns the set if every key is what it says it is. A purpose may be missing: a newer version of Latchkey reads a secret that
+    /// an older one wrote, and its next rotation makes the key.
+    fn readable(self) -> Result<Self, KeyError> {
         let names: HashSet<_> = self.keys.iter().map(|key| &key.id).collect();
-        if names.len() < self.keys.len() {
+        if self.keys.is_empty() || names.len() < self.keys.len() {
             return Err(KeyError);
         }
-        match self.kind {
-            SecretKind::Signing => SigningKeys::read(&self).map(drop)?,
-            SecretKind::Account => AccountKeys::read(&self).map(drop)?,
+        for key in &self.keys {
+            match key.purpose {
+                Purpose::Access => drop(SigningKey::read(key)?),
+                Purpose::Unknown(_) => {}
+                _ => drop(key.to_mac_key()?),
+            }
         }
         Ok(self)
     }

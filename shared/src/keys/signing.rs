@@ -26,7 +26,7 @@ impl Keys for SigningKeys {
     fn read(set: &KeySet) -> Result<Self, KeyError> {
         let access: Vec<_> = set.of(&Purpose::Access).map(SigningKey::read).collect::<Result<_, _>>()?;
         let refresh = set.mac_keys(&Purpose::Refresh)?;
-        if access.is_empty() { Err(KeyError) } else { Ok(Self { access, refresh }) }
+        if access.is_empty() || refresh.is_empty() { Err(KeyError) } else { Ok(Self { access, refresh }) }
     }
 }
 
@@ -88,7 +88,7 @@ impl SigningKeys {
 }
 
 impl SigningKey {
-    fn read(stored: &StoredKey) -> Result<Dated<Self>, KeyError> {
+    pub(super) fn read(stored: &StoredKey) -> Result<Dated<Self>, KeyError> {
         let pkcs8 = stored.bytes()?;
         let (key, jwk) = generation::signing_key(stored.alg.ok_or(KeyError)?, pkcs8.expose_secret())?;
         if jwk.kid == stored.id { Ok(stored.dated(Self { jwk, key })) } else { Err(KeyError) }

@@ -26,7 +26,7 @@ impl KeySet {
     /// [`KeyError`] if the machine has no randomness.
     pub fn first(kind: SecretKind, algorithm: Algorithm, now: Timestamp) -> Result<Self, KeyError> {
         let make = |purpose: &Purpose| StoredKey::new(purpose.clone(), algorithm, now, now);
-        Self { kind, keys: kind.purposes().iter().map(make).collect::<Result<_, _>>()? }.checked()
+        Self { kind, keys: kind.purposes().iter().map(make).collect::<Result<_, _>>()? }.complete()
     }
 
     /// Makes the next set.
@@ -51,7 +51,7 @@ impl KeySet {
                 keys.push(StoredKey::new(purpose.clone(), algorithm, now, signs_from)?);
             }
         }
-        Self { kind: self.kind, keys }.checked()
+        Self { kind: self.kind, keys }.complete()
     }
 
     /// Makes the next set without the keys of these names, which are in wrong hands.
@@ -75,7 +75,7 @@ impl KeySet {
                 keys.push(StoredKey::new(purpose.clone(), algorithm, now, now)?);
             }
         }
-        Self { kind: self.kind, keys }.checked().map(Some)
+        Self { kind: self.kind, keys }.complete().map(Some)
     }
 
     /// Returns whether a rotation may still end with this set in place of `current`.

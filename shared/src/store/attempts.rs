@@ -11,9 +11,7 @@ use super::{Item, Limits, StoreError, keys, milliseconds, number, seconds, text,
 use crate::domain::{BACKOFF_STEPS, LONGEST_BACKOFF, Limit, Policy, Window, backoff};
 
 /// How long an attempt may be in flight. No function that counts attempts runs longer.
-const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(10);
-/// The wait of a client who is refused only because of attempts in flight.
-const IN_FLIGHT_RETRY_AFTER: SignedDuration = SignedDuration::from_secs(1);
+const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(11);
 
 /// An attempt that counts until it is released.
 #[derive(Clone, Debug)]
@@ -118,10 +116,16 @@ fn condition(policy: Policy, now: Timestamp) -> (String, Vec<(String, AttributeV
 fn retry_after(counter: &Item, attempt: &Attempt, now: Timestamp) -> SignedDuration {
     let held = counter.get("held").and_then(|held| held.as_ss().ok()).map_or(&[][..], Vec::as_slice);
     let count = |holders: usize| u32::try_from(holders).unwrap_or(u32::MAX);
-    let ended = count(held.iter().filter(|holder| has_ended(holder, now)).count());
+    let ended = count(held.iter().filter(|holder| ends_at(holder).is_none_or(|end| end <= now)).count());
     match attempt.policy {
-        Policy::FixedWindow(limit) if ended < limit.most => IN_FLIGHT_RETRY_AFTER,
-        Policy::FixedWindow(_) => attempt.window.ends_at.duration_since(now),
+        Policy::FixedWindow(limit) => {
+            let window_ends = attempt.window.ends_at.duration_since(now);
+            let first_ends = held.iter().filter_map(|holder| ends_at(holder)).filter(|end| *end > now).min();
+            match first_ends {
+                Some(end) if ended < limit.most => end.duration_since(now).min(window_ends),
+                _ => window_ends,
+            }
+        }
         Policy::Backoff(after) => {
             let last_at = counter.get("lastAt").and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok());
             let last_at = last_at.and_then(|at| Timestamp::from_millisecond(at).ok()).unwrap_or(now);
@@ -136,8 +140,8 @@ fn holder(now: Timestamp) -> String {
     format!("{:08x}{:08x}", now.as_second() & 0xffff_ffff, random & 0xffff_ffff)
 }
 
-/// Returns whether the attempt of this holder began so long ago that its function has ended.
-fn has_ended(holder: &str, now: Timestamp) -> bool {
-    let begun = holder.get(..8).and_then(|digits| i64::from_str_radix(digits, 16).ok());
-    begun.is_none_or(|begun| (now - IN_FLIGHT).as_second() > begun)
+/// Returns when the function of an attempt has certainly ended.
+fn ends_at(holder: &str) -> Option<Timestamp> {
+    let begun = i64::from_str_radix(holder.get(..8)?, 16).ok()?;
+    Some(Timestamp::from_second(begun).ok()? + IN_FLIGHT)
 }

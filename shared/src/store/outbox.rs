@@ -148,9 +148,8 @@ impl Outbox {
     /// Gives the mail up, if its row is still as the caller knows it: claimed, or pending.
     pub async fn fail(&self, mail: &Mail, now: Timestamp) -> Result<(), StoreError> {
         let request = self
-            .settle(mail, "SET #state = :to, #ttl = :ttl REMOVE due, dueShard, leaseUntil, holder, #recipient")
+            .settle(mail, "SET #state = :to, #ttl = :ttl REMOVE due, dueShard, leaseUntil, holder")
             .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_names("#recipient", "to")
             .expression_attribute_values(":to", text("failed"))
             .expression_attribute_values(":ttl", seconds(now + FINISHED_LIFETIME));
         update_conditionally(request, parse).await.map(drop)

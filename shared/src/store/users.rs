@@ -163,7 +163,10 @@ impl Users {
             self.tables.client.update_item().table_name(&self.tables.accounts).set_key(Some(keys::profile(id)));
         let request = request
             .update_expression("ADD emailHistory :status")
-            .condition_expression("addressVersion = :version")
+            .condition_expression(
+                "attribute_exists(pk) AND (addressVersion = :version OR (attribute_not_exists(addressVersion) AND :version = :first))",
+            )
+            .expression_attribute_values(":first", number(0))
             .expression_attribute_values(":version", number(address_version))
             .expression_attribute_values(":status", AttributeValue::Ss(vec![status.as_str().to_owned()]));
         update_if(request).await

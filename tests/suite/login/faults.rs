@@ -191,6 +191,16 @@ async fn a_login_that_no_password_was_judged_for_does_not_count_as_failed() {
 }
 
 #[tokio::test]
+async fn a_login_whose_count_was_applied_but_never_answered_does_not_count_as_failed() {
+    // FLT-01
+    let world = World::new().await;
+    world.registered("ada@example.com").await;
+    world.aws().fail(Service::DynamoDb, "UpdateItem", Fault::AppliedButLost, usize::MAX);
+    assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 503);
+    assert_eq!(failures(&world), 0);
+}
+
+#[tokio::test]
 async fn a_login_that_meets_an_unreadable_row_does_not_count_as_failed() {
     // FLT-01
     let world = World::new().await;

@@ -233,3 +233,36 @@ async fn assert_unknown_until_the_lease_ends(fault: Fault, mails: usize) {
     world.live_through(SignedDuration::from_mins(30)).await;
     assert_eq!((world.calls("SendEmail"), world.aws().sqs.counts(MAIL_QUEUE)), (2, Counts::default()));
 }
+
+/// Registers a user and gives the queued mail a recipient of its own.
+async fn with_a_recipient_of_its_own(world: &World) {
+    world.registered_with_queued_mail("ada@example.com").await;
+    let item = world.rows("MAIL#").remove(0);
+    world.tamper("Accounts", item, &json!({"to": {"S": "ada@old.example"}}));
+}
+
+#[tokio::test]
+async fn a_mail_with_a_recipient_of_its_own_goes_there_and_is_not_judged_by_the_users_address() {
+    // ACC-11, INP-04
+    let world = World::new().await;
+    with_a_recipient_of_its_own(&world).await;
+    let profile = world.rows("PROFILE").remove(0);
+    world.tamper("Accounts", profile, &json!({"emailHistory": {"SS": ["bounced"]}}));
+    world.deliver_mail().await;
+    let mail = world.mails().remove(0);
+    assert_eq!((mail.to, mail.tags["address"].as_str()), (vec!["ada@old.example".to_owned()], "other"));
+    assert_eq!(world.rows("MAIL#")[0]["to"], json!(null), "a sent mail keeps no address");
+}
+
+#[tokio::test]
+async fn a_redriven_mail_keeps_the_recipient_of_its_own() {
+    // OUT-04, INP-04
+    let world = World::new().await;
+    with_a_recipient_of_its_own(&world).await;
+    world.aws().fail(Service::Ses, "SendEmail", Fault::rejected(), 1);
+    world.deliver_mail().await;
+    assert_eq!((world.mails().len(), world.dead_letters().len()), (0, 1));
+    world.enqueue(&world.dead_letters()[0].to_string()).await;
+    world.deliver_mail().await;
+    assert_eq!(world.mails()[0].to, ["ada@old.example"]);
+}

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use lambda_runtime::Error;
 use serde_json::{Value, json};
 use tests::doubles::{Fault, Service};
-use tests::system::SIGNING_KEYS;
+use tests::system::{ACCOUNT_KEYS, SIGNING_KEYS};
 use tests::world::{Actor, World, posted};
 use tests::{event, functions};
 
@@ -310,4 +310,29 @@ async fn a_malformed_withdrawal_is_refused_and_changes_nothing() {
         assert!(invoked(&world, wrong.clone()).await.is_err(), "{wrong}");
         assert_eq!(current(&world), before, "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn a_key_of_one_secret_is_withdrawn_while_the_other_cannot_be_read() {
+    // KEY-05
+    let world = World::with_its_own_keys(&[]).await;
+    let account: Value = serde_json::from_str(&world.aws().secrets.value(ACCOUNT_KEYS, "AWSCURRENT").unwrap()).unwrap();
+    let leaked = ids(&account, "device").remove(0);
+    let broken = world.aws().secrets.create("broken", "no key set");
+    let app = world.another_process(&[("SIGNING_KEYS_SECRET", &broken)]);
+    let event = event::invocation(json!({"withdraw": [leaked]}), 30);
+    assert!(functions::invoke(&app, "rotate-keys", event).await.is_err(), "the operator is told");
+    let left: Value = serde_json::from_str(&world.aws().secrets.value(ACCOUNT_KEYS, "AWSCURRENT").unwrap()).unwrap();
+    assert_eq!((ids(&left, "device").len(), ids(&left, "device").contains(&leaked)), (1, false));
+}
+
+#[tokio::test]
+async fn keys_are_listed_and_withdrawn_before_the_first_rotation_of_the_other_secret() {
+    // KEY-05
+    let world = World::with_its_own_keys(&[]).await;
+    let fresh = world.aws().secrets.create("fresh", "{}");
+    let app = world.another_process(&[("ACCOUNT_KEYS_SECRET", &fresh)]);
+    let event = event::invocation(json!({"withdraw": []}), 30);
+    let list = functions::invoke(&app, "rotate-keys", event).await.unwrap();
+    assert_eq!((ids(&list, "access").len(), ids(&list, "device").len()), (1, 0));
 }
