@@ -1,8 +1,8 @@
 //! The log: each event is a line of JSON on standard output, which Lambda carries to the function's log group.
 //!
-//! `tracing::info!(event = "mail_sent", mail = %mail.key)` becomes `{"time": .., "level": "INFO", "function": ..,
-//! "version": .., "event": "mail_sent", "mail": ..}`, together with the fields of the surrounding spans, all on one
-//! level.
+//! `tracing::info!(event = "mail_sent", mail = %mail.key)` becomes
+//! `{"time": .., "level": "INFO", "function": .., "version": .., "event": "mail_sent", "mail": ..}`, together with the
+//! fields of the surrounding spans, all on one level.
 //!
 //! To add a metric: add a field called `metric.<Name>` with a number. The line has it as `<Name>`, with the declaration
 //! that makes `CloudWatch` keep a metric (`CloudWatch` Embedded Metric Format). The end of the name tells the unit:

@@ -121,7 +121,7 @@ async fn dead_letter(app: &App, mail: &Mail, reason: &str) -> Disposition {
     give_up(app, mail).await
 }
 
-/// Ends a mail whose user's address is suppressed. Its kind decides how.
+/// Ends a mail to a suppressed address. The kind of the mail decides how.
 async fn suppress(app: &App, mail: &Mail) -> Disposition {
     match mail.kind.rules().when_suppressed {
         WhenSuppressed::DeadLetter => dead_letter(app, mail, "the address is suppressed").await,

@@ -50,8 +50,9 @@ fn may_continue(session: &Session, user: Option<&User>) -> Result<(), &'static s
     }
 }
 
-/// Ends a session whose token was used twice, and owes its user a mail. It does so before the response leaves. Returns
-/// the usual refusal.
+/// Ends a session whose token was used twice, and owes its user a mail. Both are written before the response leaves.
+///
+/// Returns the refusal that every bad token gets.
 async fn end_for_reuse(app: &App, session: &Session, origin: Origin, now: Timestamp) -> ApiError {
     let mail = Mail::session_reuse(session.user, session.id, origin, now);
     let limit = Rule::of(Limited::ReuseMails, &app.config).policy.limit();

@@ -60,7 +60,8 @@ async fn open(call: &Call<'_>, registration: Registration) -> Result<Response, A
     let tokens = call.tokens(&session)?;
     let device_token = call.device_token(&user, None)?;
 
-    // Every step that can fail comes before this one. An account whose request then failed would look like no account.
+    // Every step that can fail comes before this one. If a later step failed, the client would see a failure although
+    // the account exists.
     match call.app.users.create(&user, &hash, &session, &mail, idempotency.as_ref()).await? {
         Created::New => {
             tracing::info!(event = "user_created", user = %user.id, session = %session.id, metric.Registrations = 1);

@@ -46,7 +46,7 @@ impl AccountKeys {
         self.devices.iter().find(|dated| dated.key.id() == id && dated.is_live(now)).map(|dated| &dated.key)
     }
 
-    /// Returns what computes the digests that replace addresses and networks in the tables.
+    /// Returns the key of the digests that replace addresses and networks in the tables.
     #[must_use]
     pub const fn digests(&self) -> &Digests {
         &self.digests
