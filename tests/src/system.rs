@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use dynoxide::Database;
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use lambda_runtime::LambdaEvent;
@@ -283,17 +282,18 @@ impl System {
     /// # Errors
     /// What the function fails with, or that its process died over it.
     pub async fn invoke(&self, function: &str, event: Value, seconds: i64) -> Result<Value, AnyError> {
-        let event = event::invocation(event, seconds);
-        let death = self.aws.death();
-        let invocation = match self.stand_ins.get(function) {
-            Some(stand_in) => stand_in(&self.app, event),
-            None => functions::invoke(&self.app, function, event).boxed(),
+        let invocation = async {
+            // The time to answer begins with the call, however long the task waits for its turn before.
+            let Some(stand_in) = self.stand_ins.get(function) else {
+                return functions::invoke(&self.app, function, event::invocation(event, seconds)).await;
+            };
+            stand_in(&self.app, event::invocation(event, seconds)).await
         };
         let invocation = invocation.with_subscriber(self.log.clone().unwrap_or_default());
         // A process that dies is dropped at the very call: what it would have done next is not done.
         tokio::select! {
             biased;
-            () = death => Err("the process is gone".into()),
+            () = self.aws.death() => Err("the process is gone".into()),
             answer = invocation => answer,
         }
     }
