@@ -48,6 +48,11 @@ fn links(text: &str) -> Vec<String> {
     spellings.iter().flat_map(|text| finder.links(text)).map(|link| link.as_str().to_owned()).collect()
 }
 
+/// Returns what is known of a user of whom nothing is known.
+fn no_context() -> PersonalWords {
+    PersonalWords::new(&Email::parse("x@y.example").unwrap(), None, "")
+}
+
 /// Returns any key and any claim.
 fn tokens() -> impl Strategy<Value = (MacKey, RefreshClaim)> {
     let parts = (any::<[u8; 4]>(), any::<[u8; 32]>(), any::<[u8; 16]>(), any::<[u8; 16]>(), any::<u64>());
@@ -134,11 +139,33 @@ proptest! {
     }
 
     #[test]
+    fn no_length_makes_a_repeat_of_a_few_characters_hard_to_guess(copy in "\\PC{1,4}", length in 8_usize..=128, cut in 0_usize..4) {
+        // FLT-03
+        let text: String = copy.chars().cycle().skip(cut).take(length).collect();
+        let Ok(password) = NewPassword::parse(&text, 1) else { return Ok(()) };
+        // NFKC makes up to 18 characters of one.
+        prop_assume!(password.password().expose().chars().count() == length);
+        prop_assert!(password.refuse_if_guessable(&no_context()).is_err(), "{}", text);
+    }
+
+    #[test]
+    fn a_guessable_password_stays_guessable_when_it_is_repeated(
+        text in prop_oneof!["[a-z]{1,3}[0-9]{1,3}", "(password|dragon|sunshine|letmein)[A-Za-z0-9!. -]{0,3}", "[ -~]{2,6}", "[0-9]{4,8}"],
+        copies in 2_usize..12,
+    ) {
+        // FLT-03
+        let refused = |text: &str| NewPassword::parse(text, 1).unwrap().refuse_if_guessable(&no_context()).is_err();
+        if refused(&text) {
+            prop_assert!(refused(&text.repeat(copies)), "{}", text.repeat(copies));
+        }
+    }
+
+    #[test]
     fn a_users_own_name_is_refused_as_password(name in "[a-z]{8,20}") {
         // PWD-05
-        let context = |name: &str| PersonalWords::new(&Email::parse("x@y.example").unwrap(), Name::parse(name).ok().as_ref(), "");
+        let context = PersonalWords::new(&Email::parse("x@y.example").unwrap(), Name::parse(&name).ok().as_ref(), "");
         let password = NewPassword::parse(&name, 8).unwrap();
-        prop_assert!(password.refuse_if_guessable(&context(&name)).is_err());
+        prop_assert!(password.refuse_if_guessable(&context).is_err());
     }
 
     #[test]

@@ -198,6 +198,50 @@ async fn a_guessable_password_is_refused_before_it_is_hashed() {
 }
 
 #[tokio::test]
+async fn a_password_is_refused_however_often_it_repeats_what_is_guessed_first() {
+    // FLT-03
+    let world = World::new().await;
+    for password in ["password".repeat(16), "lovelace Lovelace LOVELACE".to_owned(), "p4sswordPASSWORD1".repeat(4)] {
+        let body = json!({"email": "ada@example.com", "password": password, "name": "Ada Lovelace"});
+        let answer = world.post(REGISTER, &body).await;
+        assert_eq!((answer.status, &answer.json()["details"][0]["path"]), (400, &json!(["password"])), "{password}");
+    }
+    assert_eq!(world.hashes(), 0);
+}
+
+#[tokio::test]
+async fn a_name_is_kept_without_the_blanks_around_it() {
+    // FLT-04
+    let world = World::new().await;
+    let body = |name: &str| json!({"email": "ada@example.com", "password": PASSWORD, "name": name});
+    for blank in ["\u{200b}", "\u{2800}\u{3164}", "\u{ad} \u{feff}"] {
+        let answer = world.post(REGISTER, &body(blank)).await;
+        let details = json!([{"path": ["name"], "code": "too_small", "message": "Name must be at least 1 character"}]);
+        assert_eq!((answer.status, &answer.json()["details"]), (400, &details), "{blank:?}");
+    }
+    let ada = Actor::signed_in("ada@example.com", &world.post(REGISTER, &body("\u{3000}Ada \u{3164}")).await, 201);
+    assert_eq!(ada.user["name"], "Ada");
+    assert_eq!(world.rows("PROFILE")[0]["name"]["S"], "Ada");
+    world.deliver_mail().await;
+}
+
+#[tokio::test]
+async fn a_name_with_a_clickable_part_is_kept_and_no_mail_shows_it() {
+    // FLT-02
+    let names = ["Call +1 (555) 123-4567", "tel\u{ff1a}0800", "evil\u{3002}example", "1.2.3.4", "x\u{ad}mpp:a"];
+    for name in names {
+        let world = World::new().await;
+        let body = json!({"email": "ada@example.com", "password": PASSWORD, "name": name});
+        let ada = Actor::signed_in("ada@example.com", &world.post(REGISTER, &body).await, 201);
+        assert_eq!(ada.user["name"], name);
+        world.deliver_mail().await;
+        let mail = world.mails().remove(0);
+        assert_eq!(mail.text.as_deref().map(str::trim), Some("Hello, welcome to our platform!"), "{name}");
+        assert!(mail.html.is_some_and(|html| html.contains("Hello, welcome")), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn the_check_for_guessable_passwords_counts_towards_the_limit() {
     // LIM-06: the check may take longer than a hash
     let world = World::with(&[("REGISTRATIONS_PER_NETWORK", "2")]).await;

@@ -4,11 +4,10 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{Email, Name};
 
-/// How many words are used, and how long each of them is. Shorter ones are in many passwords by chance. In longer ones the estimate
-/// could count too many spellings for its integers.
+/// How many words are used, and how long each of them is. Shorter ones are in many passwords by chance.
 const MAX_WORDS: usize = 24;
 const MIN_WORD_LENGTH: usize = 3;
-const MAX_WORD_LENGTH: usize = 36;
+const MAX_WORD_LENGTH: usize = 28;
 /// The shortest part of a personal text that is refused as a password although it is no word.
 const MIN_PART_LENGTH: usize = 8;
 

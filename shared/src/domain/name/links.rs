@@ -7,9 +7,9 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::visibility::is_invisible;
 
-/// The fewest digits that phones take for a telephone number.
+/// The fewest digits that phones recognise as a telephone number.
 const PHONE_DIGITS: usize = 7;
-/// The fewest digits and letters in one word that phones take for a telephone number with letters, such as 1-800-FLOWERS.
+/// The fewest digits, and digits and letters together, of a telephone number with letters, such as 1-800-FLOWERS.
 const VANITY_DIGITS: usize = 3;
 const VANITY_LENGTH: usize = 10;
 
@@ -23,10 +23,10 @@ fn without_invisible(text: &str) -> String {
     text.chars().filter(|c| !is_invisible(*c)).collect()
 }
 
-/// Returns the character that stands for `c` and all that programs, or eyes, may take for the same.
+/// Returns one character for all those that programs, or readers, take for the same one as `c`.
 fn plain(c: char) -> char {
     match c {
-        // All that Unicode calls a full stop. They do not become ASCII, because some programs take them for letters of a domain.
+        // Every character that Unicode calls a full stop. They do not become ASCII, because some programs read them as letters.
         '\u{589}' | '\u{6d4}' | '\u{701}' | '\u{702}' | '\u{1362}' | '\u{166e}' | '\u{1803}' | '\u{1809}'
         | '\u{2024}' | '\u{2cf9}' | '\u{2cfe}' | '\u{2e3c}' | '\u{a4ff}' | '\u{a60e}' | '\u{a6f3}' | '\u{fe52}'
         | '\u{ff0e}' | '\u{16af5}' | '\u{16e98}' | '\u{1bc9f}' | '\u{1da88}' => '\u{3002}',
@@ -41,7 +41,7 @@ fn is_full_stop(c: char) -> bool {
     matches!(c, '.' | '\u{3002}')
 }
 
-/// Returns whether `text` holds markup, an address, or what begins a URL: a name that does is refused.
+/// Returns whether `text` holds markup, an address, or the beginning of a URL. Such a name is refused.
 pub(super) fn holds_markup_or_link(text: &str) -> bool {
     let text = without_invisible(&normalise(text));
     ["<", ">", "@", "://", "www.", "www\u{3002}"].iter().any(|part| text.contains(part))
@@ -51,7 +51,7 @@ pub(super) fn holds_markup_or_link(text: &str) -> bool {
 /// or a hash tag.
 pub(super) fn could_be_link(text: &str) -> bool {
     let shown = normalise(text);
-    let text = without_invisible(&shown); // some programs drop what cannot be seen, others take it for letters of a domain
+    let text = without_invisible(&shown); // some programs drop invisible characters, others read them as letters
     text.contains("//")
         || text.contains("\\\\")
         || has_scheme(&text)

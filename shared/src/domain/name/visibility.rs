@@ -1,4 +1,4 @@
-//! Which characters of a name can be seen.
+//! Which characters of a name a reader can see.
 
 use icu_properties::CodePointSetData;
 use icu_properties::props::{DefaultIgnorableCodePoint, VariationSelector};
@@ -7,10 +7,10 @@ use unicode_normalization::char::canonical_combining_class;
 const VIRAMA: u8 = 9; // the canonical combining class of signs that join two consonants
 const BLACK_FLAG: char = '\u{1f3f4}';
 
-/// Returns whether `c` shows nothing and takes no part in how a line is broken into words.
+/// Returns whether `c` shows nothing, although it is no white space.
 ///
-/// Beside Unicode's default-ignorable code points, these are the characters that fonts draw blank by design: the Braille blank,
-/// the musical null notehead, the Khitan filler, the Egyptian blanks and the anchors of annotations.
+/// These are Unicode's default-ignorable code points, and others that fonts draw blank by design: the Braille blank, the musical null
+/// notehead, the Khitan filler, the Egyptian blanks, and the marks around annotations.
 pub(super) fn is_invisible(c: char) -> bool {
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
         || matches!(c, '\u{2800}' | '\u{1d159}' | '\u{16fe4}' | '\u{13441}' | '\u{13442}' | '\u{fff9}'..='\u{fffb}')
@@ -21,7 +21,7 @@ pub(super) fn is_blank(c: char) -> bool {
     c.is_whitespace() || is_invisible(c)
 }
 
-/// Cuts white space and invisible characters from both ends of `text`, but for those that shape its last visible character.
+/// Cuts white space and invisible characters from both ends of `text`. It keeps those that shape the last visible character.
 pub(super) fn trim(text: &str) -> &str {
     let text = text.trim_start_matches(is_blank);
     let (visible, rest) = text.split_at(text.trim_end_matches(is_blank).len());

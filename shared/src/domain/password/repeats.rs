@@ -9,9 +9,9 @@ use super::substitutions::letters_of;
 
 /// The least that a repeat must save an attacker, in powers of ten. Less than that is in many passwords by chance.
 const MIN_SAVED: f64 = 3.0;
-/// The longest copies that are looked for. Two longer ones are in no password.
+/// The longest copies that are looked for. No password has room for two longer ones.
 const MAX_PERIOD: usize = 64;
-/// Up to this period, a text that is all repeat is read from each of its characters.
+/// The longest copies that are tried from each of their characters on.
 const MAX_ROTATED: usize = 12;
 
 /// A part of a text that repeats its own beginning: "passwordPASSWORDp4ssword1", without its last character.
@@ -40,8 +40,11 @@ impl Repeat {
         repeats.max_by(|a, b| a.saved().total_cmp(&b.saved())) // the last of equals, which has the shortest period
     }
 
-    /// Returns the texts that an attacker guesses before this one: a single copy stands in place of the repeat. Where the first copy
-    /// begins is not known, since the first and the last may be cut.
+    /// Returns `text` with a single copy in place of the repeat, in each of its readings: the first copy may be cut, so a copy may
+    /// begin at any of its characters.
+    ///
+    /// All of them are tried where copies are short and the repeat is the whole text. Elsewhere the repeat is read from its beginning
+    /// and from its end.
     pub(super) fn collapsed(&self, text: &[char]) -> Vec<Vec<char>> {
         let is_all = self.length == text.len() && self.period <= MAX_ROTATED;
         let rotations = if is_all { self.period.min(self.length - self.period + 1) } else { 1 };
@@ -54,7 +57,7 @@ impl Repeat {
         (0..rotations).chain(from_the_end).map(collapse_at).collect()
     }
 
-    /// Returns the reason for refusing a password that is made of it.
+    /// Returns the reason for refusing a password that is easy to guess for this repeat.
     pub(super) fn warning(&self) -> Warning {
         if self.period == 1 {
             Warning::RepeatsLikeAaaAreEasyToGuess

@@ -3,8 +3,7 @@
 /// Letters that `zxcvbn` tries in the place of digits and symbols.
 const LETTERS: &str = "abcegilostxz";
 
-/// The most combinations of substitutions that `zxcvbn` may try, times the square of the text's length. All 64 digits of a text of
-/// digits are within it.
+/// The most combinations of substitutions that `zxcvbn` may try, times the square of the text's length.
 const MAX_EFFORT: usize = 50_000;
 
 /// Returns the letters that `c` stands for.
