@@ -12,6 +12,7 @@ mod refusals;
 
 use jiff::SignedDuration;
 use serde_json::json;
+use tests::rows::time;
 use tests::world::{PASSWORD, World, posted};
 
 const LOGIN: &str = "/api/auth/login";
@@ -62,6 +63,21 @@ async fn the_eleventh_session_ends_the_oldest() {
     for other in others {
         assert_eq!(world.refresh(&other.refresh_token).await.status, 200);
     }
+}
+
+#[tokio::test]
+async fn a_login_succeeds_when_a_session_that_it_would_end_is_gone() {
+    // LOG-05. DynamoDB's TTL may delete a session between the read and the write.
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    for _ in 1..10 {
+        world.logged_in(&ada.email).await;
+    }
+    let oldest = world.rows("SESSION#").into_iter().min_by_key(|row| time(row, "createdAt")).unwrap();
+    let delete = || world.delete("Accounts", &oldest);
+    let answer = world.meanwhile("Query", delete, world.login(&ada.email, PASSWORD)).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(world.sessions().len(), 10);
 }
 
 #[tokio::test]

@@ -89,7 +89,10 @@ fn idempotency(digests: &Digests, key: &IdempotencyKey, user: &User) -> Idempote
 async fn replay(call: &Call<'_>, id: UserId, login: &Login) -> Result<Response, ApiError> {
     let identified = match sign_in::identify(call, login).await {
         Ok(identified) if identified.user.id == id => identified,
-        Ok(_) => return Err(ApiError::IdempotencyKeyReused("another account")),
+        Ok(identified) => {
+            identified.take_back(call).await;
+            return Err(ApiError::IdempotencyKeyReused("another account"));
+        }
         Err(ApiError::InvalidCredentials(reason)) => return Err(ApiError::IdempotencyKeyReused(reason)),
         Err(error) => return Err(error),
     };

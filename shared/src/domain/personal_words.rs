@@ -37,7 +37,7 @@ impl PersonalWords {
                 }
             }
         }
-        Self { words, texts: texts.iter().map(|text| text.to_lowercase()).collect() }
+        Self { words, texts: texts.iter().map(|text| letters_and_digits(text.chars())).collect() }
     }
 
     /// Returns the words, as `zxcvbn` takes them.
@@ -45,9 +45,9 @@ impl PersonalWords {
         self.words.iter().map(String::as_str).collect()
     }
 
-    /// Returns whether `text` stands in the address or in a name, in capitals or not.
+    /// Returns whether `text` stands in the address or in a name, whatever its capitals and its punctuation.
     pub(super) fn contain(&self, text: &[char]) -> bool {
-        let text: String = text.iter().flat_map(|c| c.to_lowercase()).collect();
+        let text = letters_and_digits(text.iter().copied());
         text.chars().count() >= MIN_PART_LENGTH && self.texts.iter().any(|known| known.contains(&text))
     }
 }
@@ -57,6 +57,10 @@ impl fmt::Debug for PersonalWords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PersonalWords(redacted)")
     }
+}
+
+fn letters_and_digits(text: impl Iterator<Item = char>) -> String {
+    text.filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 fn beginning(text: &str) -> String {

@@ -1,4 +1,4 @@
-//! Who sends a request: its access token, verified, and the account behind it.
+//! Finds out who sends a request: verifies its access token and reads the account behind it.
 
 use jiff::Timestamp;
 use tracing::Span;

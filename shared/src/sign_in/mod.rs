@@ -5,6 +5,10 @@
 mod attempt;
 mod call;
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+
 use crate::answers::{SignedIn, UserBody};
 use crate::domain::{Device, DeviceToken, Password, Session, Status, User, UserId, surplus};
 use crate::error::ApiError;
@@ -45,8 +49,10 @@ pub async fn identify(call: &Call<'_>, login: &Login) -> Result<Identified, ApiE
     let mut attempt = Attempt::new(call, login);
     // This leaves time to take the attempt back, because nothing runs after the answer.
     let time = call.request.time_left().saturating_sub(BEST_EFFORT_TIMEOUT);
-    let found = match call.app.clock.within(time, find(call, login, &mut attempt)).await {
-        Ok(found) => found,
+    let found = AssertUnwindSafe(find(call, login, &mut attempt)).catch_unwind();
+    let found = match call.app.clock.within(time, found).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(_panic)) => Err(ApiError::Internal("a panic, logged where it happened".to_owned())),
         Err(_out_of_time) => Err(ApiError::Unavailable("the time of this login ran out".to_owned())),
     };
     let Found { credential, account, device, matches } = match found {
@@ -134,6 +140,11 @@ impl Identified {
         let tokens = call.tokens(&session)?;
         let device_token = call.device_token(&self.user, self.device)?;
         Ok(SignedIn { user: UserBody::from(&self.user), tokens, device_token })
+    }
+
+    /// Releases the attempt of a user who is identified but not signed in.
+    pub async fn take_back(&self, call: &Call<'_>) {
+        self.attempt.take_back(call).await;
     }
 
     /// Replaces an outdated hash. If that fails, the old hash stays valid, and the next login tries again.

@@ -12,6 +12,7 @@ use crate::domain::{Decision, IDLE_LIFETIME, Limit, Mail, RefreshClaim, Session,
 
 /// How often another write may overtake a decision before the client gets 503.
 const DECISIONS: usize = 4;
+
 /// The sessions of all users.
 #[derive(Clone, Debug)]
 pub struct Sessions {
@@ -38,13 +39,10 @@ impl Sessions {
     /// Opens a session and ends the `surplus` ones, in one write. The session's id is new, so repeating the write
     /// changes nothing.
     pub async fn open(&self, session: &Session, surplus: &[SessionId], now: Timestamp) -> Result<(), StoreError> {
-        let table = &self.tables.accounts;
-        let item = to_item(session)?;
         if surplus.is_empty() {
-            let request = self.tables.client.put_item().table_name(table).set_item(Some(item));
-            return request.send().await.map(drop).map_err(|error| unavailable("PutItem", &error));
+            return self.put(session).await;
         }
-        let put = Put::builder().table_name(table).set_item(Some(item)).build();
+        let put = Put::builder().table_name(&self.tables.accounts).set_item(Some(to_item(session)?)).build();
         let put = put.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let mut items = vec![TransactWriteItem::builder().put(put).build()];
         for surplus in surplus {
@@ -52,10 +50,15 @@ impl Sessions {
         }
         match self.tables.transact(&items).await? {
             Transaction::Applied => Ok(()),
-            Transaction::Refused { .. } => {
-                Err(StoreError::Unavailable("TransactWriteItems: a session went away".to_owned()))
-            }
+            // DynamoDB's TTL deleted a surplus session. The next login restores the cap.
+            Transaction::Refused { .. } => self.put(session).await,
         }
+    }
+
+    async fn put(&self, session: &Session) -> Result<(), StoreError> {
+        let request = self.tables.client.put_item().table_name(&self.tables.accounts);
+        let result = request.set_item(Some(to_item(session)?)).send().await;
+        result.map(drop).map_err(|error| unavailable("PutItem", &error))
     }
 
     /// Moves a session on to its next token, or finds the reason not to.

@@ -279,3 +279,17 @@ async fn an_invalid_key_is_reported_beside_the_fields() {
     }
     assert_nothing_is_stored(&world);
 }
+
+#[tokio::test]
+async fn a_replay_that_finds_another_account_does_not_count_as_a_failed_login() {
+    // FLT-01: the password was right
+    let world = World::new().await;
+    let first = Actor::signed_in("ada@example.com", &register_under(&world, "a", &ada()).await, 201);
+    world.leave_mail();
+    world.erase(&first).await;
+    assert_eq!(world.post(REGISTER, &ada()).await.status, 201, "another account of the same address");
+    for _ in 0..12 {
+        assert_eq!(register_under(&world, "a", &ada()).await.verdict(), reused());
+    }
+    world.logged_in("ada@example.com").await;
+}

@@ -53,6 +53,8 @@ fn what_is_guessed_first_is_refused_with_the_reason() {
         ("grace.hopper+navy@bücher.example", known),
         ("bücher.example", known),
         ("amazing grace", known),
+        ("Amazing.Grace", known), // with other punctuation
+        ("Amazing.GraceAmazing.Grace", repeats),
         ("BlueHarbour1", known),
         (&"a".repeat(128), "Repeats like \"aaa\" are easy to guess."),
         (&"password".repeat(16), repeats),
