@@ -51,7 +51,13 @@ pub struct Config {
     pub service_name: String,
     /// `WELCOME_SUBJECT`: the subject of the welcome mail, at most 128 characters.
     pub welcome_subject: String,
-    /// `WELCOME_EMAILS_PER_DAY`: how many more welcome mails a user may ask for in a day, 1 to 1000.
+    /// `SUPPORT_CONTACT`: where mails send users for help, at most 128 characters. Without it, mails name no contact.
+    pub support_contact: Option<String>,
+    /// `RESET_URL`: the page on which users choose a new password. Without it, mails carry the code alone.
+    pub reset_url: Option<String>,
+    /// `RESET_MINUTES`: how long a reset is valid, 10 to 60.
+    pub reset_lifetime: SignedDuration,
+    /// `WELCOME_EMAILS_PER_DAY`: how many more welcome and verification mails a user may ask for in a day, 1 to 1000.
     pub welcome_emails_per_day: u32,
     /// `MIN_PASSWORD_LENGTH`: the fewest code points of a new password, 8 to 64.
     pub min_password_length: usize,
@@ -188,6 +194,14 @@ impl Config {
             mail_sender: env.sender("MAIL_SENDER")?,
             service_name: env.checked("SERVICE_NAME", &checks::SERVICE_NAME)?.unwrap_or("our platform".into()),
             welcome_subject: env.checked("WELCOME_SUBJECT", &checks::SUBJECT)?.unwrap_or("Welcome!".into()),
+            support_contact: env.checked("SUPPORT_CONTACT", &checks::CONTACT)?,
+            reset_url: env.checked("RESET_URL", &checks::RESET_URL)?,
+            reset_lifetime: SignedDuration::from_mins(env.within(
+                "RESET_MINUTES",
+                "a number of minutes",
+                10..=60,
+                30,
+            )?),
             welcome_emails_per_day: env.within("WELCOME_EMAILS_PER_DAY", "a number", 1..=1000, 5)?,
             min_password_length: env.within("MIN_PASSWORD_LENGTH", "a number", 8..=64, 8)?,
             registrations_per_network: env.within("REGISTRATIONS_PER_NETWORK", "a number", 1..=1_000_000, 100)?,

@@ -47,6 +47,19 @@ impl Rule {
             Limited::FailuresOfDevice => row("device", Some(Subject::FailuresOfDevice), failures),
             Limited::WelcomeMails => row("welcome mails", None, welcome_mails),
             Limited::ReuseMails => row("reuse mails", None, reuse_mails),
+            Limited::ForgotOfNetwork => row("forgot: network", Some(Subject::ForgotOfNetwork), hourly(20)),
+            Limited::ForgotOfAccountAndNetwork => {
+                row("forgot: account and network", Some(Subject::ForgotOfAccountAndNetwork), hourly(5))
+            }
+            Limited::ForgotOfAccount => row("forgot: account", Some(Subject::ForgotOfAccount), hourly(20)),
+            Limited::ForgotOfDevice => row("forgot: device", Some(Subject::ForgotOfDevice), hourly(5)),
+            Limited::ResetsOfNetwork => row("resets", Some(Subject::ResetsOfNetwork), hourly(100)),
+            Limited::PasswordChanges => row("password changes", None, daily(5)),
+            Limited::EmailChanges => row("email changes", None, daily(3)),
+            Limited::EmailChangesToAddress => {
+                row("email changes to an address", Some(Subject::EmailChangesToAddress), daily(3))
+            }
+            Limited::Exports => row("exports", None, daily(5)),
         }
     }
 

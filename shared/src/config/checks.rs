@@ -12,6 +12,10 @@ pub(super) const AUDIENCE: Check =
 pub(super) const ENDPOINT: Check = Check { wants: "a URL, such as http://127.0.0.1:4566", is_met: is_url };
 pub(super) const ISSUER: Check =
     Check { wants: "an https:// URL without a query and without a slash at its end", is_met: is_issuer };
+pub(super) const CONTACT: Check =
+    Check { wants: "1 to 128 characters on one line, without `<` and `>`", is_met: is_contact };
+pub(super) const RESET_URL: Check =
+    Check { wants: "an https:// URL of printable ASCII characters, without quotes, `<` and `>`", is_met: is_reset_url };
 pub(super) const SERVICE_NAME: Check =
     Check { wants: "1 to 64 characters on one line, without `<` and `>`", is_met: is_service_name };
 pub(super) const SESSION_TOKEN: Check = Check { wants: "a session token (Lambda sets it)", is_met: is_word };
@@ -41,6 +45,20 @@ fn is_issuer(text: &str) -> bool {
         && segments.all(|segment| consists_of(segment, b"._~-") && !segment.starts_with('.'))
 }
 
+/// Checks for an HTTPS URL that a mail can carry. Plain HTTP is allowed for the loopback of development.
+fn is_reset_url(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
+    let is_development = scheme == "http" && matches!(host, "localhost" | "127.0.0.1");
+    (scheme == "https" || is_development)
+        && text.len() <= 512
+        && host.split('.').all(|label| consists_of(label, b"-"))
+        && port.is_none_or(is_port)
+        && is_word(rest)
+        && !rest.contains(['"', '<', '>'])
+}
+
 fn is_port(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0') && text.parse::<u16>().is_ok()
 }
@@ -51,6 +69,10 @@ fn is_audience(text: &str) -> bool {
 
 fn is_service_name(text: &str) -> bool {
     is_line(text) && text.chars().count() <= 64 && !text.contains(['<', '>'])
+}
+
+fn is_contact(text: &str) -> bool {
+    is_line(text) && text.chars().count() <= 128 && !text.contains(['<', '>'])
 }
 
 fn is_subject(text: &str) -> bool {

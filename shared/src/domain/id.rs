@@ -56,6 +56,15 @@ id!(
 );
 id!(SessionId);
 id!(MailId);
+id!(TicketId);
+
+impl TicketId {
+    /// Makes a UUID of version 4, with 122 random bits, because nobody may guess the id of a reset.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
 
 impl MailId {
     /// Returns the id of the mail about a session's reuse. It is derived from the session's id, so each session has at
@@ -64,6 +73,13 @@ impl MailId {
     pub fn about_reuse_of(session: SessionId) -> Self {
         const NAMESPACE: Uuid = Uuid::from_u128(0x8b1c_5d0e_6f57_4d0c_9a3e_52f1_5e55_10ff);
         Self(Uuid::new_v5(&NAMESPACE, session.as_bytes()))
+    }
+
+    /// Returns the id of the mail about the use of a ticket. Each ticket has at most one such mail.
+    #[must_use]
+    pub fn about_use_of(ticket: TicketId) -> Self {
+        const NAMESPACE: Uuid = Uuid::from_u128(0x5c0f_1d5e_93a7_4e0b_8b4e_7d18_20c9_41aa);
+        Self(Uuid::new_v5(&NAMESPACE, ticket.as_bytes()))
     }
 
     /// Returns the id of the mail that a user requests under an idempotency key. The same user and key always give the

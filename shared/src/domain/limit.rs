@@ -18,10 +18,28 @@ pub enum Limited {
     FailuresOfAccount,
     /// Failed logins on a known device, by device.
     FailuresOfDevice,
-    /// Welcome mails that are asked for, by user.
+    /// Welcome and verification mails that are asked for, by user.
     WelcomeMails,
     /// Mails about reused tokens, by user.
     ReuseMails,
+    /// Requests to reset a password, by network.
+    ForgotOfNetwork,
+    /// Requests to reset a password, by address and network.
+    ForgotOfAccountAndNetwork,
+    /// Requests to reset a password, by address.
+    ForgotOfAccount,
+    /// Requests to reset a password on a known device, by device.
+    ForgotOfDevice,
+    /// Resets that are tried, by network.
+    ResetsOfNetwork,
+    /// Changes of password, by user.
+    PasswordChanges,
+    /// Requests to change the address, by user.
+    EmailChanges,
+    /// Requests to change to an address, by that address.
+    EmailChangesToAddress,
+    /// Exports, by user.
+    Exports,
 }
 
 /// A maximum number of actions in a window of time.

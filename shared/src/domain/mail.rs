@@ -1,9 +1,14 @@
+mod occasions;
+mod readiness;
+
 use std::fmt;
 use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Email, MailId, MailKind, Origin, SessionId, UserId};
+use super::{Email, MAIL_LIFETIME, MailId, MailKind, Origin, TicketId, UserId};
+
+pub use readiness::Readiness;
 
 /// How long a claim holds. It is longer than any call of SES, so no other attempt starts during the call.
 const LEASE: SignedDuration = SignedDuration::from_mins(10);
@@ -54,6 +59,16 @@ pub struct Mail {
     pub origin: Origin,
     /// The recipient, if it is not the user's present address.
     pub recipient: Option<Email>,
+    /// The ticket whose code the mail carries.
+    pub ticket: Option<TicketId>,
+    /// From this time on, the ticket is no longer mailed.
+    pub not_after: Option<Timestamp>,
+    /// The version of the user's address that the mail is meant for. `None` if any version will do.
+    pub address_version: Option<u64>,
+    /// The other address that the mail is about, masked.
+    pub about: Option<String>,
+    /// Nobody gets this mail. It makes a request for an unknown address cost what it costs for a known one.
+    pub to_nobody: bool,
 }
 
 /// The progress of a mail.
@@ -113,20 +128,6 @@ impl Lease {
 }
 
 impl Mail {
-    /// Returns the mail that greets a new user.
-    #[must_use]
-    pub fn welcome(user: UserId, origin: Origin, now: Timestamp) -> Self {
-        let key = MailKey { user, mail: MailId::new(now) };
-        Self::new(key, MailKind::Welcome, origin, now)
-    }
-
-    /// Returns the mail that tells a user of a session's reuse. Its id is the same however often the reuse is found.
-    #[must_use]
-    pub fn session_reuse(user: UserId, session: SessionId, origin: Origin, now: Timestamp) -> Self {
-        let key = MailKey { user, mail: MailId::about_reuse_of(session) };
-        Self::new(key, MailKind::SessionReuse, origin, now)
-    }
-
     fn new(key: MailKey, kind: MailKind, origin: Origin, now: Timestamp) -> Self {
         Self {
             key,
@@ -137,6 +138,11 @@ impl Mail {
             due: Some(now + HEAD_START),
             origin,
             recipient: None,
+            ticket: None,
+            not_after: None,
+            address_version: None,
+            about: None,
+            to_nobody: false,
         }
     }
 
@@ -175,7 +181,7 @@ impl Mail {
     /// Returns whether the mail has been owed for so long that it is given up.
     #[must_use]
     pub fn is_given_up(&self, now: Timestamp) -> bool {
-        now.duration_since(self.created_at) >= self.kind.rules().lifetime
+        now.duration_since(self.created_at) >= MAIL_LIFETIME
     }
 }
 
@@ -194,7 +200,8 @@ mod tests {
     }
 
     fn mail(state: MailState, attempt: u32) -> Mail {
-        Mail { state, attempt, ..Mail::welcome(UserId::new(now()), Origin::default(), now()) }
+        let user = crate::domain::User::new(Email::parse("ada@example.com").unwrap(), None, now());
+        Mail { state, attempt, ..Mail::welcome(&user, Origin::default(), now()) }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
+use jiff::fmt::serde::timestamp::millisecond::{optional as optional_millisecond, required as millisecond};
 use serde::{Deserialize, Serialize};
 
-use super::{Email, Name, UserId};
+use super::{Email, Name, SessionId, UserId, VerificationTicket};
 
 /// An account, without its credential.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,10 +30,32 @@ pub struct User {
     /// How often the address was changed.
     #[serde(default)]
     pub address_version: u64,
+    /// When the user proved that the present address is theirs.
+    #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<Timestamp>,
+    /// The ticket whose code proves the present address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<VerificationTicket>,
+    /// The session that last changed the password, and the epoch that this began. If the answer was lost, the session
+    /// may repeat the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_changed_by: Option<ChangedBy>,
+    /// When the user asked for the erasure of the account.
+    #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
+    pub erasing_since: Option<Timestamp>,
     /// Everything that SES's events reported about the address. It is a set, because events come in any order and more
     /// than once. Only those events write it, so a new account has none.
     #[serde(default, skip_serializing)]
     pub email_history: BTreeSet<EmailStatus>,
+}
+
+/// The session that made a change, which ended that session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangedBy {
+    pub session: SessionId,
+    /// The user's epoch after the change.
+    pub epoch: u64,
 }
 
 /// Whether a user may sign in.
@@ -92,8 +114,24 @@ impl User {
             epoch: 0,
             password_version: 0,
             address_version: 0,
+            verified_at: None,
+            verification: Some(VerificationTicket::new(now)),
+            password_changed_by: None,
+            erasing_since: None,
             email_history: BTreeSet::new(),
         }
+    }
+
+    /// Returns whether the user may sign in.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.status == Status::Active
+    }
+
+    /// Returns whether the user proved that the present address is theirs.
+    #[must_use]
+    pub const fn is_verified(&self) -> bool {
+        self.verified_at.is_some()
     }
 
     /// Returns the worst status that was reported about the address.

@@ -28,6 +28,20 @@ pub enum Subject {
     FailuresOfDevice,
     /// The registrations of a network.
     RegistrationsOfNetwork,
+    /// The requests of a network to reset a password.
+    ForgotOfNetwork,
+    /// The requests of a network to reset the password of one address.
+    ForgotOfAccountAndNetwork,
+    /// The requests to reset the password of an address.
+    ForgotOfAccount,
+    /// The requests to reset a password on a known device.
+    ForgotOfDevice,
+    /// The resets that a network tries.
+    ResetsOfNetwork,
+    /// The requests to change to an address.
+    EmailChangesToAddress,
+    /// The address of a reset.
+    ResetAddress,
     /// An address or a network, in the log.
     Pseudonym,
 }
@@ -64,6 +78,13 @@ impl Subject {
             Self::FailuresOfAccount => "failures of an account",
             Self::FailuresOfDevice => "failures of a device",
             Self::RegistrationsOfNetwork => "registrations of a network",
+            Self::ForgotOfNetwork => "forgot of a network",
+            Self::ForgotOfAccountAndNetwork => "forgot of an account and a network",
+            Self::ForgotOfAccount => "forgot of an account",
+            Self::ForgotOfDevice => "forgot of a device",
+            Self::ResetsOfNetwork => "resets of a network",
+            Self::EmailChangesToAddress => "email changes to an address",
+            Self::ResetAddress => "address of a reset",
             Self::Pseudonym => "pseudonym",
         }
     }

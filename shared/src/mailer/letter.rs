@@ -11,14 +11,36 @@ pub(super) struct Letter {
     pub html: String,
 }
 
-/// The facts that templates may use, as `mail.name` and so on.
+/// The facts that templates may use, as `mail.name` and so on. Times are in UTC, such as `15 January 2027, 12:00 UTC`.
 #[derive(Debug)]
 pub(super) struct Facts<'a> {
-    /// The user's name, if a mail may show it.
+    /// The user's name, if the mail may show it.
     pub name: Option<&'a str>,
     /// The service's name.
     pub service: &'a str,
     pub welcome_subject: &'a str,
+    /// Where users get help.
+    pub support: Option<&'a str>,
+    /// The code and the link, in a mail that carries a ticket.
+    pub proof: Option<ProofFacts>,
+    /// When the request came that caused the mail.
+    pub when: String,
+    /// The network of that request, if the mail may show it.
+    pub network: Option<&'a str>,
+    /// The browser and the system of that request, such as `Firefox on Windows`, if the mail may show them.
+    pub browser: Option<String>,
+    /// The other address that the mail is about, masked.
+    pub about: Option<&'a str>,
+}
+
+/// The facts about a ticket.
+#[derive(Debug)]
+pub(super) struct ProofFacts {
+    /// Such as `7K3M-9XQ2`.
+    pub code: String,
+    /// The link of a reset. `None` if the deployment has no page for it.
+    pub link: Option<String>,
+    pub expires: String,
 }
 
 /// Renders the blocks `subject`, `text` and `html` of one template. The first two are plain text, and the last one is
@@ -55,6 +77,14 @@ pub(super) fn write(kind: MailKind, facts: &Facts<'_>) -> Result<Letter, WriteEr
     match kind {
         MailKind::Welcome => render!("welcome.html", facts),
         MailKind::SessionReuse => render!("session_reuse.html", facts),
+        MailKind::Verification => render!("verification.html", facts),
+        MailKind::Reset => render!("reset.html", facts),
+        MailKind::PasswordChanged => render!("password_changed.html", facts),
+        MailKind::ConfirmEmail => render!("confirm_email.html", facts),
+        MailKind::AccountExists => render!("account_exists.html", facts),
+        MailKind::EmailChangeRequested => render!("email_change_requested.html", facts),
+        MailKind::EmailChanged => render!("email_changed.html", facts),
+        MailKind::Goodbye => render!("goodbye.html", facts),
         MailKind::Unknown => Err(WriteError("only a newer version of Latchkey knows its kind".to_owned())),
     }
 }
@@ -64,7 +94,18 @@ mod tests {
     use super::*;
 
     fn written(kind: MailKind, name: Option<&str>) -> Letter {
-        write(kind, &Facts { name, service: "R&D", welcome_subject: "Welcome & hello" }).unwrap()
+        let facts = Facts {
+            name,
+            service: "R&D",
+            welcome_subject: "Welcome & hello",
+            support: None,
+            proof: None,
+            when: "15 January 2027, 12:00 UTC".to_owned(),
+            network: None,
+            browser: None,
+            about: None,
+        };
+        write(kind, &facts).unwrap()
     }
 
     #[test]
@@ -79,7 +120,7 @@ mod tests {
 
     #[test]
     fn every_mail_says_the_same_in_text_and_html() {
-        for kind in [MailKind::Welcome, MailKind::SessionReuse] {
+        for kind in MailKind::ALL {
             let letter = written(kind, None);
             assert!(!letter.subject.contains('\n') && !letter.subject.is_empty(), "{kind:?}");
             let body = letter.html.split_once("<body").unwrap().1.split_once('>').unwrap().1;

@@ -8,10 +8,13 @@ mod letter;
 use aws_sdk_ses::Client;
 use aws_sdk_ses::types::{Body, Content, Destination, Message, MessageTag};
 
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
 use crate::config::Config;
-use crate::domain::{Mail, Name, Refusal, User};
+use crate::domain::{MacKey, Mail, MailCode, MailKind, Name, Refusal, Ticket, TicketKind, User, browser, reset_link};
 use answer::classify;
-use letter::{Facts, write};
+use letter::{Facts, ProofFacts, write};
 
 /// The sender of mails.
 #[derive(Clone, Debug)]
@@ -21,6 +24,16 @@ pub struct Mailer {
     configuration_set: String,
     service_name: String,
     welcome_subject: String,
+    support_contact: Option<String>,
+    reset_url: Option<String>,
+}
+
+/// The code and the link that prove a ticket, computed for one mail.
+#[derive(Debug)]
+pub struct Proof {
+    code: MailCode,
+    link: Option<SecretString>,
+    expires_at: Timestamp,
 }
 
 /// The answer of SES to a mail.
@@ -51,7 +64,17 @@ impl Mailer {
             configuration_set: config.mail_configuration_set.clone(),
             service_name: config.service_name.clone(),
             welcome_subject: config.welcome_subject.clone(),
+            support_contact: config.support_contact.clone(),
+            reset_url: config.reset_url.clone(),
         }
+    }
+
+    /// Computes the code of a ticket, and its link if it is a reset and the deployment has a page for resets.
+    #[must_use]
+    pub fn proof(&self, ticket: &Ticket, expires_at: Timestamp, key: &MacKey) -> Proof {
+        let url = self.reset_url.as_ref().filter(|_| ticket.kind == TicketKind::Reset);
+        let link = url.map(|url| reset_link(url, &ticket.link_token(key)));
+        Proof { code: ticket.code(key), link, expires_at }
     }
 
     /// Hands a claimed mail to SES, by one call without retries. The mail goes to its own recipient, or else to the
@@ -60,19 +83,20 @@ impl Mailer {
     /// The tags `user`, `mail` and `attempt` let SES's events find the row. The tag `address` is the version of the
     /// user's address, or `other` if the mail has its own recipient. So an event about another address does not count
     /// against the user's present one.
-    pub async fn send(&self, mail: &Mail, user: &User) -> Result<Delivery, WriteError> {
-        // A stranger who registers another person's address must not be able to send a link there.
-        let name = user.name.as_ref().filter(|name| !name.could_be_link()).map(Name::as_str);
-        let facts = Facts { name, service: &self.service_name, welcome_subject: &self.welcome_subject };
-        let letter = write(mail.kind, &facts)?;
+    ///
+    /// # Errors
+    /// [`WriteError`] if the mail has no recipient or cannot be rendered.
+    pub async fn send(&self, mail: &Mail, user: Option<&User>, proof: Option<&Proof>) -> Result<Delivery, WriteError> {
+        let letter = write(mail.kind, &self.facts(mail, user, proof))?;
         let content = |data: String| Content::builder().data(data).charset("UTF-8").build().map_err(WriteError::new);
         let body = Body::builder().text(content(letter.text)?).html(content(letter.html)?).build();
         let message = Message::builder().subject(content(letter.subject)?).body(body).build();
         let tag =
             |name: &str, value: String| MessageTag::builder().name(name).value(value).build().map_err(WriteError::new);
-        let (recipient, address) = match &mail.recipient {
-            Some(recipient) => (recipient.recipient(), "other".to_owned()),
-            None => (user.email.recipient(), user.address_version.to_string()),
+        let (recipient, address) = match (&mail.recipient, user) {
+            (Some(recipient), _) => (recipient.recipient(), "other".to_owned()),
+            (None, Some(user)) => (user.email.recipient(), user.address_version.to_string()),
+            (None, None) => return Err(WriteError("it has no recipient".to_owned())),
         };
         let request = self
             .client
@@ -90,6 +114,38 @@ impl Mailer {
             Err(error) => classify(&error),
         })
     }
+}
+
+impl Mailer {
+    /// Collects what the mail may tell its reader.
+    ///
+    /// A mailbox that was never verified may be a stranger's. Such a mailbox sees a name only in the welcome mail.
+    fn facts<'a>(&'a self, mail: &'a Mail, user: Option<&'a User>, proof: Option<&Proof>) -> Facts<'a> {
+        let may_name =
+            |user: &&User| mail.recipient.is_none() && (user.is_verified() || mail.kind == MailKind::Welcome);
+        // A stranger who registers another person's address must not be able to send a link there.
+        let name = user.filter(may_name).and_then(|user| user.name.as_ref()).filter(|name| !name.could_be_link());
+        Facts {
+            name: name.map(Name::as_str),
+            service: &self.service_name,
+            welcome_subject: &self.welcome_subject,
+            support: self.support_contact.as_deref(),
+            proof: proof.map(|proof| ProofFacts {
+                code: proof.code.to_string(),
+                link: proof.link.as_ref().map(|link| link.expose_secret().to_owned()),
+                expires: in_words(proof.expires_at),
+            }),
+            when: in_words(mail.created_at),
+            network: mail.origin.network.as_deref(),
+            browser: mail.origin.user_agent.as_deref().and_then(browser),
+            about: mail.about.as_deref(),
+        }
+    }
+}
+
+/// Formats a time for readers, such as `15 January 2027, 12:00 UTC`.
+fn in_words(at: Timestamp) -> String {
+    at.strftime("%-d %B %Y, %H:%M UTC").to_string()
 }
 
 impl WriteError {

@@ -52,6 +52,9 @@ pub fn limit_of_user(user: UserId, limited: Option<Limited>, window: i64) -> Key
     let name = match limited {
         Some(Limited::WelcomeMails) => "WELCOME",
         Some(Limited::ReuseMails) => "REUSE",
+        Some(Limited::PasswordChanges) => "PASSWORD",
+        Some(Limited::EmailChanges) => "EMAIL",
+        Some(Limited::Exports) => "EXPORT",
         _ => "OTHER",
     };
     key(user_partition(user), format!("LIMIT#{name}#{window}"))

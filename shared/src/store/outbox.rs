@@ -16,7 +16,7 @@ use crate::mail_queue::MailMessage;
 
 pub use overdue::OverduePage;
 pub(super) use row::to_item;
-use row::{MailRow, StateRow};
+use row::{MailRow, NOBODY_S_LIFETIME, StateRow};
 
 /// How long a finished row stays. A message cannot stay in both queues together for as long, so no message finds its
 /// row gone.
@@ -151,7 +151,10 @@ impl Outbox {
             .settle(mail, "SET #state = :to, #ttl = :ttl REMOVE due, dueShard, leaseUntil, holder")
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":to", text("failed"))
-            .expression_attribute_values(":ttl", seconds(now + FINISHED_LIFETIME));
+            .expression_attribute_values(
+                ":ttl",
+                seconds(now + if mail.to_nobody { NOBODY_S_LIFETIME } else { FINISHED_LIFETIME }),
+            );
         update_conditionally(request, parse).await.map(drop)
     }
 

@@ -1,12 +1,15 @@
 //! A mail's row, as the table has it.
 
-use jiff::Timestamp;
 use jiff::fmt::serde::timestamp::millisecond::{optional as optional_millisecond, required as millisecond};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::super::{Item, StoreError, keys, write};
-use crate::domain::{Email, Lease, Mail, MailKey, MailKind, MailState, Origin};
+use crate::domain::{Email, Lease, Mail, MailKey, MailKind, MailState, Origin, TicketId};
+
+/// How long the row of a mail stays that nobody gets.
+pub(super) const NOBODY_S_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,6 +39,21 @@ pub(super) struct MailRow {
     /// The recipient. It is removed when the mail is finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     to: Option<Email>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ticket: Option<TicketId>,
+    #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
+    not_after: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address_version: Option<u64>,
+    /// An address, masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    about: Option<String>,
+    /// The mail is in nobody's partition and nobody gets it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    to_nobody: bool,
+    /// The time for DynamoDB's TTL, in seconds. Only finished rows have one, and rows that nobody gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ttl: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +93,11 @@ impl MailRow {
             due: self.due,
             origin: self.origin,
             recipient: self.to,
+            ticket: self.ticket,
+            not_after: self.not_after,
+            address_version: self.address_version,
+            about: self.about,
+            to_nobody: self.to_nobody,
         })
     }
 }
@@ -94,6 +117,12 @@ pub(in super::super) fn to_item(mail: &Mail) -> Result<Item, StoreError> {
         claimed_from: None,
         origin: mail.origin.clone(),
         to: mail.recipient.clone(),
+        ticket: mail.ticket,
+        not_after: mail.not_after,
+        address_version: mail.address_version,
+        about: mail.about.clone(),
+        to_nobody: mail.to_nobody,
+        ttl: mail.to_nobody.then(|| (mail.created_at + NOBODY_S_LIFETIME).as_second()),
     };
     write("mail", keys::mail(mail.key), &row)
 }
