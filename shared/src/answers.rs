@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::domain::{ACCESS_TOKEN_LIFETIME, DeviceToken, Name, RefreshClaim, RefreshToken, Session, User, UserId};
 use crate::error::ApiError;
 use crate::keys::{KeyError, SigningKeys};
-use crate::tokens::{self, Parties};
+use crate::tokens::{self, AccessClaims, Parties};
 
 /// An account, as its user sees it.
 #[derive(Debug, Serialize)]
@@ -17,6 +17,7 @@ use crate::tokens::{self, Parties};
 pub struct UserBody<'a> {
     id: UserId,
     email: &'a str,
+    email_verified: bool,
     name: Option<&'a str>,
     created_at: String,
     updated_at: String,
@@ -28,12 +29,31 @@ impl<'a> From<&'a User> for UserBody<'a> {
         Self {
             id: user.id,
             email: user.email.as_typed(),
+            email_verified: user.is_verified(),
             name: user.name.as_ref().map(Name::as_str),
             created_at: rfc3339(user.created_at),
             updated_at: rfc3339(user.updated_at),
             email_status: user.email_status().as_str(),
         }
     }
+}
+
+/// `{user}`.
+#[derive(Debug, Serialize)]
+pub struct UserOnly<'a> {
+    pub user: UserBody<'a>,
+}
+
+impl<'a> From<&'a User> for UserOnly<'a> {
+    fn from(user: &'a User) -> Self {
+        Self { user: UserBody::from(user) }
+    }
+}
+
+/// `{message}`.
+#[derive(Debug, Serialize)]
+pub struct Message {
+    pub message: &'static str,
 }
 
 /// `{user, accessToken, refreshToken, tokenType, expiresIn, deviceToken}`.
@@ -74,11 +94,13 @@ impl fmt::Debug for TokensBody {
 pub fn tokens(
     keys: &SigningKeys,
     parties: Parties<'_>,
+    user: &User,
     session: &Session,
     now: Timestamp,
 ) -> Result<TokensBody, ApiError> {
     let access_key = keys.access_key(now).ok_or(KeyError)?;
-    let access_token = tokens::issue(access_key, parties, session.user, session.id, now)?;
+    let claims = AccessClaims { user: user.id, session: session.id, email_verified: user.is_verified() };
+    let access_token = tokens::issue(access_key, parties, &claims, now)?;
     let refresh_key = keys.refresh_key(session.rotated_at).ok_or(KeyError)?;
     let claim = RefreshClaim { user: session.user, session: session.id, counter: session.counter };
     Ok(TokensBody {

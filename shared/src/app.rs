@@ -9,7 +9,7 @@ use crate::keys::{AccountKeys, Secret, SigningKeys};
 use crate::mail_queue::MailQueue;
 use crate::mailer::Mailer;
 use crate::passwords::Passwords;
-use crate::store::{Limits, Outbox, PublicKeys, Sessions, Tables, Users};
+use crate::store::{Limits, Outbox, PublicKeys, Sessions, Tables, Tickets, Users};
 
 /// Everything that functions use. Each function uses what its role permits, and the rest costs nothing.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct App {
     /// Accounts and their credentials.
     pub users: Users,
     pub sessions: Sessions,
+    /// Resets, pending changes of an address, and the tries of codes.
+    pub tickets: Tickets,
     /// The counters of limits.
     pub limits: Limits,
     /// The mails that are owed to users.
@@ -53,6 +55,7 @@ impl App {
             public_keys: PublicKeys::new(tables.clone()),
             users: Users::new(tables.clone()),
             sessions: Sessions::new(tables.clone()),
+            tickets: Tickets::new(tables.clone()),
             limits: Limits::new(tables.clone()),
             outbox: Outbox::new(tables),
             mail_queue: MailQueue::new(

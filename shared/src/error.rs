@@ -34,6 +34,12 @@ pub enum ApiError {
     /// 401: the login failed. The client is not told the reason.
     #[error("the credentials are wrong: {0}")]
     InvalidCredentials(&'static str),
+    /// 403: the current password, which the request repeats, is wrong.
+    #[error("the current password is wrong")]
+    WrongPassword,
+    /// 400: the mailed code or link is wrong, expired, used or unknown. The client is not told which.
+    #[error("the code is refused: {0}")]
+    InvalidCode(&'static str),
     /// 401: no bearer token was sent.
     #[error("no bearer token")]
     NoToken,

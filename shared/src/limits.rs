@@ -4,11 +4,13 @@
 //! user, and the call that counts it.
 
 use jiff::{SignedDuration, Timestamp};
+use tracing::Span;
 
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::{Limit, Limited, Policy};
 use crate::error::ApiError;
+use crate::http::Request;
 use crate::keys::{AccountKeys, Subject};
 
 /// One row of the table.
@@ -19,6 +21,16 @@ pub struct Rule {
     /// The subject of the digest in the counter's key. `None` if the counter is in the user's own partition.
     pub counted_by: Option<Subject>,
     pub policy: Policy,
+}
+
+/// Returns the network that limits count a request for. All requests without a source address count as one network.
+///
+/// It also adds the network's pseudonym to the later log lines of this request.
+#[must_use]
+pub fn counted_network(request: &Request, keys: &AccountKeys) -> String {
+    let network = request.network().unwrap_or_default();
+    Span::current().record("network", keys.pseudonym(&network));
+    network
 }
 
 impl Rule {

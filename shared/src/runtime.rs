@@ -25,6 +25,8 @@ pub enum WarmUp {
     Passwords,
     /// Reads the signing keys, which also opens a connection to Secrets Manager.
     SigningKeys,
+    /// Reads the account keys, which also opens a connection to Secrets Manager.
+    AccountKeys,
     /// Reads the signing keys and the account keys.
     Secrets,
     /// Reads the public keys, which also opens a connection to DynamoDB.
@@ -97,6 +99,7 @@ async fn warm_up(app: &App, warm_ups: &[WarmUp]) {
                 None
             }
             WarmUp::SigningKeys => app.signing_keys.current(now).await.err().map(|error| error.to_string()),
+            WarmUp::AccountKeys => app.account_keys.current(now).await.err().map(|error| error.to_string()),
             WarmUp::Secrets => {
                 let keys = tokio::join!(app.signing_keys.current(now), app.account_keys.current(now));
                 keys.0.err().or(keys.1.err()).map(|error| error.to_string())

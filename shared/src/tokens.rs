@@ -41,6 +41,8 @@ pub struct AccessClaims {
     pub user: UserId,
     /// `sid`: the session.
     pub session: SessionId,
+    /// `email_verified`: whether the user had proved the address (OpenID Connect Core 1.0, 5.1).
+    pub email_verified: bool,
 }
 
 /// Why a token was refused. This is for the log, and never for the client.
@@ -65,20 +67,20 @@ struct Claims<'a> {
     aud: &'a str,
     sub: UserId,
     sid: SessionId,
+    email_verified: bool,
     jti: Uuid,
     iat: i64,
     exp: i64,
 }
 
-/// Issues a token for `user` in `session`. It is valid from `now` for [`ACCESS_TOKEN_LIFETIME`].
+/// Issues a token with these claims. It is valid from `now` for [`ACCESS_TOKEN_LIFETIME`].
 ///
 /// # Errors
 /// [`KeyError`] if it cannot be signed.
 pub fn issue(
     key: &SigningKey,
     parties: Parties<'_>,
-    user: UserId,
-    session: SessionId,
+    claims: &AccessClaims,
     now: Timestamp,
 ) -> Result<SecretString, KeyError> {
     let mut header = Header::new(key.jwk().alg.into());
@@ -87,8 +89,9 @@ pub fn issue(
     let claims = Claims {
         iss: parties.issuer,
         aud: parties.audience,
-        sub: user,
-        sid: session,
+        sub: claims.user,
+        sid: claims.session,
+        email_verified: claims.email_verified,
         jti: Uuid::new_v4(),
         iat: now.as_second(),
         exp: (now + ACCESS_TOKEN_LIFETIME).as_second(),
@@ -193,6 +196,7 @@ impl Signed {
         Ok(AccessClaims {
             user: self.text("sub").and_then(|sub| sub.parse().ok()).ok_or(BadToken("sub"))?,
             session: self.text("sid").and_then(|sid| sid.parse().ok()).ok_or(BadToken("sid"))?,
+            email_verified: self.0.get("email_verified").and_then(Value::as_bool).unwrap_or_default(),
         })
     }
 

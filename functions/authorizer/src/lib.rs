@@ -8,7 +8,7 @@ use shared::app::App;
 use shared::domain::{SessionId, UserId};
 use shared::error::ApiError;
 use shared::http::verify;
-use shared::tokens::bearer;
+use shared::tokens::{AccessClaims, bearer};
 
 /// The simple response to API Gateway.
 #[derive(Debug, Serialize)]
@@ -24,6 +24,7 @@ pub struct Verdict {
 struct Caller {
     sub: UserId,
     sid: SessionId,
+    email_verified: bool,
 }
 
 /// Returns whether the bearer token of a request is good.
@@ -38,7 +39,8 @@ pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<Verdict, Err
     };
     match result {
         Ok(claims) => {
-            Ok(Verdict { is_authorized: true, context: Some(Caller { sub: claims.user, sid: claims.session }) })
+            let AccessClaims { user: sub, session: sid, email_verified } = claims;
+            Ok(Verdict { is_authorized: true, context: Some(Caller { sub, sid, email_verified }) })
         }
         Err(reason @ (ApiError::NoToken | ApiError::InvalidToken(_))) => {
             tracing::info!(event = "request_refused", %reason);

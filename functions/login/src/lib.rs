@@ -5,7 +5,7 @@ use shared::app::App;
 use shared::domain::{Email, Password};
 use shared::error::ApiError;
 use shared::http::{self as web, Request, Response};
-use shared::sign_in::{self, Call, Login};
+use shared::sign_in::{self, Call, KnownBy, Login};
 
 /// Returns 200 with the account and its tokens; 401, 429 and 503 as [`sign_in::identify`] describes.
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
@@ -20,6 +20,7 @@ fn read(request: &Request) -> Result<Login, ApiError> {
     let mut fields = web::fields(request)?;
     let email = fields.required("email", Email::parse);
     let password = fields.required("password", Password::parse);
-    let device_token = fields.optional("deviceToken", |text| Ok(text.to_owned()));
-    fields.finish(|| Some(Login { email: email?, password: password?, device_token: device_token? }))
+    let token = fields.optional("deviceToken", |text| Ok(text.to_owned()));
+    let device = token.map(|token| token.map_or(KnownBy::Nothing, KnownBy::Token));
+    fields.finish(|| Some(Login { email: email?, password: password?, device: device? }))
 }

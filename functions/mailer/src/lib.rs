@@ -8,14 +8,17 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use shared::app::App;
 use shared::batch;
-use shared::domain::{Lease, Mail, MailKind, MailState, Refusal, Retry, WhenSuppressed};
+use shared::domain::{
+    Lease, Mail, MailKind, MailState, Readiness, Refusal, Retry, TicketKind, User, VerificationTicket, WhenSuppressed,
+};
+use shared::keys::{KeyError, SecretError};
 use shared::mail_queue::MailMessage;
-use shared::mailer::Delivery;
-use shared::store::Claimed;
+use shared::mailer::{Delivery, Proof};
+use shared::store::{Claimed, StoreError};
 
-/// The time that one message may take: a claim, the user, a call of SES, two writes and a change of visibility, each at
-/// its slowest.
-const TIME_FOR_ONE: Duration = Duration::from_secs(35);
+/// The time that one message may take: a claim, the user, a ticket, a secret, a call of SES, two writes and a change of
+/// visibility, each at its slowest.
+const TIME_FOR_ONE: Duration = Duration::from_secs(45);
 
 /// What happens to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,12 +70,20 @@ async fn send(app: &App, mail: &Mail) -> Disposition {
         return postpone(app, mail, Refusal::Operator, "a newer version of Latchkey owes it").await;
     }
     let user = match app.users.find(mail.key.user).await {
-        Ok(Some(user)) if mail.recipient.is_none() && user.is_suppressed() => return suppress(app, mail).await,
-        Ok(Some(user)) => user,
-        Ok(None) => return give_up(app, mail).await,
+        Ok(user) => user,
         Err(error) => return postpone(app, mail, Refusal::Passing, &error.to_string()).await,
     };
-    let delivery = match app.mailer.send(mail, &user).await {
+    let proof = match mail.readiness(user.as_ref(), app.clock.now()) {
+        Readiness::Suppressed => return suppress(app, mail).await,
+        Readiness::Obsolete(reason) => return end_quietly(app, mail, reason).await,
+        Readiness::ReadyWithoutCode => None,
+        Readiness::Ready => match proof(app, mail, user.as_ref()).await {
+            Ok(proof) => proof,
+            Err(NoProof::Obsolete(reason)) => return end_quietly(app, mail, reason).await,
+            Err(NoProof::Unavailable(reason)) => return postpone(app, mail, Refusal::Passing, &reason).await,
+        },
+    };
+    let delivery = match app.mailer.send(mail, user.as_ref(), proof.as_ref()).await {
         Ok(delivery) => delivery,
         Err(error) => Delivery::Refused(Refusal::Operator, error.to_string()),
     };
@@ -92,6 +103,66 @@ async fn send(app: &App, mail: &Mail) -> Disposition {
         Delivery::Rejected(reason) => dead_letter(app, mail, &reason).await,
         Delivery::Unknown(reason) => unsettled(app, mail, &reason),
     }
+}
+
+/// Computes the code of the mail's ticket. Returns `None` if its kind carries no ticket.
+///
+/// The code is computed from the row of the ticket and from the address that the mail goes to, and kept nowhere.
+async fn proof(app: &App, mail: &Mail, user: Option<&User>) -> Result<Option<Proof>, NoProof> {
+    let (Some(kind), Some(user)) = (mail.kind.rules().ticket, user) else { return Ok(None) };
+    let (ticket, expires_at) = match kind {
+        TicketKind::Verification => {
+            let ticket = user.verification.ok_or(NoProof::Obsolete("no ticket"))?;
+            (ticket.of(user), ticket.made_at + VerificationTicket::LIFETIME)
+        }
+        TicketKind::Reset => {
+            let id = mail.ticket.ok_or(NoProof::Obsolete("no ticket"))?;
+            let reset = app.tickets.reset(id).await?.filter(|reset| reset.user == Some(user.id));
+            let reset = reset.filter(|reset| reset.used_at.is_none()).ok_or(NoProof::Obsolete("used"))?;
+            (reset.ticket(user.id, user.email.canonical()), reset.expires_at)
+        }
+        TicketKind::EmailChange => {
+            let to = mail.recipient.as_ref().ok_or(NoProof::Obsolete("no recipient"))?;
+            let pending = app.tickets.pending_email(user.id).await?;
+            let pending = pending.filter(|pending| Some(pending.ticket) == mail.ticket && pending.used_at.is_none());
+            let pending = pending.ok_or(NoProof::Obsolete("another ticket"))?;
+            (pending.ticket(user.id, to), pending.expires_at)
+        }
+    };
+    if !ticket.is_bound_to(user) {
+        return Err(NoProof::Obsolete("the user changed"));
+    }
+    let keys = app.account_keys.current(app.clock.now()).await?;
+    let key = keys.mail_code_key(ticket.made_at).ok_or(KeyError).map_err(SecretError::from)?;
+    Ok(Some(app.mailer.proof(&ticket, expires_at, key)))
+}
+
+/// Why a mail has no code.
+enum NoProof {
+    /// The ticket is used or is no longer the user's.
+    Obsolete(&'static str),
+    /// The row or the key cannot be read now.
+    Unavailable(String),
+}
+
+impl From<StoreError> for NoProof {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<SecretError> for NoProof {
+    fn from(error: SecretError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// Ends a mail that need not be sent any more. There is nothing that an operator could do about it.
+async fn end_quietly(app: &App, mail: &Mail, reason: &str) -> Disposition {
+    if !mail.to_nobody {
+        tracing::info!(event = "mail_obsolete", mail = %mail.key, attempt = mail.attempt, reason, metric.ObsoleteMails = 1);
+    }
+    give_up(app, mail).await
 }
 
 /// Postpones a mail that SES, or a step before SES, refused for now. The first retries come from the queue, the later

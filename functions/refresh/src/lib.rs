@@ -29,24 +29,27 @@ pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
         Refreshed::Reused(session) => return Err(end_for_reuse(app, &session, request.origin(), now).await),
         Refreshed::Refused(reason) => return Err(ApiError::InvalidToken(reason)),
     };
-    if let Err(reason) = may_continue(&session, user?.as_ref()) {
-        app.sessions.end(session.user, session.id, now).await?;
-        return Err(ApiError::InvalidToken(reason));
-    }
+    let user = match may_continue(&session, user?) {
+        Ok(user) => user,
+        Err(reason) => {
+            app.sessions.end(session.user, session.id, now).await?;
+            return Err(ApiError::InvalidToken(reason));
+        }
+    };
     let issuer = request.issuer(&app.config)?;
     let parties = Parties { issuer: &issuer, audience: &app.config.audience };
-    let tokens = tokens(&keys, parties, &session, now)?;
+    let tokens = tokens(&keys, parties, &user, &session, now)?;
     tracing::info!(event = "authn_token_created", user = %session.user, session = %session.id, metric.Refreshes = 1);
     web::json(StatusCode::OK, &tokens)
 }
 
-/// Returns why the session must end: its user was erased, was disabled or signed out everywhere.
-fn may_continue(session: &Session, user: Option<&User>) -> Result<(), &'static str> {
+/// Returns the session's user, or why the session must end: its user was erased, was disabled or ended all sessions.
+fn may_continue(session: &Session, user: Option<User>) -> Result<User, &'static str> {
     match user {
         None => Err("no such user"),
         Some(user) if user.status != Status::Active => Err("disabled user"),
-        Some(user) if !session.is_of(user) => Err("signed out everywhere"),
-        Some(_) => Ok(()),
+        Some(user) if !session.is_of(&user) => Err("all sessions were ended"),
+        Some(user) => Ok(user),
     }
 }
 

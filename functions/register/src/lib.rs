@@ -1,14 +1,13 @@
 //! `POST /api/auth/register`: opens an account and owes its user a welcome mail.
 
 use http::StatusCode;
-use shared::answers::{SignedIn, UserBody};
 use shared::app::App;
 use shared::domain::{Email, IdempotencyKey, Limited, Mail, Name, NewPassword, PersonalWords, Session, User, UserId};
 use shared::error::{ApiError, Violation};
 use shared::http::{self as web, Request, Response};
 use shared::keys::{Digests, Subject};
 use shared::limits::Rule;
-use shared::sign_in::{self, Call, Login};
+use shared::sign_in::{self, Call, KnownBy, Login};
 use shared::store::{Created, Idempotency};
 
 /// The fields of a registration.
@@ -56,9 +55,8 @@ async fn open(call: &Call<'_>, registration: Registration) -> Result<Response, A
     let idempotency = key.map(|key| idempotency(call.account_keys.digests(), &key, &user));
     let hash = call.app.passwords.hash(password.password()).await?;
     let session = Session::new(&user, call.request.origin(), call.now);
-    let mail = Mail::welcome(user.id, call.request.origin(), call.now);
-    let tokens = call.tokens(&session)?;
-    let device_token = call.device_token(&user, None)?;
+    let mail = Mail::welcome(&user, call.request.origin(), call.now);
+    let signed_in = call.signed_in(&user, &session, None)?;
 
     // Every step that can fail comes before this one. If a later step failed, the client would see a failure although
     // the account exists.
@@ -66,10 +64,11 @@ async fn open(call: &Call<'_>, registration: Registration) -> Result<Response, A
         Created::New => {
             tracing::info!(event = "user_created", user = %user.id, session = %session.id, metric.Registrations = 1);
             call.app.mail_queue.announce(mail.key).await;
-            web::json(StatusCode::CREATED, &SignedIn { user: UserBody::from(&user), tokens, device_token })
+            web::json(StatusCode::CREATED, &signed_in)
         }
         Created::Replayed(id) => {
-            let login = Login { email: user.email, password: password.password().clone(), device_token: None };
+            let password = password.password().clone();
+            let login = Login { email: user.email, password, device: KnownBy::Nothing };
             Box::pin(replay(call, id, &login)).await // rare, and its future is large
         }
     }

@@ -1,5 +1,8 @@
-//! Enqueues overdue mails every minute. A mail is overdue if its message was never enqueued, was lost, or was given up
-//! by the queue.
+//! Does overdue work every minute: enqueues overdue mails, and erases deleted accounts.
+//!
+//! A mail is overdue if its message was never enqueued, was lost, or was given up by the queue.
+
+mod erasures;
 
 use std::time::Duration;
 
@@ -9,7 +12,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use shared::app::App;
 use shared::clock::Deadline;
-use shared::domain::{Mail, MailKey, MailState, NEXT_SWEEP};
+use shared::domain::{Mail, MailKey, MailState, NEXT_SWEEP, UserId};
 use shared::store::{DUE_SHARDS, DueItem, Key, StoreError};
 
 /// The number of mails in a page: as many as one call enqueues.
@@ -23,7 +26,7 @@ struct Shard {
     start: Option<Key>,
 }
 
-/// Sweeps all shards, a page of each in turn.
+/// Sweeps all shards, a page of each in turn, and then goes on with erasures.
 ///
 /// A shard that fails is logged and does not stop the others. But then the sweep does not know the age of the oldest
 /// mail and does not report it. An alarm watches for that silence.
@@ -32,13 +35,16 @@ pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<(), Error> {
     let now = app.clock.now();
     let mut shards: Vec<_> = (0..DUE_SHARDS).map(|number| Shard { number, start: None }).collect();
     let (mut swept, mut oldest) = (0, Some(SignedDuration::ZERO));
+    let mut erasures = Vec::new();
     while !shards.is_empty() && deadline.time_left() >= RESERVE {
         for shard in std::mem::take(&mut shards) {
             match sweep(app, &shard, now).await {
                 Ok(page) => {
                     swept += page.mails.len();
-                    let ages = page.mails.iter().map(|mail| now.duration_since(mail.created_at));
+                    let owed = page.mails.iter().filter(|mail| !mail.to_nobody);
+                    let ages = owed.map(|mail| now.duration_since(mail.created_at));
                     oldest = oldest.filter(|_| page.is_whole).map(|oldest| ages.fold(oldest, Ord::max));
+                    erasures.extend(page.erasures);
                     shards.extend(page.next.map(|start| Shard { number: shard.number, start: Some(start) }));
                 }
                 Err(error) => {
@@ -53,6 +59,7 @@ pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<(), Error> {
     } else {
         tracing::error!(event = "outbox_swept_in_part", swept);
     }
+    erasures::go_on(app, &erasures, &deadline, now).await;
     Ok(())
 }
 
@@ -60,6 +67,8 @@ pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<(), Error> {
 struct Page {
     /// The mails whose `due` this sweep has moved.
     mails: Vec<Mail>,
+    /// The users whose erasure is due, each with its `due`.
+    erasures: Vec<(UserId, Timestamp)>,
     /// False if a call to move a `due` failed.
     is_whole: bool,
     next: Option<Key>,
@@ -71,17 +80,26 @@ async fn sweep(app: &App, shard: &Shard, now: Timestamp) -> Result<Page, StoreEr
     let page = app.outbox.overdue(shard.number, now, PAGE, shard.start.clone()).await?;
     let mails = page.items.iter().filter_map(|(item, due)| match item {
         DueItem::Mail(key) => Some((*key, *due)),
-        DueItem::Unknown => None,
+        DueItem::Erasure(_) | DueItem::Unknown => None,
     });
+    let erasures = page.items.iter().filter_map(|(item, due)| match item {
+        DueItem::Erasure(user) => Some((*user, *due)),
+        DueItem::Mail(_) | DueItem::Unknown => None,
+    });
+    let erasures = erasures.collect();
     let moved = join_all(mails.map(|(key, due)| take(app, key, due, now))).await;
     let is_whole = moved.iter().all(Result::is_ok);
     let mails: Vec<_> = moved.into_iter().filter_map(Result::unwrap_or_default).collect();
-    let (given_up, owed): (Vec<_>, Vec<_>) = mails.iter().partition(|mail| mail.is_given_up(now));
+    let (obsolete, owed): (Vec<_>, Vec<_>) = mails.iter().partition(|mail| mail.is_obsolete(now));
+    for mail in obsolete {
+        end_quietly(app, mail, now).await;
+    }
+    let (given_up, owed): (Vec<_>, Vec<_>) = owed.into_iter().partition(|mail| mail.is_given_up(now));
     for mail in given_up {
         give_up(app, mail, now).await;
     }
     enqueue(app, &owed.iter().map(|mail| mail.key).collect::<Vec<_>>()).await;
-    Ok(Page { mails, is_whole, next: page.next })
+    Ok(Page { mails, erasures, is_whole, next: page.next })
 }
 
 /// Moves the `due` of a mail. Returns the mail if this sweep moved it. Errors are logged here.
@@ -111,6 +129,21 @@ async fn enqueue(app: &App, mails: &[MailKey]) {
             }
         }
         Err(error) => tracing::error!(event = "mails_not_enqueued", mails = mails.len(), reason = %error),
+    }
+}
+
+/// Ends a mail whose ticket may no longer be mailed. The user asks for another one, so no operator needs to know.
+async fn end_quietly(app: &App, mail: &Mail, now: Timestamp) {
+    if let MailState::Sending(lease) = mail.state
+        && now < lease.until
+    {
+        return; // an attempt is running
+    }
+    match app.outbox.fail(mail, now).await {
+        Ok(()) => {
+            tracing::info!(event = "mail_obsolete", mail = %mail.key, attempt = mail.attempt, reason = "expired", metric.ObsoleteMails = 1);
+        }
+        Err(error) => tracing::error!(event = "mail_not_failed", mail = %mail.key, reason = %error),
     }
 }
 

@@ -23,10 +23,17 @@ impl PersonalWords {
     pub fn new(email: &Email, name: Option<&Name>, service_name: &str) -> Self {
         let address = email.as_typed();
         let (local_part, domain) = address.split_once('@').unwrap_or_default();
-        let texts: Vec<String> = [name.map_or("", Name::as_str), service_name, local_part, address, domain]
-            .iter()
-            .map(|text| text.nfkc().collect())
-            .collect();
+        Self::of([name.map_or("", Name::as_str), service_name, local_part, address, domain])
+    }
+
+    /// Collects the words of the service's name alone, for a user who is not known yet.
+    #[must_use]
+    pub fn of_service(service_name: &str) -> Self {
+        Self::of([service_name])
+    }
+
+    fn of<const N: usize>(texts: [&str; N]) -> Self {
+        let texts = texts.map(|text| text.nfkc().collect::<String>());
         let mut words = Vec::new();
         for text in &texts {
             let parts = text.split(|c: char| !c.is_alphanumeric());

@@ -122,6 +122,40 @@ impl User {
         }
     }
 
+    /// Returns the user after a change of the password by the session `by`, or by a reset. It ends all sessions, and all
+    /// tickets that are bound to the password.
+    #[must_use]
+    pub fn with_new_password(&self, by: Option<SessionId>, now: Timestamp) -> Self {
+        let epoch = self.epoch + 1;
+        Self {
+            epoch,
+            password_version: self.password_version + 1,
+            password_changed_by: by.map(|session| ChangedBy { session, epoch }),
+            verified_at: self.verified_at.or(by.is_none().then_some(now)), // a reset proves the mailbox
+            ..self.clone()
+        }
+    }
+
+    /// Returns the user after a change to an address that they have proved. It ends all sessions and all tickets.
+    #[must_use]
+    pub fn with_new_email(&self, email: Email, now: Timestamp) -> Self {
+        Self {
+            email,
+            epoch: self.epoch + 1,
+            address_version: self.address_version + 1,
+            verified_at: Some(now),
+            updated_at: now,
+            email_history: BTreeSet::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Returns whether `session` made the last change of the password and nothing else ended its sessions since.
+    #[must_use]
+    pub fn has_password_of(&self, session: SessionId) -> bool {
+        self.password_changed_by == Some(ChangedBy { session, epoch: self.epoch })
+    }
+
     /// Returns whether the user may sign in.
     #[must_use]
     pub fn is_active(&self) -> bool {

@@ -5,7 +5,7 @@ use tracing::Span;
 
 use super::Request;
 use crate::app::App;
-use crate::domain::{Status, User};
+use crate::domain::{Session, Status, User};
 use crate::error::ApiError;
 use crate::tokens::{self, AccessClaims, BadToken, Parties};
 
@@ -29,12 +29,50 @@ pub async fn authenticated_user(app: &App, request: &Request, now: Timestamp) ->
     active(app.users.find(claims.user).await?)
 }
 
+/// The user and the session of a request's bearer token, as they are now.
+#[derive(Debug)]
+pub struct Caller {
+    pub user: User,
+    /// The token's session. It may have ended, because the token outlives it.
+    pub session: Session,
+}
+
+impl Caller {
+    /// Returns whether the session is live and of the user's present epoch.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.session.is_of(&self.user) && self.session.is_live(now)
+    }
+}
+
+/// Returns the user and the session of the request's bearer token, whether or not the session has ended.
+///
+/// # Errors
+/// Those of [`authenticated_user`]; 401 if there is no such session.
+pub async fn caller(app: &App, request: &Request, now: Timestamp) -> Result<Caller, ApiError> {
+    let claims = authenticate(app, request, now).await?;
+    let (user, session) = tokio::join!(app.users.find(claims.user), app.sessions.find(claims.user, claims.session));
+    let user = active(user?)?;
+    let session = session?.ok_or(ApiError::InvalidToken("no such session"))?;
+    Ok(Caller { user, session })
+}
+
+/// Returns the user and the live session of the request's bearer token. Every route that changes something asks for
+/// one, because an access token outlives its session by up to 15 minutes.
+///
+/// # Errors
+/// Those of [`caller`]; 401 if the session has ended.
+pub async fn live_caller(app: &App, request: &Request, now: Timestamp) -> Result<Caller, ApiError> {
+    let caller = caller(app, request, now).await?;
+    if caller.is_live(now) { Ok(caller) } else { Err(ApiError::InvalidToken("session ended")) }
+}
+
 /// Returns the user of a good token, if the user may still use it.
 ///
 /// # Errors
-/// 401 for a disabled user; 404 for an erased one.
+/// 401 for a disabled user; 404 for one who is erased, or is being erased.
 pub fn active(user: Option<User>) -> Result<User, ApiError> {
-    let user = user.ok_or(ApiError::UserNotFound)?;
+    let user = user.filter(|user| user.erasing_since.is_none()).ok_or(ApiError::UserNotFound)?;
     match user.status {
         Status::Active => Ok(user),
         Status::Disabled => Err(ApiError::InvalidToken("disabled user")),

@@ -63,6 +63,19 @@ impl Fields {
         }
     }
 
+    /// Takes a string that must be present but may be `null`, and parses it. Returns `None` if it is refused.
+    pub fn nullable<T>(
+        &mut self,
+        field: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, Rejected>,
+    ) -> Option<Option<T>> {
+        match self.object.remove(field) {
+            Some(Value::Null) => Some(None),
+            Some(value) => self.text(field, value, parse).map(Some),
+            None => self.refuse(field, Rejected::new(Code::InvalidType, "Required")),
+        }
+    }
+
     /// Takes a boolean, which is false if it is absent or `null`. Returns `None` if it is refused.
     pub fn flag(&mut self, field: &'static str) -> Option<bool> {
         match self.take(field) {

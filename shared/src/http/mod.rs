@@ -20,7 +20,7 @@ use crate::clock::Deadline;
 use crate::domain::{Code, Rejected};
 use crate::error::{ApiError, Violation};
 
-pub use authentication::{active, authenticate, authenticated_user, verify};
+pub use authentication::{Caller, active, authenticate, authenticated_user, caller, live_caller, verify};
 pub use fields::{Fields, fields};
 pub use request::Request;
 pub use response::{Response, json, no_content};

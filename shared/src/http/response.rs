@@ -5,8 +5,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
-    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, RETRY_AFTER,
+    STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 use jiff::SignedDuration;
@@ -69,6 +69,15 @@ impl Response {
             response.headers_mut().insert(ETAG, tag);
         }
         Self(response)
+    }
+
+    /// Lets a browser save the body as a file of this name.
+    #[must_use]
+    pub fn attachment(mut self, name: &str) -> Self {
+        if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {
+            self.0.headers_mut().insert(CONTENT_DISPOSITION, value);
+        }
+        self
     }
 
     /// Asks the client to retry after one second.
@@ -139,6 +148,8 @@ pub(super) fn problem(error: &ApiError, request_id: &str) -> Response {
     let (status, title, detail) = match error {
         ApiError::Invalid(_) => (StatusCode::BAD_REQUEST, "Validation failed", None),
         ApiError::InvalidCredentials(_) => (StatusCode::UNAUTHORIZED, "Invalid credentials", None),
+        ApiError::WrongPassword => (StatusCode::FORBIDDEN, "Wrong password", None),
+        ApiError::InvalidCode(_) => (StatusCode::BAD_REQUEST, "Invalid code", None),
         ApiError::NoToken => (StatusCode::UNAUTHORIZED, "No token provided", None),
         ApiError::InvalidToken(_) => (StatusCode::UNAUTHORIZED, "Invalid token", None),
         ApiError::RouteNotFound => (StatusCode::NOT_FOUND, "Not found", None),

@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tracing::Span;
 
-use crate::answers::{TokensBody, tokens};
+use crate::answers::{SignedIn, TokensBody, UserBody, tokens};
 use crate::app::App;
-use crate::domain::{Device, DeviceToken, Email, Password, Session, User};
+use crate::domain::{Device, DeviceToken, Email, Password, Session, SessionId, User};
 use crate::error::ApiError;
 use crate::http::Request;
 use crate::keys::{AccountKeys, KeyError, SigningKeys};
+use crate::limits;
 use crate::tokens::Parties;
 
 /// A request that signs a user in, with the keys and the time, each read once.
@@ -26,8 +26,18 @@ pub struct Call<'a> {
 pub struct Login {
     pub email: Email,
     pub password: Password,
-    /// The `deviceToken` of an earlier answer.
-    pub device_token: Option<String>,
+    pub device: KnownBy,
+}
+
+/// How a login shows that its device is known.
+#[derive(Clone, Debug)]
+pub enum KnownBy {
+    /// It does not.
+    Nothing,
+    /// By the `deviceToken` of an earlier answer.
+    Token(String),
+    /// By the session that sends the password. Its id stands in the place of a device's.
+    Session(SessionId),
 }
 
 impl<'a> Call<'a> {
@@ -41,32 +51,41 @@ impl<'a> Call<'a> {
         Ok(Self { app, request, signing_keys: signing_keys?, account_keys: account_keys?, now })
     }
 
-    /// Returns the network that limits count this request for. All requests without a source address count as one
-    /// network.
-    ///
-    /// It also adds the network's pseudonym to the later log lines of this request.
+    /// Returns the network that limits count this request for: see [`limits::counted_network`].
     #[must_use]
     pub fn counted_network(&self) -> String {
-        let network = self.request.network().unwrap_or_default();
-        Span::current().record("network", self.account_keys.pseudonym(&network));
-        network
+        limits::counted_network(self.request, &self.account_keys)
     }
 
     /// Issues the tokens of a session.
     ///
     /// # Errors
     /// [`ApiError::Internal`] if the keys cannot be used.
-    pub fn tokens(&self, session: &Session) -> Result<TokensBody, ApiError> {
+    fn tokens(&self, user: &User, session: &Session) -> Result<TokensBody, ApiError> {
         let issuer = self.request.issuer(&self.app.config)?;
         let parties = Parties { issuer: &issuer, audience: &self.app.config.audience };
-        tokens(&self.signing_keys, parties, session, self.now)
+        tokens(&self.signing_keys, parties, user, session, self.now)
+    }
+
+    /// Returns the answer that signs a user in to `session`.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] if the keys cannot be used.
+    pub fn signed_in<'u>(
+        &self,
+        user: &'u User,
+        session: &Session,
+        device: Option<Device>,
+    ) -> Result<SignedIn<'u>, ApiError> {
+        let tokens = self.tokens(user, session)?;
+        Ok(SignedIn { user: UserBody::from(user), tokens, device_token: self.device_token(user, device)? })
     }
 
     /// Makes the token that lets the user's next login recognise this device.
     ///
     /// # Errors
     /// [`ApiError::Internal`] if there is no key.
-    pub fn device_token(&self, user: &User, device: Option<Device>) -> Result<DeviceToken, ApiError> {
+    fn device_token(&self, user: &User, device: Option<Device>) -> Result<DeviceToken, ApiError> {
         let key = self.account_keys.device_key(self.now).ok_or(KeyError)?;
         let device = device.unwrap_or_else(|| Device::new(user.id));
         Ok(DeviceToken::mint(key, &device, user.password_version))

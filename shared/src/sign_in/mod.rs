@@ -9,14 +9,15 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 
-use crate::answers::{SignedIn, UserBody};
+use crate::answers::SignedIn;
 use crate::domain::{Device, DeviceToken, Password, Session, Status, User, UserId, surplus};
 use crate::error::ApiError;
+use crate::http::Caller;
 use crate::passwords::StoredHash;
 use crate::store::{Account, Credential};
 
 use attempt::{Attempt, BEST_EFFORT_TIMEOUT};
-pub use call::{Call, Login};
+pub use call::{Call, KnownBy, Login};
 
 /// A user who knows the password.
 #[derive(Debug)]
@@ -75,6 +76,29 @@ pub async fn identify(call: &Call<'_>, login: &Login) -> Result<Identified, ApiE
     Ok(Identified { user, sessions: account.sessions, attempt, device, outdated })
 }
 
+/// Verifies the password that `caller` repeats for a sensitive request. It is counted as a login on a known device, and
+/// the session stands in the device's place.
+///
+/// The caller of this function takes the attempt back when the request succeeds.
+///
+/// # Errors
+/// 403 for a wrong password, 401 if the session ended meanwhile; 429 and 503 as [`identify`] describes.
+pub async fn confirm(call: &Call<'_>, caller: &Caller, password: &Password) -> Result<Identified, ApiError> {
+    let session = caller.session.id;
+    let login =
+        Login { email: caller.user.email.clone(), password: password.clone(), device: KnownBy::Session(session) };
+    let identified = identify(call, &login).await.map_err(|error| match error {
+        ApiError::InvalidCredentials(_) => ApiError::WrongPassword,
+        other => other,
+    })?;
+    let is_live = |found: &Session| found.id == session && found.is_of(&identified.user) && found.is_live(call.now);
+    if identified.user.id == caller.user.id && identified.sessions.iter().any(is_live) {
+        return Ok(identified);
+    }
+    identified.take_back(call).await;
+    Err(ApiError::InvalidToken("session ended"))
+}
+
 /// Counts the attempt, reads the credential of the address, and verifies the password.
 async fn find(call: &Call<'_>, login: &Login, attempt: &mut Attempt) -> Result<Found, ApiError> {
     let (counted, credential) = tokio::join!(attempt.count_network(call), call.app.users.credential(&login.email));
@@ -113,11 +137,18 @@ fn is_of_one_time(found: &Found, login: &Login) -> bool {
     }
 }
 
-/// Returns the device that the client logged in on before, if its token is authentic and belongs to this account.
+/// Returns the device that the client logged in on before, if its token is authentic and belongs to this account. A
+/// session counts as a device of its own.
 fn known_device(call: &Call<'_>, login: &Login, credential: Option<&Credential>) -> Option<Device> {
-    let (token, credential) = (login.device_token.as_deref()?, credential?);
-    let key = |id| call.account_keys.device_key_by_id(id, call.now);
-    DeviceToken::open(token, credential.password_version, key).filter(|device| device.user == credential.user)
+    let credential = credential?;
+    match &login.device {
+        KnownBy::Nothing => None,
+        KnownBy::Token(token) => {
+            let key = |id| call.account_keys.device_key_by_id(id, call.now);
+            DeviceToken::open(token, credential.password_version, key).filter(|device| device.user == credential.user)
+        }
+        KnownBy::Session(session) => Some(Device { user: credential.user, id: *session.as_bytes() }),
+    }
 }
 
 impl Identified {
@@ -137,9 +168,13 @@ impl Identified {
         opened?;
         tracing::info!(event = "authn_login_success", user = %self.user.id, session = %session.id, metric.Logins = 1);
 
-        let tokens = call.tokens(&session)?;
-        let device_token = call.device_token(&self.user, self.device)?;
-        Ok(SignedIn { user: UserBody::from(&self.user), tokens, device_token })
+        call.signed_in(&self.user, &session, self.device)
+    }
+
+    /// Returns all sessions of the user, live or not.
+    #[must_use]
+    pub fn sessions(&self) -> &[Session] {
+        &self.sessions
     }
 
     /// Releases the attempt of a user who is identified but not signed in.

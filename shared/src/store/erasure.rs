@@ -1,13 +1,45 @@
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+//! The erasure of an account, which the sweeper drives page by page.
+
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
+use jiff::fmt::serde::timestamp::millisecond::{optional as optional_millisecond, required as millisecond};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use uuid::Uuid;
 
 use super::keys::Key;
-use super::{StoreError, Users, keys, number, text, unavailable, update_existing};
-use crate::domain::{Email, Status, UserId};
+use super::{
+    Conditional, StoreError, Users, keys, milliseconds, number, read, text, unavailable, update_conditionally,
+    update_existing,
+};
+use crate::domain::{Status, UserId};
 
 /// The most keys that one `BatchWriteItem` takes. A page has room for two keys or more, so it is never the profile
 /// alone.
 const PAGE: i32 = 25;
+/// How long after the first pass the second one begins. No invocation lives as long, so a write that was on its way
+/// during the first pass is there by then.
+const SECOND_PASS: SignedDuration = SignedDuration::from_mins(15);
+/// How long the sweeper that took an erasure has it alone.
+const LEASE: SignedDuration = SignedDuration::from_mins(2);
+
+/// An erasure that a sweep has taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erasure {
+    pub user: UserId,
+    /// When the user asked for it.
+    pub since: Timestamp,
+    first_pass_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ErasureRow {
+    #[serde(with = "millisecond")]
+    erasing_since: Timestamp,
+    #[serde(default, with = "optional_millisecond")]
+    first_pass_at: Option<Timestamp>,
+    mover: Option<Uuid>,
+}
 
 impl Users {
     /// Lets a user sign in, or no longer. Either way, all earlier sessions end at their next refresh.
@@ -28,45 +60,60 @@ impl Users {
         update_existing(request).await
     }
 
-    /// Erases a user: the credential, every session, every mail, and the profile. The address may register again.
+    /// Takes an erasure whose `due` still is `from`, so that only one of two sweeps works on it.
     ///
-    /// The user is disabled first, so that nothing new is added meanwhile. The profile goes last, because it holds the
-    /// address. So a call that failed can be repeated, and goes on where the first one stopped.
-    ///
-    /// # Errors
-    /// [`StoreError`]: a part of the user may be left.
-    pub async fn erase(&self, id: UserId) -> Result<(), StoreError> {
-        if let Some(user) = self.find(id).await? {
-            self.set_status(id, Status::Disabled).await?;
-            self.delete_credential(&user.email, id).await?;
+    /// Returns `None` if another sweep was quicker.
+    pub async fn take_erasure(
+        &self,
+        user: UserId,
+        from: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Erasure>, StoreError> {
+        let mover = Uuid::new_v4();
+        let request = self.tables.client.update_item().table_name(&self.tables.accounts);
+        let request = request
+            .set_key(Some(keys::profile(user)))
+            .update_expression("SET due = :until, mover = :mover")
+            .condition_expression("due = :from AND attribute_exists(erasingSince)")
+            .expression_attribute_values(":from", milliseconds(from))
+            .expression_attribute_values(":until", milliseconds(now + LEASE))
+            .expression_attribute_values(":mover", text(mover.to_string()));
+        let erasure = |row: ErasureRow| Erasure { user, since: row.erasing_since, first_pass_at: row.first_pass_at };
+        match update_conditionally(request, |item| read::<ErasureRow>("erasure", item)).await? {
+            Conditional::Applied(row) => Ok(Some(erasure(row))),
+            // Our own write, whose answer was lost.
+            Conditional::Failed(Some(row)) if row.mover == Some(mover) => Ok(Some(erasure(row))),
+            Conditional::Failed(_) => Ok(None),
         }
-        loop {
-            let page = self.page_without_profile(id).await?;
-            if page.is_empty() {
-                break;
-            }
-            self.delete_all(page).await?;
-        }
-        let request =
-            self.tables.client.delete_item().table_name(&self.tables.accounts).set_key(Some(keys::profile(id)));
-        request.send().await.map(drop).map_err(|error| unavailable("DeleteItem", &error))
     }
 
-    /// Deletes the address's credential if it is this user's. Another user may have the address by now.
-    async fn delete_credential(&self, email: &Email, id: UserId) -> Result<(), StoreError> {
-        let request = self.tables.client.delete_item().table_name(&self.tables.credentials);
-        let request = request
-            .set_key(Some(keys::credential(email)))
-            .condition_expression("userId = :id")
-            .expression_attribute_values(":id", text(id.to_string()));
-        match request.send().await {
-            Err(error)
-                if !error.as_service_error().is_some_and(DeleteItemError::is_conditional_check_failed_exception) =>
-            {
-                Err(unavailable("DeleteItem", &error))
-            }
-            _ => Ok(()),
+    /// Deletes a page of the user's items, without the profile. Returns whether there was one.
+    ///
+    /// The profile goes last, because it owes the erasure.
+    pub async fn erase_page(&self, user: UserId) -> Result<bool, StoreError> {
+        let page = self.page_without_profile(user).await?;
+        if page.is_empty() {
+            return Ok(false);
         }
+        self.delete_all(page).await?;
+        Ok(true)
+    }
+
+    /// Ends a pass in which nothing was left: the first one makes the second one due, and the second one deletes the
+    /// profile.
+    pub async fn end_pass(&self, erasure: &Erasure, now: Timestamp) -> Result<(), StoreError> {
+        if erasure.first_pass_at.is_some() {
+            let request = self.tables.client.delete_item().table_name(&self.tables.accounts);
+            let result = request.set_key(Some(keys::profile(erasure.user))).send().await;
+            return result.map(drop).map_err(|error| unavailable("DeleteItem", &error));
+        }
+        let request = self.tables.client.update_item().table_name(&self.tables.accounts);
+        let request = request
+            .set_key(Some(keys::profile(erasure.user)))
+            .update_expression("SET firstPassAt = :now, due = :due")
+            .expression_attribute_values(":now", milliseconds(now))
+            .expression_attribute_values(":due", milliseconds(now + SECOND_PASS));
+        update_existing(request).await.map(drop)
     }
 
     async fn page_without_profile(&self, id: UserId) -> Result<Vec<Key>, StoreError> {

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::domain::{Email, Limited, MailKey, SessionId, UserId};
+use crate::domain::{Email, Limited, MailId, MailKey, SessionId, TicketId, UserId};
 
 pub const PROFILE: &str = "PROFILE";
 /// The beginning of the partition of a credential. The address follows, so no message may contain the partition.
 pub const EMAIL: &str = "EMAIL#";
 const PASSWORD: &str = "PASSWORD";
 pub const SESSION: &str = "SESSION#";
-const MAIL: &str = "MAIL#";
+pub const MAIL: &str = "MAIL#";
 const IDEMPOTENCY: &str = "IDEM#";
 
 /// The index over items that owe work, by when it is due.
@@ -42,6 +42,11 @@ pub fn mail(mail: MailKey) -> Key {
     key(user_partition(mail.user), format!("{MAIL}{}", mail.mail))
 }
 
+/// Returns the id of the mail whose row this is.
+pub fn mail_id(item: &Key) -> Option<MailId> {
+    item.get("sk")?.as_s().ok()?.strip_prefix(MAIL)?.parse().ok()
+}
+
 /// Returns the key of a counter, by the digest of what it counts.
 pub fn limit(digest: &str, window: i64) -> Key {
     key(format!("LIMIT#{digest}"), format!("WINDOW#{window}"))
@@ -65,12 +70,32 @@ pub fn registration(digest: &str) -> Key {
     key(format!("{IDEMPOTENCY}{digest}"), "REGISTER".to_owned())
 }
 
+/// Returns the key of a reset.
+pub fn reset(ticket: TicketId) -> Key {
+    key(format!("FLOW#{ticket}"), "RESET".to_owned())
+}
+
+/// Returns the key of the tries of a verification code.
+pub fn verification_tries(user: UserId, ticket: TicketId) -> Key {
+    key(user_partition(user), format!("CODE#VERIFY#{ticket}"))
+}
+
+/// Returns the key of a user's pending change of address.
+pub fn pending_email(user: UserId) -> Key {
+    key(user_partition(user), "CODE#EMAIL".to_owned())
+}
+
 pub fn public_keys() -> Key {
     key("KEYS".to_owned(), "JWKS".to_owned())
 }
 
 pub fn due_shard(mail: MailKey) -> String {
     let [.., last] = *mail.mail.as_bytes();
+    due_shard_at(last % DUE_SHARDS)
+}
+
+pub fn due_shard_of_erasure(user: UserId) -> String {
+    let [.., last] = *user.as_bytes();
     due_shard_at(last % DUE_SHARDS)
 }
 
@@ -82,18 +107,23 @@ pub fn due_shard_at(shard: u8) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DueItem {
     Mail(MailKey),
+    /// A user whose account is being erased.
+    Erasure(UserId),
     /// Work that only a newer version of Latchkey knows. It waits for that version.
     Unknown,
 }
 
 /// Returns the item that an entry of the index points to.
 pub fn due_item(partition: &str, sort: &str) -> DueItem {
-    let mail = || {
+    let item = || {
         let user = partition.strip_prefix("USER#")?.parse().ok()?;
+        if sort == PROFILE {
+            return Some(DueItem::Erasure(user));
+        }
         let mail = sort.strip_prefix(MAIL)?.parse().ok()?;
-        Some(MailKey { user, mail })
+        Some(DueItem::Mail(MailKey { user, mail }))
     };
-    mail().map_or(DueItem::Unknown, DueItem::Mail)
+    item().unwrap_or(DueItem::Unknown)
 }
 
 fn key(pk: String, sk: String) -> Key {

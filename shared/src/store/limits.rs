@@ -60,6 +60,13 @@ impl Limits {
             _ => Err(unavailable("UpdateItem", &error)),
         }
     }
+
+    /// Deletes the counter under `digest` in the present window of `limit`.
+    pub async fn clear(&self, digest: &str, limit: Limit, now: Timestamp) -> Result<(), StoreError> {
+        let request = self.tables.client.delete_item().table_name(&self.tables.accounts);
+        let result = request.set_key(Some(keys::limit(digest, limit.window(now).number))).send().await;
+        result.map(drop).map_err(|error| unavailable("DeleteItem", &error))
+    }
 }
 
 /// Returns whether DynamoDB throttles the counter. If it does, too many clients are writing it, so the request gets 429

@@ -12,6 +12,7 @@ mod limits;
 mod outbox;
 mod public_keys;
 mod sessions;
+mod tickets;
 mod transaction;
 mod users;
 
@@ -29,13 +30,17 @@ use serde::de::DeserializeOwned;
 use crate::aws::describe;
 
 pub use attempts::{Attempt, Counted};
+pub use erasure::Erasure;
 pub use idempotency::Idempotency;
 pub use keys::{DUE_SHARDS, DueItem, Key};
 pub use limits::Limits;
-pub use outbox::{Claimed, Outbox, OverduePage, Owed};
+pub use outbox::{Claimed, Outbox, OverduePage};
 pub use public_keys::{NoPublicKeys, PublicKeys};
 pub use sessions::{Refreshed, Sessions};
-pub use users::{Account, CreateError, Created, Credential, Users};
+pub use tickets::{PendingEmail, Reset, Tickets, Try};
+pub use users::{
+    Account, Changed, CreateError, Created, Credential, EmailChanged, NewEmailWrite, NewPasswordWrite, Owed, Users,
+};
 
 type Item = HashMap<String, AttributeValue>;
 

@@ -6,12 +6,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::limits::count_in_transaction;
-use super::transaction::{Transaction, put_new};
 use super::{
-    Conditional, Item, StoreError, Tables, keys, milliseconds, number, read, seconds, text, update_conditionally,
+    Conditional, Item, StoreError, Tables, keys, milliseconds, number, read, seconds, text, unavailable,
+    update_conditionally,
 };
-use crate::domain::{Claim, Lease, Limit, Mail, MailKey, MailState};
+use crate::domain::{Claim, Lease, Mail, MailKey, MailState, UserId};
 use crate::mail_queue::MailMessage;
 
 pub use overdue::OverduePage;
@@ -26,17 +25,6 @@ const FINISHED_LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
 #[derive(Clone, Debug)]
 pub struct Outbox {
     tables: Tables,
-}
-
-/// The result of a request for a mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owed {
-    /// The mail is owed from now on, and counted.
-    Queued,
-    /// The mail was owed already, because the request came again. It is not counted again.
-    AlreadyQueued,
-    /// The mail is not owed, because the user has reached the limit. It is lifted after this time.
-    LimitReached(SignedDuration),
 }
 
 /// The result of a claim.
@@ -61,17 +49,32 @@ impl Outbox {
         Self { tables }
     }
 
-    /// Owes a mail that a user asks for, within `limit`. The mail and its count are written together or not at all.
-    pub async fn put(&self, mail: &Mail, limit: Limit, now: Timestamp) -> Result<Owed, StoreError> {
-        let (table, window) = (&self.tables.accounts, limit.window(now));
-        let counter = keys::limit_of_user(mail.key.user, mail.kind.rules().limited, window.number);
-        let items = [put_new(table, to_item(mail)?)?, count_in_transaction(table, counter, limit, window)?];
-        match self.tables.transact(&items).await? {
-            Transaction::Applied => Ok(Owed::Queued),
-            // Position 0 is the mail. A mail that is owed already is not refused, even if the limit is reached.
-            Transaction::Refused { position: 0, .. } => Ok(Owed::AlreadyQueued),
-            Transaction::Refused { .. } => Ok(Owed::LimitReached(window.ends_at.duration_since(now))),
+    /// Lists the newest mails in the user's partition, at most `most` of them, and tells whether there are more.
+    pub async fn of_user(&self, user: UserId, most: usize) -> Result<(Vec<Mail>, bool), StoreError> {
+        let (mut mails, mut start) = (Vec::new(), None);
+        loop {
+            let request = self.tables.client.query().table_name(&self.tables.accounts).consistent_read(true);
+            let output = request
+                .key_condition_expression("pk = :pk AND begins_with(sk, :mail)")
+                .expression_attribute_values(":pk", text(keys::user_partition(user)))
+                .expression_attribute_values(":mail", text(keys::MAIL))
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| unavailable("Query", &error))?;
+            for item in output.items.unwrap_or_default() {
+                let mail = keys::mail_id(&item).map(|mail| MailKey { user, mail });
+                mails.extend(mail.map(|key| parse(item)?.into_mail(key)).transpose()?);
+            }
+            start = output.last_evaluated_key;
+            if start.is_none() {
+                break;
+            }
         }
+        mails.sort_by_key(|mail| std::cmp::Reverse(mail.created_at));
+        let are_more = mails.len() > most;
+        mails.truncate(most);
+        Ok((mails, are_more))
     }
 
     /// Claims the mail that a message names, by one write. Of all messages that try at once, only one gets the mail.

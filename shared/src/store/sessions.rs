@@ -61,6 +61,13 @@ impl Sessions {
         result.map(drop).map_err(|error| unavailable("PutItem", &error))
     }
 
+    /// Reads a session.
+    pub async fn find(&self, user: UserId, session: SessionId) -> Result<Option<Session>, StoreError> {
+        let request = self.tables.client.get_item().table_name(&self.tables.accounts).consistent_read(true);
+        let output = request.set_key(Some(keys::session(user, session))).send().await;
+        output.map_err(|error| unavailable("GetItem", &error))?.item.map(from_item).transpose()
+    }
+
     /// Moves a session on to its next token, or finds the reason not to.
     ///
     /// Usually this is one write, on condition that the presented token is the current one of a live session. If the
@@ -139,10 +146,7 @@ impl Sessions {
     /// The claim must be the current token of a live session of the user's epoch, or the token before it. Any other
     /// claim ends its own session alone, so that neither a late retry nor an old stolen token signs out a newer login.
     pub async fn end_everywhere(&self, claim: &RefreshClaim, now: Timestamp) -> Result<(), StoreError> {
-        let request = self.tables.client.get_item().table_name(&self.tables.accounts).consistent_read(true);
-        let output = request.set_key(Some(keys::session(claim.user, claim.session))).send().await;
-        let item = output.map_err(|error| unavailable("GetItem", &error))?.item;
-        let Some(session) = item.map(from_item).transpose()? else { return Ok(()) };
+        let Some(session) = self.find(claim.user, claim.session).await? else { return Ok(()) };
         let is_current = session.counter.checked_sub(claim.counter).is_some_and(|behind| behind <= 1);
         if !is_current || !session.is_live(now) {
             return self.end(claim.user, claim.session, now).await;

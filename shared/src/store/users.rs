@@ -1,3 +1,6 @@
+mod changes;
+mod email;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
@@ -6,6 +9,9 @@ use super::transaction::{Transaction, put_new};
 use super::{Item, StoreError, Tables, keys, number, outbox, read, sessions, text, unavailable, update_if, write};
 use crate::domain::{Email, EmailStatus, Mail, Session, User, UserId};
 use crate::passwords::StoredHash;
+
+pub use changes::{Changed, NewPasswordWrite, Owed};
+pub use email::{EmailChanged, NewEmailWrite};
 
 /// Accounts and their credentials.
 #[derive(Clone, Debug)]
