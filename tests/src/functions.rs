@@ -63,6 +63,8 @@ pub async fn invoke(app: &App, function: &str, event: LambdaEvent<Value>) -> Res
         "refresh" => respond(app, event, refresh::handle).boxed(),
         "logout" => respond(app, event, logout::handle).boxed(),
         "account" => respond(app, event, account::handle).boxed(),
+        "credentials" => respond(app, event, credentials::handle).boxed(),
+        "recovery" => respond(app, event, recovery::handle).boxed(),
         "public" => respond(app, event, public::handle).boxed(),
         "authorizer" => return Ok(serde_json::to_value(authorizer::handle(app, event).boxed().await?)?),
         "mailer" => return Ok(serde_json::to_value(mailer::handle(app, event).boxed().await?)?),
