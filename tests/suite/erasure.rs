@@ -2,7 +2,6 @@
 
 use jiff::SignedDuration;
 use shared::domain::Status;
-use tests::doubles::Fault;
 use tests::world::{PASSWORD, World};
 
 /// Counts the rows of users in all tables.
@@ -61,27 +60,6 @@ async fn erasing_a_user_deletes_every_row_of_theirs_and_no_other() {
     assert_eq!(world.login(&ada.email, PASSWORD).await.verdict(), (401, "Invalid credentials".to_owned()));
     assert_eq!(world.refresh(&bob.refresh_token).await.status, 200);
     world.registered("ADA@example.com").await;
-}
-
-#[tokio::test]
-async fn an_erasure_that_fails_at_any_call_completes_when_repeated() {
-    // Every call of an erasure fails once. The calls are taken from an erasure that succeeds, so no fault can miss.
-    let whole = World::new().await;
-    let ada = whole.registered("ada@example.com").await;
-    whole.aws().clear_calls();
-    whole.erase(&ada).await;
-    let calls = whole.operations();
-    for operation in ["GetItem", "UpdateItem", "DeleteItem", "Query", "BatchWriteItem"] {
-        assert!(calls.iter().any(|call| call == operation), "{operation} is not among {calls:?}");
-    }
-    for (place, operation) in calls.iter().enumerate() {
-        let world = World::new().await;
-        let ada = world.registered("ada@example.com").await;
-        world.aws().fail_at(place, Fault::error(400, "ValidationException", ""), 1);
-        assert!(world.system().app.users.erase(ada.user_id()).await.is_err(), "{operation}, call {place}");
-        world.erase(&ada).await;
-        assert_eq!(remains(&world), 0, "interrupted at {operation}, call {place}");
-    }
 }
 
 #[tokio::test]

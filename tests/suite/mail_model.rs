@@ -53,7 +53,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use shared::domain::{Mail, Origin, UserId};
+use shared::domain::{Email, Mail, Origin};
 
 use crate::explore::Explorable;
 use rules::Rules;
@@ -93,7 +93,8 @@ pub struct Model {
 impl Model {
     pub fn new(rules: Rules, scenario: Scenario) -> Self {
         let owed = START - scenario.age;
-        let row = Mail::welcome(UserId::new(owed), Origin::default(), owed);
+        let user = shared::domain::User::new(Email::parse("ada@example.com").unwrap(), None, owed);
+        let row = Mail::welcome(&user, Origin::default(), owed);
         let start = State {
             now: START,
             row: Some(row),

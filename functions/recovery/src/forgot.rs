@@ -76,11 +76,10 @@ async fn count(
     let of_network = rule(Limited::ForgotOfNetwork);
     let of_both = rule(Limited::ForgotOfAccountAndNetwork);
     let (network, both) = ([network.as_bytes()], [address, network.as_bytes()]);
-    let (of_network, of_both, credential) = tokio::join!(
-        of_network.count(app, keys, &network, now),
-        of_both.count(app, keys, &both, now),
-        async { Ok::<_, ApiError>(app.users.credential(email).await?) },
-    );
+    let (of_network, of_both, credential) =
+        tokio::join!(of_network.count(app, keys, &network, now), of_both.count(app, keys, &both, now), async {
+            Ok::<_, ApiError>(app.users.credential(email).await?)
+        },);
     of_network?;
     let credential = credential?;
     let device = device_token.zip(credential.as_ref()).and_then(|(token, credential)| {

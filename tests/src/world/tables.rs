@@ -1,8 +1,10 @@
 //! The tables: rows with types to read, and items to tamper with, as a person does who edits the tables by hand.
 
+use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shared::domain::Status;
+use shared::store::Changed;
 
 use super::{Actor, World};
 use crate::rows::{CredentialRow, LimitRow, MailRow, SessionRow, UserRow, read, text};
@@ -170,9 +172,17 @@ impl World {
         assert!(users.set_status(actor.user_id(), Status::Active).await.expect("the store answers"));
     }
 
-    /// Erases an account.
+    /// Erases an account with both passes at once, without a mail.
     pub async fn erase(&self, actor: &Actor) {
-        self.system.app.users.erase(actor.user_id()).await.expect("the store answers");
+        const ANSWERS: &str = "the store answers";
+        let (users, id, now) = (&self.system.app.users, actor.user_id(), self.now());
+        let user = users.find(id).await.expect(ANSWERS).expect("a user");
+        assert_eq!(users.begin_erasure(&user, None, now).await.expect(ANSWERS), Changed::Applied);
+        for due in [now, now + SignedDuration::from_mins(15)] {
+            let erasure = users.take_erasure(id, due, now).await.expect(ANSWERS).expect("an erasure that is due");
+            while users.erase_page(id).await.expect(ANSWERS) {}
+            users.end_pass(&erasure, now).await.expect(ANSWERS);
+        }
     }
 
     // ---- The published keys ----

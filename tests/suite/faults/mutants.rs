@@ -161,7 +161,9 @@ route!(logs_what_it_is_sent, me_aloud);
 
 async fn send_then_claim(app: &App, message: &MailMessage) -> bool {
     let Ok(Some(user)) = app.users.find(message.key.user).await else { return false };
-    let Ok(Delivery::Accepted(id)) = app.mailer.send(&unclaimed(message.key), &user).await else { return false };
+    let Ok(Delivery::Accepted(id)) = app.mailer.send(&unclaimed(message.key, &user), Some(&user), None).await else {
+        return false;
+    };
     match app.outbox.claim(message, app.clock.now()).await {
         Ok(Claimed::Taken { mail, .. }) => app.outbox.sent(&mail, &id, app.clock.now()).await.is_ok(),
         Ok(Claimed::Finished) => true,
@@ -183,7 +185,10 @@ async fn send_though_held(app: &App, message: &MailMessage) -> bool {
             Some(id) => app.outbox.sent(&mail, &id, app.clock.now()).await.is_ok(),
             None => false,
         },
-        Ok(Claimed::Held(_)) => deliver(app, &unclaimed(message.key)).await.is_some(),
+        Ok(Claimed::Held(_)) => match app.users.find(message.key.user).await {
+            Ok(Some(user)) => deliver(app, &unclaimed(message.key, &user)).await.is_some(),
+            _ => false,
+        },
         Ok(Claimed::Finished) => true,
         Err(_) => false,
     }
@@ -242,15 +247,15 @@ async fn me_aloud(app: &App, request: Request) -> Result<Response, ApiError> {
 /// Returns SES's id of the mail, if SES accepted it.
 async fn deliver(app: &App, mail: &Mail) -> Option<String> {
     let user: User = app.users.find(mail.key.user).await.ok()??;
-    match app.mailer.send(mail, &user).await {
+    match app.mailer.send(mail, Some(&user), None).await {
         Ok(Delivery::Accepted(id)) => Some(id),
         _ => None,
     }
 }
 
 /// Returns the mail as it was before any claim.
-fn unclaimed(key: MailKey) -> Mail {
-    Mail { key, due: None, ..Mail::welcome(key.user, Origin::default(), jiff::Timestamp::UNIX_EPOCH) }
+fn unclaimed(key: MailKey, user: &User) -> Mail {
+    Mail { key, due: None, ..Mail::welcome(user, Origin::default(), jiff::Timestamp::UNIX_EPOCH) }
 }
 
 #[tokio::test(flavor = "multi_thread")]

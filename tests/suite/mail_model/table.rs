@@ -56,7 +56,8 @@ impl Table {
         world.registered_with_queued_mail("ada@example.com").await;
         let item = world.rows("MAIL#").remove(0);
         let key: MailKey = world.only_mail().key().parse().unwrap();
-        let mail = Mail { key, ..Mail::welcome(key.user, origin(&item), world.now()) };
+        let user = world.system().app.users.find(key.user).await.unwrap().unwrap();
+        let mail = Mail { key, origin: origin(&item), ..Mail::welcome(&user, Origin::default(), world.now()) };
         Self { world, item, mail }
     }
 

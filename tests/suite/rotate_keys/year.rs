@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use shared::app::App;
 use shared::keys::SigningKeys;
-use shared::tokens::{self, Parties};
+use shared::tokens::{self, AccessClaims, Parties};
 use tests::system::SIGNING_KEYS;
 use tests::world::{Actor, DOMAIN, World};
 
@@ -78,7 +78,9 @@ impl Leak {
         let claims = claims(&actor.access_token);
         let [user, session] = ["sub", "sid"].map(|name| claims[name].as_str().unwrap().to_owned());
         let key = self.keys.access_key(self.withdrawn_at).unwrap();
-        let token = tokens::issue(key, parties, user.parse().unwrap(), session.parse().unwrap(), world.now()).unwrap();
+        let (user, session) = (user.parse().unwrap(), session.parse().unwrap());
+        let claims = AccessClaims { user, session, email_verified: false };
+        let token = tokens::issue(key, parties, &claims, world.now()).unwrap();
         token.expose_secret().to_owned()
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 use serde_json::json;
 use shared::domain::{Limit, Mail, Origin, UserId};
-use shared::store::DUE_SHARDS;
+use shared::store::{DUE_SHARDS, Owed};
 use tests::doubles::{Counts, Fault, Service};
 use tests::rows::{MailRow, read};
 use tests::system::MAIL_QUEUE;
@@ -219,10 +219,12 @@ fn logged_age(world: &World) -> Option<i64> {
 /// Owes a user `count` mails in the wanted shards of the index, as after an outage of SQS. Rows of other shards are
 /// not written, so that a full page of one shard does not need a full page of each.
 async fn owe(world: &World, user: UserId, is_wanted: impl Fn(u8) -> bool, count: usize) {
-    let mails = std::iter::repeat_with(|| Mail::welcome(user, Origin::default(), world.now()));
+    let user = world.system().app.users.find(user).await.expect("the store answers").expect("a user");
+    let mails = std::iter::repeat_with(|| Mail::welcome(&user, Origin::default(), world.now()));
     let wanted = mails.filter(|mail| is_wanted(mail.key.mail.as_bytes()[15] % DUE_SHARDS));
     let unlimited = Limit::hourly(u32::MAX);
     for mail in wanted.take(count) {
-        world.system().app.outbox.put(&mail, unlimited, world.now()).await.expect("the store takes it");
+        let owed = world.system().app.users.owe(&user, None, &mail, unlimited, world.now()).await;
+        assert_eq!(owed.expect("the store takes it"), Owed::Queued);
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use shared::config::Algorithm;
 use shared::domain::{RefreshClaim, RefreshToken, SessionId, UserId};
 use shared::keys::{KeySet, Keys, SecretKind, SigningKeys};
-use shared::tokens::{self, Parties};
+use shared::tokens::{self, AccessClaims, Parties};
 
 use super::{claims, header};
 
@@ -22,8 +22,8 @@ const PARTIES: Parties<'static> = Parties { issuer: "https://id.example.com", au
 static SIGNED: LazyLock<[(SigningKeys, String); 2]> = LazyLock::new(|| {
     [Algorithm::Es256, Algorithm::Rs256].map(|algorithm| {
         let keys = SigningKeys::read(&KeySet::first(SecretKind::Signing, algorithm, now()).unwrap()).unwrap();
-        let (user, session) = (UserId::new(now()), SessionId::new(now()));
-        let token = tokens::issue(keys.access_key(now()).unwrap(), PARTIES, user, session, now()).unwrap();
+        let claims = AccessClaims { user: UserId::new(now()), session: SessionId::new(now()), email_verified: true };
+        let token = tokens::issue(keys.access_key(now()).unwrap(), PARTIES, &claims, now()).unwrap();
         (keys, token.expose_secret().to_owned())
     })
 });

@@ -235,6 +235,11 @@ impl Users {
         let update = "SET #status = :disabled, epoch = :nextEpoch, erasingSince = :now, due = :now, dueShard = :shard";
         let profile = self
             .update_profile(user, update)
+            // An operator may have disabled the user before.
+            .condition_expression(
+                "#status IN (:active, :disabled) AND epoch = :epoch AND passwordVersion = :passwordVersion \
+                 AND addressVersion = :addressVersion AND attribute_not_exists(erasingSince)",
+            )
             .expression_attribute_values(":disabled", text("disabled"))
             .expression_attribute_values(":nextEpoch", number(user.epoch + 1))
             .expression_attribute_values(":shard", text(keys::due_shard_of_erasure(user.id)))
@@ -248,7 +253,7 @@ impl Users {
             .build()
             .map_err(unwritable)?;
         let mut items = vec![update_item(profile)?, TransactWriteItem::builder().delete(credential).build()];
-        for mail in mail {
+        if let Some(mail) = mail {
             items.push(put_new(&self.tables.accounts, outbox::to_item(mail)?)?);
         }
         match self.tables.transact(&items).await? {

@@ -125,7 +125,7 @@ impl Users {
             TransactWriteItem::builder().delete(old.build().map_err(unwritable)?).build(),
             put_new(accounts, sessions::to_item(session)?)?,
         ];
-        for mail in mail {
+        if let Some(mail) = mail {
             items.push(put_new(accounts, outbox::to_item(mail)?)?);
         }
         match self.tables.transact(&items).await? {
