@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn every_mail_in_full() {
+fn the_mails_about_signing_up_and_in_and_passwords() {
     assert_mail(
         MailKind::Welcome,
         "Welcome!",
@@ -107,6 +107,10 @@ Support: help@example.com
 
 You get this mail because an account at Engines uses this address.",
     );
+}
+
+#[test]
+fn the_mails_about_changes_of_address_and_the_goodbye() {
     assert_mail(
         MailKind::ConfirmEmail,
         "Confirm your new address for Engines",
@@ -155,7 +159,7 @@ Hello Ada,
 
 Your account at Engines is about to get a new address.
 
-The new address is n…@example.com.
+New address: n…@example.com
 
 We have sent a code there. The address changes when that code is entered.
 
@@ -177,7 +181,7 @@ Hello Ada,
 
 The address of your account at Engines was changed.
 
-The new address is n…@example.com.
+New address: n…@example.com
 
 From now on, mails about the account go there, and you sign in with it. All other sign-ins were ended.
 
