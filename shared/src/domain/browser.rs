@@ -99,7 +99,8 @@ mod tests {
         let googlebot = format!(
             "{ANDROID} {WEBKIT} Chrome/140.0.0.0 Mobile Safari/537.36 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
         );
-        let programs = ["", "curl/8.14.1", "okhttp/5.1.0", "python-requests/2.32.5", "PostmanRuntime/7.46.0", &googlebot];
+        let programs =
+            ["", "curl/8.14.1", "okhttp/5.1.0", "python-requests/2.32.5", "PostmanRuntime/7.46.0", &googlebot];
         for user_agent in programs {
             assert_eq!(browser(user_agent), None, "{user_agent}");
         }

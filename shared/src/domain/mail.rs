@@ -91,6 +91,7 @@ pub struct Lease {
 }
 
 /// What happens to a message, depending on the row that it names.
+#[expect(clippy::large_enum_variant, reason = "the large variant is the usual one")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// The mail is sent. This is its row, claimed for the next attempt.

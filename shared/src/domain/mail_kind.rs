@@ -75,8 +75,9 @@ impl MailKind {
     pub const fn rules(self) -> MailRules {
         use WhenSuppressed::{DeadLetter, Drop};
         let (limited, when_suppressed, ticket) = match self {
-            Self::Welcome => (Some(Limited::WelcomeMails), DeadLetter, Some(TicketKind::Verification)),
-            Self::Verification => (Some(Limited::WelcomeMails), DeadLetter, Some(TicketKind::Verification)),
+            Self::Welcome | Self::Verification => {
+                (Some(Limited::WelcomeMails), DeadLetter, Some(TicketKind::Verification))
+            }
             Self::SessionReuse => (Some(Limited::ReuseMails), Drop, None),
             Self::Reset => (None, Drop, Some(TicketKind::Reset)),
             Self::ConfirmEmail => (None, Drop, Some(TicketKind::EmailChange)),

@@ -269,8 +269,7 @@ impl MailCode {
 /// Writes the code for a mail.
 impl fmt::Display for MailCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e] = self.0;
-        let bits = u64::from_be_bytes([0, 0, 0, a, b, c, d, e]);
+        let bits = self.0.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
         for place in (0..8).rev() {
             let value = usize::try_from(bits >> (5 * place) & 31).unwrap_or_default();
             f.write_str(ALPHABET.get(value..=value).and_then(|c| std::str::from_utf8(c).ok()).unwrap_or_default())?;

@@ -119,12 +119,15 @@ impl Mailer {
 impl Mailer {
     /// Collects what the mail may tell its reader.
     ///
-    /// A mailbox that was never verified may be a stranger's. Such a mailbox sees a name only in the welcome mail.
+    /// A mailbox that was never verified may be a stranger's. Such a mailbox sees a name only in the welcome mail, and
+    /// never where a request came from.
     fn facts<'a>(&'a self, mail: &'a Mail, user: Option<&'a User>, proof: Option<&Proof>) -> Facts<'a> {
         let may_name =
             |user: &&User| mail.recipient.is_none() && (user.is_verified() || mail.kind == MailKind::Welcome);
         // A stranger who registers another person's address must not be able to send a link there.
         let name = user.filter(may_name).and_then(|user| user.name.as_ref()).filter(|name| !name.could_be_link());
+        let shows_origin = user.is_none_or(User::is_verified);
+        let origin = |text: &'a Option<String>| text.as_deref().filter(|_| shows_origin);
         Facts {
             name: name.map(Name::as_str),
             service: &self.service_name,
@@ -136,8 +139,8 @@ impl Mailer {
                 expires: in_words(proof.expires_at),
             }),
             when: in_words(mail.created_at),
-            network: mail.origin.network.as_deref(),
-            browser: mail.origin.user_agent.as_deref().and_then(browser),
+            network: origin(&mail.origin.network),
+            browser: origin(&mail.origin.user_agent).and_then(browser),
             about: mail.about.as_deref(),
         }
     }
@@ -153,3 +156,6 @@ impl WriteError {
         Self(error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,7 @@ pub struct Outbox {
 }
 
 /// The result of a claim.
+#[expect(clippy::large_enum_variant, reason = "the large variant is the usual one")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {
     /// The message has claimed the mail.

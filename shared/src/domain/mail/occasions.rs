@@ -90,8 +90,8 @@ impl Mail {
     #[must_use]
     pub fn goodbye(user: &User, origin: Origin, now: Timestamp) -> Self {
         let key = MailKey { user: UserId::new(now), mail: MailId::new(now) };
-        let mail = Self::new(key, MailKind::Goodbye, origin, now);
-        Self { recipient: Some(user.email.clone()), ..mail }
+        let mail = Self::to_user(user, MailKind::Goodbye, origin, now);
+        Self { key, recipient: Some(user.email.clone()), ..mail }
     }
 
     /// A mailbox that was never verified may be a stranger's. So the mail says nothing of the request's origin.

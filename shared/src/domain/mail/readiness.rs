@@ -34,15 +34,14 @@ impl Mail {
             return Readiness::Suppressed;
         }
         match self.kind.rules().ticket {
-            None => Readiness::Ready,
-            Some(_) if self.kind == MailKind::Welcome => match self.has_live_ticket(user, now) {
-                true => Readiness::Ready,
-                false => Readiness::ReadyWithoutCode,
-            },
+            Some(_) if self.kind == MailKind::Welcome && !self.has_live_ticket(user, now) => {
+                Readiness::ReadyWithoutCode
+            }
+            Some(_) if self.kind == MailKind::Welcome => Readiness::Ready,
             Some(_) if self.is_expired(now) => Readiness::Obsolete("expired"),
             Some(TicketKind::Verification) if !self.has_live_ticket(user, now) => Readiness::Obsolete("another ticket"),
             Some(_) if !user.is_active() => Readiness::Obsolete("disabled user"),
-            Some(_) => Readiness::Ready,
+            Some(_) | None => Readiness::Ready,
         }
     }
 
