@@ -44,6 +44,9 @@ pub use requests::{answered, authorized, posted, request};
 
 /// The password of every actor, unless a test chooses another.
 pub const PASSWORD: &str = "correct horse battery staple";
+/// A hash of [`PASSWORD`] with older parameters, made by the reference implementation.
+pub const OUTDATED_HASH: &str =
+    "$argon2id$v=19$m=12288,t=3,p=1$BwcHBwcHBwcHBwcHBwcHBw$mxUzM5vib4HL8Aju9zSM8JhVyng5emjDtWYOlfRO6OY";
 /// The host at which the API is called.
 pub const DOMAIN: &str = "api.latchkey.example";
 

@@ -4,6 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use super::rights::Right;
+
 /// A service behind the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
@@ -72,6 +74,8 @@ struct Log {
     plans: Vec<Plan>,
     positions: Vec<Position>,
     calls: Vec<Call>,
+    /// The rights that each of `calls` needs.
+    rights: Vec<Vec<Right>>,
 }
 
 #[derive(Debug)]
@@ -132,10 +136,11 @@ impl Faults {
         self.log().positions.push(Position { spared, found: None, fault, times });
     }
 
-    /// Logs a call that arrived; answers with the fault that it meets, if any.
-    pub(super) fn meet(&self, call: &Call) -> Option<Fault> {
+    /// Logs a call that arrived, with the rights that it needs. Returns the fault that it meets, if any.
+    pub(super) fn meet(&self, call: &Call, rights: Vec<Right>) -> Option<Fault> {
         let mut log = self.log();
         log.calls.push(call.clone());
+        log.rights.push(rights);
         if !call.is_pollers() {
             // Each of them counts each call; the first that wants it has it.
             let met: Vec<_> = log.positions.iter_mut().filter_map(|position| position.meet(call)).collect();
@@ -164,9 +169,16 @@ impl Faults {
         self.log().calls.clone()
     }
 
+    /// The rights that each of the calls so far needs.
+    pub(super) fn rights(&self) -> Vec<Vec<Right>> {
+        self.log().rights.clone()
+    }
+
     /// Forgets the calls so far.
     pub(super) fn clear_calls(&self) {
-        self.log().calls.clear();
+        let mut log = self.log();
+        log.calls.clear();
+        log.rights.clear();
     }
 
     /// Lets every process die that has a call under way.

@@ -8,6 +8,7 @@ mod capacity;
 mod connector;
 mod faults;
 mod kept;
+mod rights;
 mod secrets;
 mod server;
 mod ses;
@@ -26,6 +27,7 @@ use tokio::task::JoinSet;
 pub use capacity::Units;
 pub use connector::http;
 pub use faults::{Call, Fault, Service};
+pub use rights::Right;
 pub use secrets::Secrets;
 pub use ses::{SentMail, Ses, event as ses_event};
 pub use sqs::{Counts, QueueSettings, Sqs};
@@ -143,6 +145,12 @@ impl Aws {
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.faults.calls()
+    }
+
+    /// Returns the rights of IAM that each of [`Aws::calls`] needs.
+    #[must_use]
+    pub fn rights(&self) -> Vec<Vec<Right>> {
+        self.faults.rights()
     }
 
     /// Empties the log of calls.

@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use super::capacity::Capacity;
 use super::connector;
 use super::faults::{Call, Fault, Faults, Service};
+use super::rights;
 use super::secrets::Secrets;
 use super::ses::Ses;
 use super::sqs::Sqs;
@@ -94,7 +95,7 @@ impl Server {
         let Some(call) = wire::recognise(&head, &body) else {
             return Ok(wire::no_such_service());
         };
-        match self.faults.meet(&call) {
+        match self.faults.meet(&call, rights::needed(&call, &body)) {
             None => Ok(self.serve(&call, head, body).await),
             Some(Fault::Error { status, code, message }) => {
                 Ok(wire::reply(&call, Err(Refusal::asked_for(status, code, message))))

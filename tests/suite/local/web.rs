@@ -45,7 +45,7 @@ fn a_star_lets_every_origin_call_the_api() {
     ];
     let preflight = local.send("OPTIONS", "/api/auth/sessions/1", &asks, "");
     assert_eq!((preflight.status, preflight.header("access-control-allow-origin")), (200, Some("*")));
-    assert_eq!(preflight.header("access-control-allow-methods"), Some("GET,POST,DELETE"));
+    assert_eq!(preflight.header("access-control-allow-methods"), Some("GET,POST,PATCH,DELETE"));
     assert_eq!(preflight.header("access-control-allow-headers"), Some("authorization,content-type,idempotency-key"));
     assert_eq!(preflight.header("access-control-max-age"), Some("600"));
 }

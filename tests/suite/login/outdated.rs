@@ -4,11 +4,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tests::doubles::Fault;
 use tests::rows::CredentialRow;
-use tests::world::{Actor, PASSWORD, World};
+use tests::world::{Actor, OUTDATED_HASH, PASSWORD, World};
 
-/// A hash of [`PASSWORD`] with older parameters, made by the reference implementation.
-const OUTDATED: &str =
-    "$argon2id$v=19$m=12288,t=3,p=1$BwcHBwcHBwcHBwcHBwcHBw$mxUzM5vib4HL8Aju9zSM8JhVyng5emjDtWYOlfRO6OY";
 /// How many calls a login makes before it renews the hash.
 const CALLS_BEFORE: usize = 8;
 
@@ -26,7 +23,7 @@ fn is_of_today(credential: &CredentialRow) -> bool {
 async fn outdated() -> (World, Actor) {
     let world = World::new().await;
     let ada = world.registered("Ada@Example.com").await;
-    world.tamper_with_credential("ada@example.com", &json!({"hash": {"S": OUTDATED}}));
+    world.tamper_with_credential("ada@example.com", &json!({"hash": {"S": OUTDATED_HASH}}));
     world.aws().clear_calls();
     (world, ada)
 }

@@ -37,7 +37,11 @@ async fn every_function_answers_its_event_as_documented() {
             assert_eq!(complaint, None, "tests/events/{name}.json has an answer that openapi.yaml does not document");
             let status = answer["statusCode"].as_u64().unwrap_or_default();
             let body = answer["body"].as_str().unwrap_or_default();
-            assert!(status < 500 && status != 400, "tests/events/{name}.json is out of date: {status} {body}");
+            // A code or a link in an event is none of this world's.
+            let is_of_another_world =
+                serde_json::from_str(body).is_ok_and(|problem: Value| problem["title"] == "Invalid code");
+            let is_malformed = status == 400 && !is_of_another_world;
+            assert!(status < 500 && !is_malformed, "tests/events/{name}.json is out of date: {status} {body}");
             assert_eq!(event["routeKey"], format!("{method} {path}"), "tests/events/{name}.json");
         }
         if function == "authorizer" {

@@ -11,7 +11,7 @@ use tests::local::Origins;
 use tests::template::TEMPLATE;
 
 /// Parameter, variable, and values that both allow. Every value that is one edit away is compared too.
-const SAMPLES: [(&str, &str, &[&str]); 6] = [
+const SAMPLES: [(&str, &str, &[&str]); 8] = [
     (
         "Sender",
         "MAIL_SENDER",
@@ -28,6 +28,17 @@ const SAMPLES: [(&str, &str, &[&str]); 6] = [
         &["R&D \"Labs\"", "漢字", "e", "Our 64 letters, which are just as many as are allowed in a name."],
     ),
     ("WelcomeSubject", "WELCOME_SUBJECT", &["Welcome to <R&D>!", "漢字", "e"]),
+    ("SupportContact", "SUPPORT_CONTACT", &["help@example.com", "R&D \"Help\", 漢字", "e"]),
+    (
+        "ResetUrl",
+        "RESET_URL",
+        &[
+            "https://app.example.com/reset",
+            "https://APP-1.example:8443?a=b&c=(d)'e'",
+            "https://app.example.com/#/reset",
+            "https://a-1.example#x",
+        ],
+    ),
     (
         "AllowedOrigins",
         "ALLOWED_ORIGINS",
@@ -60,8 +71,11 @@ fn the_template_and_the_code_allow_the_same_values() {
 #[test]
 fn the_template_and_the_code_have_the_same_lengths() {
     // FLT-05
-    for (parameter, variable, most) in [("ServiceName", "SERVICE_NAME", 64), ("WelcomeSubject", "WELCOME_SUBJECT", 128)]
-    {
+    for (parameter, variable, most) in [
+        ("ServiceName", "SERVICE_NAME", 64),
+        ("WelcomeSubject", "WELCOME_SUBJECT", 128),
+        ("SupportContact", "SUPPORT_CONTACT", 128),
+    ] {
         for (length, fits) in [(1, true), (most, true), (most + 1, false)] {
             let value = "é".repeat(length);
             let allowed = (template_allows(&pattern(parameter), &value), code_allows(variable, &value));
@@ -73,6 +87,11 @@ fn the_template_and_the_code_have_the_same_lengths() {
         let allowed = (template_allows(&pattern("Audience"), &value), code_allows("AUDIENCE", &value));
         assert_eq!(allowed, (fits, fits), "Audience of {length} characters");
     }
+    assert_eq!(TEMPLATE["Parameters"]["ResetUrl"]["MaxLength"], 512);
+    for (length, fits) in [(512, true), (513, false)] {
+        let value = format!("{:x<length$}", "https://example.com/");
+        assert_eq!(code_allows("RESET_URL", &value), fits, "ResetUrl of {length} characters");
+    }
     for (length, fits) in [(64, true), (65, false)] {
         let value = format!("{}<a@example.com>", "é".repeat(length));
         let allowed = (template_allows(&pattern("Sender"), &value), code_allows("MAIL_SENDER", &value));
@@ -81,10 +100,12 @@ fn the_template_and_the_code_have_the_same_lengths() {
 }
 
 #[test]
-fn only_the_code_of_a_laptop_allows_an_issuer_without_https() {
+fn only_the_code_of_a_laptop_allows_an_issuer_and_a_reset_page_without_https() {
     // FLT-05
-    for issuer in ["http://localhost:3000", "http://127.0.0.1:3000"] {
-        assert!(code_allows("ISSUER", issuer) && !template_allows(&pattern("Issuer"), issuer), "{issuer}");
+    for (parameter, variable) in [("Issuer", "ISSUER"), ("ResetUrl", "RESET_URL")] {
+        for url in ["http://localhost:3000", "http://127.0.0.1:3000"] {
+            assert!(code_allows(variable, url) && !template_allows(&pattern(parameter), url), "{parameter}: {url}");
+        }
     }
 }
 
@@ -106,15 +127,15 @@ fn every_pattern_that_reaches_the_code_is_compared() {
 /// beyond 65535 or a browser's default one, an address that no mail server takes.
 fn is_beyond_a_pattern(variable: &str, value: &str) -> bool {
     match variable {
-        "SERVICE_NAME" | "WELCOME_SUBJECT" => value.trim().is_empty(),
+        "SERVICE_NAME" | "WELCOME_SUBJECT" | "SUPPORT_CONTACT" => value.trim().is_empty(),
         "ALLOWED_ORIGINS" => value.split(',').any(|origin| {
             let port = origin.splitn(3, ':').nth(2).map(str::parse::<u16>);
             port.is_some_and(|port| port.is_err())
                 || (origin.ends_with(":80") && origin.starts_with("http:"))
                 || (origin.ends_with(":443") && origin.starts_with("https:"))
         }),
-        "ISSUER" => {
-            let authority = value.trim_start_matches("https://").split('/').next().unwrap_or_default();
+        "ISSUER" | "RESET_URL" => {
+            let authority = value.trim_start_matches("https://").split(['/', '?', '#']).next().unwrap_or_default();
             authority.split_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_err())
         }
         "MAIL_SENDER" => {

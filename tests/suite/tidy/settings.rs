@@ -108,6 +108,7 @@ fn the_template_allows_what_the_code_takes() {
     for (parameter, variable) in [
         ("MinPasswordLength", "MIN_PASSWORD_LENGTH"),
         ("RefreshGraceSeconds", "REFRESH_GRACE_SECONDS"),
+        ("ResetMinutes", "RESET_MINUTES"),
         ("WelcomeEmailsPerDay", "WELCOME_EMAILS_PER_DAY"),
         ("LoginsPerAccountAndNetwork", "LOGINS_PER_ACCOUNT_AND_NETWORK"),
         ("LoginsPerNetwork", "LOGINS_PER_NETWORK"),

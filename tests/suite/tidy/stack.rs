@@ -209,14 +209,17 @@ fn alarms_watch_what_lies_before_a_person_and_what_the_code_counts() {
         "Latency of Api",
         "MailsSentAgain",
         "MailsThatNeedOperator",
+        "OldestErasureSeconds",
         "OldestMailSeconds",
         "Reputation.BounceRate of all",
         "RequestsOverLimit",
         "ReusedTokens",
     ];
     assert_eq!(watched, expected);
-    let oldest = &TEMPLATE["Resources"]["OldestMailAlarm"]["Properties"];
-    assert_eq!(oldest["TreatMissingData"], "breaching", "a sweeper that says nothing does not sweep");
+    for id in ["OldestMailAlarm", "OldestErasureAlarm"] {
+        let oldest = &TEMPLATE["Resources"][id]["Properties"];
+        assert_eq!(oldest["TreatMissingData"], "breaching", "{id}: a sweeper that says nothing does not sweep");
+    }
     let guides = ["docs/mail.md", "docs/attack.md"].map(read).concat();
     for (id, _) in resources("AWS::CloudWatch::Alarm") {
         assert!(guides.contains(&format!("`{id}`")), "docs: say what to do at {id}");
@@ -230,12 +233,19 @@ fn what_anyone_may_have_done_at_once_is_bounded() {
     for bound in ["ThrottlingRateLimit", "ThrottlingBurstLimit"] {
         assert_eq!(settings[bound], "RequestsPerSecond", "{bound}");
     }
-    for id in ["RegisterFunction", "LoginFunction"] {
+    // `recovery` has a bound of its own, so that a flood of resets takes no process away from logins.
+    for (id, parameter) in [
+        ("RegisterFunction", "ReservedConcurrency"),
+        ("LoginFunction", "ReservedConcurrency"),
+        ("CredentialsFunction", "ReservedConcurrency"),
+        ("RecoveryFunction", "RecoveryConcurrency"),
+    ] {
         let bound = &TEMPLATE["Resources"][id]["Properties"]["ReservedConcurrentExecutions"];
-        assert_eq!(*bound, json!(["HasReservedConcurrency", "ReservedConcurrency", "AWS::NoValue"]), "{id} hashes");
+        assert_eq!(*bound, json!([format!("Has{parameter}"), parameter, "AWS::NoValue"]), "{id} hashes");
     }
     let default = |name: &str| TEMPLATE["Parameters"][name]["Default"].as_i64();
-    assert_eq!([default("RequestsPerSecond"), default("ReservedConcurrency")], [Some(100), Some(0)]);
+    let defaults = ["RequestsPerSecond", "ReservedConcurrency", "RecoveryConcurrency"].map(default);
+    assert_eq!(defaults, [Some(100), Some(0), Some(0)]);
 }
 
 fn queue(id: &str) -> &'static Value {

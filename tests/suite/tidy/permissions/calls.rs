@@ -1,19 +1,19 @@
-//! The calls that the code makes are those that its role allows.
-
-use std::collections::BTreeSet;
+//! The calls that the code makes are those that its role allows, on the tables, queues and secrets that it allows.
 
 use jiff::SignedDuration;
-use serde_json::json;
-use tests::doubles::{Fault, Service};
-use tests::event;
-use tests::functions::invoke;
-use tests::system::SIGNING_KEYS;
-use tests::world::{PASSWORD, World, authorized, posted, request};
+use serde_json::{Value, json};
+use tests::doubles::{Fault, Right, Service};
+use tests::event::HttpRequest;
+use tests::system::{ACCOUNT_KEYS, Answer, DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE, SECRETS, SIGNING_KEYS};
+use tests::world::{Actor, OUTDATED_HASH, PASSWORD, World, authorized, posted, request};
 
-use super::{MATRIX, functions};
+use super::{MATRIX, Rights, SENDER, functions};
 
 /// For how long keys are not read again.
 const CACHED: SignedDuration = SignedDuration::from_mins(6);
+/// Longer than the time between the two passes of an erasure.
+const SECOND_PASS: SignedDuration = SignedDuration::from_mins(20);
+const NEW_PASSWORD: &str = "violet harbour 47 teapot";
 
 #[tokio::test]
 async fn the_code_calls_what_its_role_allows() {
@@ -22,43 +22,39 @@ async fn the_code_calls_what_its_role_allows() {
         let world = World::with(&[("ISSUER", "https://id.latchkey.example")]).await;
         world.leave_mail();
         world.aws().clear_calls();
-        let made: BTreeSet<_> = act(&world, &function).await.into_iter().collect();
+        let made = act(&world, &function).await;
         assert!(!made.is_empty(), "{function}: have it call something");
         let rights = MATRIX.iter().find(|(of, _)| *of == function).map(|(_, rights)| *rights).unwrap_or_default();
-        // These two are of the rights of what they are made of.
-        let plain = |operation: &&String| !["TransactWriteItems", "SendMessageBatch"].contains(&operation.as_str());
-        for operation in made.iter().filter(plain) {
-            let allowed =
-                rights.iter().any(|(action, _)| action.split_once(':').is_some_and(|(_, action)| action == operation));
-            assert!(
-                allowed,
-                "{function} calls {operation}: give it the right in MATRIX and template.yaml, or leave the call out"
-            );
-        }
-        let idle = rights.iter().map(|(action, _)| action.split_once(':').map_or("", |(_, action)| action));
-        let idle: Vec<_> =
-            idle.filter(|action| !made.contains(*action) && !is_used_unseen(&function, action)).collect();
-        assert!(idle.is_empty(), "{function} does not call {idle:?}: take the right away, or have `act` show the call");
+        let rights: Rights = rights.iter().map(|(action, on)| ((*action).to_owned(), (*on).to_owned())).collect();
+        let refused: Vec<_> = made.difference(&rights).collect();
+        assert!(
+            refused.is_empty(),
+            "{function} needs {refused:?}: give it the right in MATRIX and template.yaml, or leave the call out"
+        );
+        let idle: Vec<_> = rights.difference(&made).filter(|right| !is_used_unseen(&function, right)).collect();
+        assert!(idle.is_empty(), "{function} does not use {idle:?}: take the right away, or have `act` show the call");
     }
 }
 
-/// Rights that no call of the code shows: items of transactions, what Lambda's poller does, and what a function reads when it
-/// starts.
-fn is_used_unseen(function: &str, action: &str) -> bool {
+/// Rights that no call of `act` shows: what Lambda's poller does, and what a function reads when it starts.
+fn is_used_unseen(function: &str, (action, on): &Right) -> bool {
     match function {
-        "refresh" | "account" => action == "PutItem",
-        "mailer" | "mail-events" => ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"].contains(&action),
+        "register" | "login" => (action.as_str(), on.as_str()) == ("dynamodb:GetItem", "Accounts"),
+        "mailer" | "mail-events" => action == "sqs:GetQueueAttributes",
         _ => false,
     }
 }
 
-/// Has one function do all that it can, and answers with the operations that it called.
+/// Has one function do all that it can, and returns the rights that its calls need.
 #[expect(clippy::too_many_lines, reason = "an arm for each function")]
-async fn act(world: &World, function: &str) -> Vec<String> {
+async fn act(world: &World, function: &str) -> Rights {
     let from = match function {
         "register" => {
             world.aws().clear_calls();
-            for _ in 0..2 {
+            for again in [false, true] {
+                if again {
+                    world.tamper_with_credential("ada@example.com", &json!({"hash": {"S": OUTDATED_HASH}}));
+                }
                 let mut ada = posted("/api/auth/register", &json!({"email": "ada@example.com", "password": PASSWORD}));
                 ada.headers.insert("idempotency-key", "a".parse().expect("a header"));
                 assert_eq!(world.send(ada).await.status, 201);
@@ -67,6 +63,7 @@ async fn act(world: &World, function: &str) -> Vec<String> {
         }
         "login" => {
             world.registered("ada@example.com").await;
+            world.tamper_with_credential("ada@example.com", &json!({"hash": {"S": OUTDATED_HASH}}));
             world.pass(CACHED);
             let from = world.aws().calls().len();
             for _ in 0..11 {
@@ -96,6 +93,9 @@ async fn act(world: &World, function: &str) -> Vec<String> {
                 _ => {
                     assert_eq!(world.get("/api/auth/me", Some(&ada.bearer())).await.status, 200);
                     assert_eq!(world.post_as("/api/auth/send-welcome-email", Some(&ada.bearer())).await.status, 202);
+                    assert_eq!(world.post_as("/api/auth/email/verification", Some(&ada.bearer())).await.status, 202);
+                    let rename = HttpRequest { method: "PATCH", ..posted("/api/auth/me", &json!({"name": "Ada"})) };
+                    assert_eq!(world.send(authorized(rename, Some(&ada.bearer()))).await.status, 200);
                     let listed = world.get("/api/auth/sessions", Some(&ada.bearer())).await.json();
                     let path =
                         format!("/api/auth/sessions/{}", listed["sessions"][0]["id"].as_str().unwrap_or_default());
@@ -104,6 +104,39 @@ async fn act(world: &World, function: &str) -> Vec<String> {
                 }
             }
             from
+        }
+        "credentials" => {
+            let mut ada = world.registered("ada@example.com").await;
+            let code = code_mailed_to(world, "ada@example.com");
+            world.pass(CACHED);
+            let from = world.aws().calls().len();
+            assert_eq!(ask(world, &ada, "email/verify", &json!({"code": code})).await.status, 200);
+            assert_eq!(ask(world, &ada, "account/export", &json!({"password": PASSWORD})).await.status, 200);
+            let change = json!({"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD});
+            ada = Actor::signed_in(&ada.email, &ask(world, &ada, "password/change", &change).await, 200);
+            let change = json!({"newEmail": "ada@example.org", "password": NEW_PASSWORD});
+            assert_eq!(ask(world, &ada, "email/change", &change).await.status, 202);
+            let made = needed(world, from);
+            world.deliver_mail().await;
+            let code = code_mailed_to(world, "ada@example.org");
+            let from = world.aws().calls().len();
+            let confirmed = ask(world, &ada, "email/confirm", &json!({"code": code})).await;
+            ada = Actor::signed_in("ada@example.org", &confirmed, 200);
+            assert_eq!(ask(world, &ada, "account/delete", &json!({"password": NEW_PASSWORD})).await.status, 202);
+            return &made | &needed(world, from);
+        }
+        "recovery" => {
+            world.registered("ada@example.com").await;
+            world.pass(CACHED);
+            let from = world.aws().calls().len();
+            let flow = world.post("/api/auth/password/forgot", &json!({"email": "ada@example.com"})).await.text("flow");
+            let made = needed(world, from);
+            world.deliver_mail().await;
+            let code = code_mailed_to(world, "ada@example.com");
+            let from = world.aws().calls().len();
+            let reset = json!({"flow": flow, "code": code, "newPassword": NEW_PASSWORD});
+            assert_eq!(world.post("/api/auth/password/reset", &reset).await.status, 200);
+            return &made | &needed(world, from);
         }
         "public" => {
             assert_eq!(world.get("/.well-known/jwks.json", None).await.status, 200);
@@ -119,6 +152,7 @@ async fn act(world: &World, function: &str) -> Vec<String> {
         }
         "mailer" => {
             world.registered_with_queued_mail("ada@example.com").await;
+            world.pass(CACHED);
             world.aws().fail(Service::Ses, "SendEmail", Fault::Reset, 1);
             world.aws().fail(Service::Ses, "SendEmail", Fault::rejected(), 1);
             let from = world.aws().calls().len();
@@ -126,38 +160,70 @@ async fn act(world: &World, function: &str) -> Vec<String> {
             let lease_end = world.aws().sqs.next_visible_at("mail").unwrap_or(world.now());
             world.pass(lease_end.duration_since(world.now()));
             world.deliver_mail().await;
-            let mine = |operation: &String| operation != "ReceiveMessage" && operation != "DeleteMessage";
-            return operations(world, from).into_iter().filter(mine).collect();
+            from
         }
         "mail-events" => {
             world.registered("ada@example.com").await;
             let from = world.aws().calls().len();
             world.deliver_mail_events().await;
-            let mine = |operation: &String| operation != "ReceiveMessage" && operation != "DeleteMessage";
-            return operations(world, from).into_iter().filter(mine).collect();
+            from
         }
         "sweeper" => {
             for email in ["ada@example.com", "bob@example.com"] {
                 world.registered_with_unqueued_mail(email).await;
                 world.pass(SignedDuration::from_hours(8 * 24)); // one is owed for too long at the end
             }
+            let eve = world.registered("eve@example.com").await;
+            assert_eq!(ask(world, &eve, "account/delete", &json!({"password": PASSWORD})).await.status, 202);
+            world.pass(SECOND_PASS);
             let from = world.aws().calls().len();
+            world.sweep().await;
+            world.pass(SECOND_PASS);
             world.sweep().await;
             from
         }
         "rotate-keys" => {
-            let token = world.aws().secrets.begin_rotation(SIGNING_KEYS).unwrap_or_default();
-            for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
-                let event = event::rotation(step, &world.system().app.config.signing_keys_secret, &token);
-                assert!(invoke(&world.system().app, function, event::invocation(event, 30)).await.is_ok(), "{step}");
+            for secret in SECRETS {
+                world.system().rotate(secret).await.expect("the keys rotate");
             }
             0
         }
         other => panic!("have `act` show what {other} calls"),
     };
-    operations(world, from)
+    needed(world, from)
 }
 
-fn operations(world: &World, from: usize) -> Vec<String> {
-    world.aws().calls().into_iter().skip(from).map(|call| call.operation).collect()
+/// Posts a body to a route of the actor's own account.
+async fn ask(world: &World, actor: &Actor, route: &str, body: &Value) -> Answer {
+    world.send(authorized(posted(&format!("/api/auth/{route}"), body), Some(&actor.bearer()))).await
+}
+
+/// Returns the code in the last mail to an address.
+fn code_mailed_to(world: &World, email: &str) -> String {
+    let mail = world.mails().into_iter().rfind(|mail| mail.to == [email]).expect("a mail");
+    let text = mail.text.expect("a text");
+    let is_code = |word: &&str| {
+        let (first, last) = word.split_once('-').unwrap_or_default();
+        let is_sign = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
+        [first, last].iter().all(|half| half.len() == 4 && half.bytes().all(is_sign))
+    };
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    words.find(is_code).unwrap_or_else(|| panic!("no code: {text}")).to_owned()
+}
+
+/// Returns the rights that the calls from this one on need, with the resources named as the matrix names them.
+fn needed(world: &World, from: usize) -> Rights {
+    let name = |(action, on): Right| {
+        let on = match on.as_str() {
+            MAIL_QUEUE => "MailQueue",
+            DEAD_LETTER_QUEUE => "MailDeadLetterQueue",
+            MAIL_EVENTS_QUEUE => "MailEventsQueue",
+            SIGNING_KEYS => "SigningKeys",
+            ACCOUNT_KEYS => "AccountKeys",
+            _ if action == "ses:SendEmail" => SENDER,
+            table => table,
+        };
+        (action, on.to_owned())
+    };
+    world.aws().rights().into_iter().skip(from).flatten().map(name).collect()
 }

@@ -1,0 +1,112 @@
+//! The rights of IAM that calls need.
+
+use serde_json::Value;
+
+use super::faults::{Call, Service};
+
+/// An action of IAM and its resource, such as `dynamodb:Query` on `Accounts/index/due`.
+///
+/// Tables are named as in the template. Queues and secrets have the names that the test's system gives them.
+pub type Right = (String, String);
+
+/// Returns every right that a call needs. An item of a transaction needs the right of its own kind, and a batch of
+/// messages needs that of one message: AWS has no rights for `TransactWriteItems` and `SendMessageBatch`.
+pub(super) fn needed(call: &Call, body: &[u8]) -> Vec<Right> {
+    let input: Value = serde_json::from_slice(body).unwrap_or_default();
+    let operation = call.operation.as_str();
+    match call.service {
+        Service::DynamoDb => of_dynamodb(operation, &input),
+        Service::Sqs => {
+            let queue = text(&input["QueueUrl"]).rsplit('/').next().unwrap_or_default();
+            vec![(format!("sqs:{}", operation.trim_end_matches("Batch")), queue.to_owned())]
+        }
+        Service::Secrets => vec![(format!("secretsmanager:{operation}"), secret_name(text(&input["SecretId"])))],
+        Service::Ses => vec![(format!("ses:{operation}"), String::new())],
+    }
+}
+
+fn of_dynamodb(operation: &str, input: &Value) -> Vec<Right> {
+    let right = |action: &str, table: &str| (format!("dynamodb:{action}"), table.to_owned());
+    match operation {
+        "TransactWriteItems" | "TransactGetItems" => {
+            let items = input["TransactItems"].as_array().into_iter().flatten().filter_map(Value::as_object).flatten();
+            let action =
+                |kind: &str| if kind == "ConditionCheck" { "ConditionCheckItem".into() } else { format!("{kind}Item") };
+            items.map(|(kind, item)| right(&action(kind), text(&item["TableName"]))).collect()
+        }
+        "BatchWriteItem" | "BatchGetItem" => {
+            let tables = input["RequestItems"].as_object().into_iter().flat_map(|tables| tables.keys());
+            tables.map(|table| right(operation, table)).collect()
+        }
+        _ => {
+            let table = text(&input["TableName"]);
+            match input["IndexName"].as_str() {
+                Some(index) => vec![right(operation, &format!("{table}/index/{index}"))],
+                None => vec![right(operation, table)],
+            }
+        }
+    }
+}
+
+/// Returns the name of a secret from its name or its ARN, which has a hyphen and six more characters behind the name.
+fn secret_name(id: &str) -> String {
+    match id.strip_prefix("arn:").and_then(|arn| arn.rsplit(':').next()?.rsplit_once('-')) {
+        Some((name, _)) => name.to_owned(),
+        None => id.to_owned(),
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn rights(service: Service, operation: &str, input: &Value) -> Vec<Right> {
+        needed(&Call { service, operation: operation.to_owned() }, input.to_string().as_bytes())
+    }
+
+    fn expected(rights: &[(&str, &str)]) -> Vec<Right> {
+        rights.iter().map(|(action, on)| ((*action).to_owned(), (*on).to_owned())).collect()
+    }
+
+    #[test]
+    fn each_item_of_a_transaction_needs_the_right_of_its_kind_on_its_table() {
+        // IAM-01
+        let items = json!({"TransactItems": [
+            {"Put": {"TableName": "Accounts"}},
+            {"Update": {"TableName": "Credentials"}},
+            {"Delete": {"TableName": "Credentials"}},
+            {"ConditionCheck": {"TableName": "Accounts"}},
+        ]});
+        let all = [
+            ("dynamodb:PutItem", "Accounts"),
+            ("dynamodb:UpdateItem", "Credentials"),
+            ("dynamodb:DeleteItem", "Credentials"),
+            ("dynamodb:ConditionCheckItem", "Accounts"),
+        ];
+        assert_eq!(rights(Service::DynamoDb, "TransactWriteItems", &items), expected(&all));
+    }
+
+    #[test]
+    fn a_call_needs_the_right_on_the_table_index_queue_or_secret_that_it_names() {
+        // IAM-01
+        let of = |operation: &str, input: Value| rights(Service::DynamoDb, operation, &input);
+        assert_eq!(of("GetItem", json!({"TableName": "Accounts"})), expected(&[("dynamodb:GetItem", "Accounts")]));
+        let index = json!({"TableName": "Accounts", "IndexName": "due"});
+        assert_eq!(of("Query", index), expected(&[("dynamodb:Query", "Accounts/index/due")]));
+        let batch = json!({"RequestItems": {"Accounts": []}});
+        assert_eq!(of("BatchWriteItem", batch), expected(&[("dynamodb:BatchWriteItem", "Accounts")]));
+        let queue = json!({"QueueUrl": "http://127.0.0.1:4566/000000000000/mail"});
+        let send = rights(Service::Sqs, "SendMessageBatch", &queue);
+        assert_eq!(send, expected(&[("sqs:SendMessage", "mail")]));
+        for id in ["arn:aws:secretsmanager:us-east-1:000000000000:secret:a-b-1x2y3z", "a-b"] {
+            let read = rights(Service::Secrets, "GetSecretValue", &json!({"SecretId": id}));
+            assert_eq!(read, expected(&[("secretsmanager:GetSecretValue", "a-b")]), "{id}");
+        }
+    }
+}
