@@ -53,7 +53,7 @@ async fn a_refused_login_does_not_renew_the_hash_and_hashes_once() {
     let before = world.hashes();
     world.disable(&ada).await;
     assert_eq!(world.login("ada@example.com", PASSWORD).await.status, 401);
-    assert_eq!((world.hashes() - before, credential(&world).hash), (1, OUTDATED.to_owned()));
+    assert_eq!((world.hashes() - before, credential(&world).hash), (1, OUTDATED_HASH.to_owned()));
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_login_succeeds_when_the_hash_cannot_be_renewed() {
     world.aws().fail_at(CALLS_BEFORE, Fault::down(), usize::MAX);
     world.logged_in("ada@example.com").await;
     world.aws().clear_faults();
-    assert_eq!(credential(&world).hash, OUTDATED);
+    assert_eq!(credential(&world).hash, OUTDATED_HASH);
     assert!(world.logged("password_not_rehashed") > 0);
     world.logged_in("ada@example.com").await;
     assert!(is_of_today(&credential(&world)));
@@ -97,10 +97,10 @@ async fn a_renewal_does_not_overwrite_a_hash_that_has_changed() {
     let before = world.items("Credentials");
     let email = shared::domain::Email::parse("ada@example.com").unwrap();
     let users = &world.system().app.users;
-    assert!(!users.replace_hash(&email, &OUTDATED.to_owned().into(), &"a newer one".to_owned().into()).await.unwrap());
+    assert!(!users.replace_hash(&email, &OUTDATED_HASH.to_owned().into(), &"a newer one".to_owned().into()).await.unwrap());
     assert_eq!(world.items("Credentials"), before);
     world.erase(&ada).await;
-    assert!(!users.replace_hash(&email, &OUTDATED.to_owned().into(), &"a newer one".to_owned().into()).await.unwrap());
+    assert!(!users.replace_hash(&email, &OUTDATED_HASH.to_owned().into(), &"a newer one".to_owned().into()).await.unwrap());
     assert_eq!(world.items("Credentials"), [] as [Value; 0], "no credential is created");
     world.leave_mail();
 }
