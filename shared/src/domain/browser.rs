@@ -1,7 +1,8 @@
 /// How the programs of search engines and other robots describe themselves, in lower case.
 const ROBOTS: [&str; 5] = ["bot/", "bot;", "crawler", "spider", "+http"];
 
-/// Each browser also names browsers below it: Edge, for example, names Chrome and Safari. On iOS, most have another token.
+/// A browser also names browsers below it: Edge, for example, names Chrome and Safari. On iOS, most have another
+/// token.
 const BROWSERS: [(&[&str], &str); 6] = [
     (&["Edg/", "EdgA/", "EdgiOS/", "Edge/"], "Edge"),
     (&["OPR/", "OPT/", "OPiOS/", "Opera/"], "Opera"),
@@ -11,7 +12,7 @@ const BROWSERS: [(&[&str], &str); 6] = [
     (&["Safari/"], "Safari"),
 ];
 
-/// Android and old Edge also name systems below them.
+/// Android also names Linux.
 const SYSTEMS: [(&[&str], &str); 7] = [
     (&["iPhone"], "iPhone"),
     (&["iPad"], "iPad"),
@@ -96,9 +97,8 @@ mod tests {
 
     #[test]
     fn programs_and_robots_are_not_shown() {
-        let googlebot = format!(
-            "{ANDROID} {WEBKIT} Chrome/140.0.0.0 Mobile Safari/537.36 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
-        );
+        let googlebot =
+            format!("{ANDROID} {WEBKIT} Chrome/140.0.0.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)");
         let programs =
             ["", "curl/8.14.1", "okhttp/5.1.0", "python-requests/2.32.5", "PostmanRuntime/7.46.0", &googlebot];
         for user_agent in programs {
