@@ -27,7 +27,7 @@ async fn a_good_token_is_authorized_with_its_user_and_session() {
         let ada = world.registered("ada@example.com").await;
         world.pass(10 * MINUTE);
         world.aws().clear_calls();
-        let context = json!({"sub": ada.id(), "sid": claims(&ada.access_token)["sid"]});
+        let context = json!({"sub": ada.id(), "sid": claims(&ada.access_token)["sid"], "email_verified": false});
         for _ in 0..2 {
             let verdict = world.authorize(world.authorizer_event(&ada.bearer())).await.unwrap();
             assert_eq!(verdict, json!({"isAuthorized": true, "context": context}));

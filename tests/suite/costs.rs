@@ -28,7 +28,7 @@ const COSTS: [Cost; 15] = [
     Cost("me", 200, "GetItem", 1.0, 0.0),
     Cost("sessions", 200, "Query", 1.0, 0.0),
     Cost("end a session", 204, "Query, UpdateItem", 1.0, 1.0),
-    Cost("send-welcome-email", 202, "GetItem, SendMessage, TransactWriteItems", 1.0, 5.0),
+    Cost("send-welcome-email", 202, "3 GetItem, SendMessage, TransactWriteItems", 3.0, 5.0),
     Cost("jwks", 200, "", 0.0, 0.0),
     Cost("health", 200, "GetItem", 1.0, 0.0),
 ];

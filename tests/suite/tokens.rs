@@ -46,7 +46,10 @@ async fn a_token_says_what_the_profile_wants_and_nothing_of_a_person() {
         let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
         let (header, claims) = (header(&ada.access_token), claims(&ada.access_token));
         assert_eq!(names(&header), ["alg", "kid", "typ"].map(str::to_owned).into());
-        assert_eq!(names(&claims), ["aud", "exp", "iat", "iss", "jti", "sid", "sub"].map(str::to_owned).into());
+        assert_eq!(
+            names(&claims),
+            ["aud", "email_verified", "exp", "iat", "iss", "jti", "sid", "sub"].map(str::to_owned).into()
+        );
         assert_eq!(header["typ"], "at+jwt");
         assert_eq!(claims["iss"], format!("https://{DOMAIN}"));
         assert_eq!((&claims["aud"], &claims["sub"]), (&json!("latchkey"), &ada.user["id"]));

@@ -114,7 +114,7 @@ async fn a_mail_of_an_unknown_kind_waits_whatever_has_become_of_its_user() {
         assert_eq!(world.send_welcome_email(&ada).await.status, 202);
         let owed = world.mails_owed().remove(0);
         let item = world.rows("MAIL#").into_iter().find(|item| item["sk"]["S"] == owed.sk).unwrap();
-        world.tamper("Accounts", item, &json!({"kind": {"S": "goodbye"}, "to": {"S": "ada@old.example"}}));
+        world.tamper("Accounts", item, &json!({"kind": {"S": "of-a-newer-version"}, "to": {"S": "ada@old.example"}}));
         let profile = world.profile_item(&ada);
         world.delete_profile(&ada);
         world.tamper("Accounts", profile, &change);

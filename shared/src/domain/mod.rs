@@ -11,6 +11,7 @@ mod idempotency_key;
 mod limit;
 mod mac_token;
 mod mail;
+mod mail_code;
 mod mail_kind;
 mod name;
 mod password;
@@ -29,6 +30,7 @@ pub use idempotency_key::IdempotencyKey;
 pub use limit::{BACKOFF_STEPS, LONGEST_BACKOFF, Limit, Limited, Policy, Window, backoff};
 pub use mac_token::MacKey;
 pub use mail::{Claim, Lease, Mail, MailKey, MailState, NEXT_SWEEP, Readiness, Refusal, Retry};
+pub use mail_code::MailCode;
 pub use mail_kind::{MAIL_LIFETIME, MailKind, MailRules, WhenSuppressed};
 pub use name::Name;
 pub use password::{NewPassword, Password};
@@ -39,7 +41,7 @@ pub use session::{
     ABSOLUTE_LIFETIME, ACCESS_TOKEN_LIFETIME, Decision, IDLE_LIFETIME, MAX_LIVE_SESSIONS, Origin, Session, surplus,
 };
 pub use ticket::{
-    Binding, MailCode, REPEAT_WINDOW, Ticket, TicketKind, TicketRules, VerificationTicket, Versions, masked, not_after,
+    Binding, REPEAT_WINDOW, Ticket, TicketKind, TicketRules, VerificationTicket, Versions, masked, not_after,
     reset_link,
 };
 pub use user::{ChangedBy, EmailStatus, Status, User};

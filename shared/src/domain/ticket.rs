@@ -1,6 +1,3 @@
-use std::fmt;
-
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,15 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::{Email, MacKey, TicketId, User, UserId, mac_token};
+use super::{Email, MacKey, MailCode, TicketId, User, UserId, mac_token};
 
 const LINK_PREFIX: &str = "lkr1.";
 const FLOW_PREFIX: &str = "lkf1.";
-/// Crockford's base 32: no I, L, O and U, so that no two characters look alike.
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-const CODE_BYTES: usize = 5;
-/// The longest text that is read as a code: eight characters, and room for spaces and dashes.
-const MAX_CODE_LENGTH: usize = 64;
 /// How long the same proof is answered again after a ticket was used, because the first answer may be lost.
 pub const REPEAT_WINDOW: SignedDuration = SignedDuration::from_mins(10);
 /// A verification ticket with less time than this is replaced when the user asks for another mail.
@@ -82,10 +74,6 @@ pub struct VerificationTicket {
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub made_at: Timestamp,
 }
-
-/// A mailed code: 40 bits, shown as `XXXX-XXXX`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct MailCode([u8; CODE_BYTES]);
 
 impl TicketKind {
     /// Returns the rules for tickets of this kind.
@@ -176,7 +164,7 @@ impl Ticket {
     #[must_use]
     pub fn code(&self, key: &MacKey) -> MailCode {
         let mac = hmac::sign(&key.hmac(), &self.message("code"));
-        MailCode(mac.as_ref().first_chunk().copied().unwrap_or_default())
+        MailCode::of_mac(mac.as_ref())
     }
 
     /// Computes the token of the link: `lkr1.` and base64url of key id, ticket id and MAC.
@@ -196,7 +184,7 @@ impl Ticket {
     /// Returns whether `code` is this ticket's own, in constant time.
     #[must_use]
     pub fn is_proved_by_code(&self, code: &MailCode, key: &MacKey) -> bool {
-        verify_slices_are_equal(&code.0, &self.code(key).0).is_ok()
+        code.is(&self.code(key))
     }
 
     /// Returns the input of the MAC. The length of each part precedes it, so no two tickets have the same input.
@@ -236,55 +224,6 @@ impl TicketId {
     pub fn from_flow(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(FLOW_PREFIX)?).ok()?;
         bytes.try_into().ok().map(Self::from_bytes)
-    }
-}
-
-impl MailCode {
-    /// Reads a code as users type it: in any case, with spaces and dashes, with I and L for 1 and O for 0.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        if text.len() > MAX_CODE_LENGTH {
-            return None;
-        }
-        let mut bits = 0_u64;
-        let mut length = 0;
-        for c in text.chars().filter(|c| !c.is_whitespace() && *c != '-') {
-            let c = match c.to_ascii_uppercase() {
-                'I' | 'L' => '1',
-                'O' => '0',
-                c => c,
-            };
-            let value = ALPHABET.iter().position(|letter| char::from(*letter) == c)?;
-            bits = bits << 5 | u64::try_from(value).ok()?;
-            length += 1;
-            if length > 8 {
-                return None;
-            }
-        }
-        let [_, _, _, bytes @ ..] = bits.to_be_bytes();
-        (length == 8).then_some(Self(bytes))
-    }
-}
-
-/// Writes the code for a mail.
-impl fmt::Display for MailCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bits = self.0.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
-        for place in (0..8).rev() {
-            let value = usize::try_from(bits >> (5 * place) & 31).unwrap_or_default();
-            f.write_str(ALPHABET.get(value..=value).and_then(|c| std::str::from_utf8(c).ok()).unwrap_or_default())?;
-            if place == 4 {
-                f.write_str("-")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A code does not reach a log by way of `{:?}`.
-impl fmt::Debug for MailCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MailCode(redacted)")
     }
 }
 

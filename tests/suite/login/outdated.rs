@@ -97,10 +97,14 @@ async fn a_renewal_does_not_overwrite_a_hash_that_has_changed() {
     let before = world.items("Credentials");
     let email = shared::domain::Email::parse("ada@example.com").unwrap();
     let users = &world.system().app.users;
-    assert!(!users.replace_hash(&email, &OUTDATED_HASH.to_owned().into(), &"a newer one".to_owned().into()).await.unwrap());
+    assert!(
+        !users.replace_hash(&email, &OUTDATED_HASH.to_owned().into(), &"a newer one".to_owned().into()).await.unwrap()
+    );
     assert_eq!(world.items("Credentials"), before);
     world.erase(&ada).await;
-    assert!(!users.replace_hash(&email, &OUTDATED_HASH.to_owned().into(), &"a newer one".to_owned().into()).await.unwrap());
+    assert!(
+        !users.replace_hash(&email, &OUTDATED_HASH.to_owned().into(), &"a newer one".to_owned().into()).await.unwrap()
+    );
     assert_eq!(world.items("Credentials"), [] as [Value; 0], "no credential is created");
     world.leave_mail();
 }

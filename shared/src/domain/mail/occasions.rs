@@ -81,7 +81,7 @@ impl Mail {
     /// `new`.
     #[must_use]
     pub fn email_changed(user: &User, new: &Email, origin: Origin, now: Timestamp) -> Self {
-        let mail = Self::to_user(user, MailKind::EmailChanged, origin, now);
+        let mail = Self::to_user(user, MailKind::EmailChanged, if_verified(user, origin), now);
         Self { recipient: Some(user.email.clone()), about: Some(masked(new)), ..mail }
     }
 
@@ -90,13 +90,11 @@ impl Mail {
     #[must_use]
     pub fn goodbye(user: &User, origin: Origin, now: Timestamp) -> Self {
         let key = MailKey { user: UserId::new(now), mail: MailId::new(now) };
-        let mail = Self::to_user(user, MailKind::Goodbye, origin, now);
+        let mail = Self::to_user(user, MailKind::Goodbye, if_verified(user, origin), now);
         Self { key, recipient: Some(user.email.clone()), ..mail }
     }
 
-    /// A mailbox that was never verified may be a stranger's. So the mail says nothing of the request's origin.
     fn to_user(user: &User, kind: MailKind, origin: Origin, now: Timestamp) -> Self {
-        let origin = if user.is_verified() { origin } else { Origin::default() };
         Self::new(MailKey { user: user.id, mail: MailId::new(now) }, kind, origin, now)
     }
 
@@ -110,4 +108,9 @@ impl Mail {
             None => self,
         }
     }
+}
+
+/// Returns the origin if the user's address is verified. Another mailbox may be a stranger's, and must not learn it.
+fn if_verified(user: &User, origin: Origin) -> Origin {
+    if user.is_verified() { origin } else { Origin::default() }
 }

@@ -28,11 +28,11 @@ fn a_code_reads_as_it_is_written_and_as_users_type_it() {
     assert!(shown.len() == 9 && shown.as_bytes()[4] == b'-', "{shown}");
     for typed in [shown.clone(), shown.to_lowercase(), shown.replace('-', ""), format!(" {} ", shown.replace('-', " "))]
     {
-        assert_eq!(MailCode::parse(&typed), Some(code.clone()), "{typed}");
+        assert!(MailCode::parse(&typed).is_some_and(|read| read.is(&code)), "{typed}");
     }
-    assert_eq!(MailCode::parse("ILO0-iloZ"), MailCode::parse("1100-110Z"));
+    assert_eq!(MailCode::parse("ILO0-iloZ").unwrap().to_string(), "1100-110Z");
     for wrong in ["", "1234567", "123456789", "1234-567U", "1234-56é8", &"-".repeat(100), &"1".repeat(100)] {
-        assert_eq!(MailCode::parse(wrong), None, "{wrong}");
+        assert!(MailCode::parse(wrong).is_none(), "{wrong}");
     }
 }
 
