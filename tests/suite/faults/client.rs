@@ -1,51 +1,29 @@
 //! A good client: it keeps what it was answered, repeats what failed, and notes answers that break a promise.
 
-use std::collections::{HashMap, HashSet};
+mod lessons;
+mod proofs;
+mod wish;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use tests::contract;
 use tests::system::Answer;
 use tests::world::{World, request};
 
 use super::invariants::Violation;
+pub use proofs::{code, link_token};
+use wish::Asked;
+pub use wish::Wish;
 
 /// API Gateway waits for 30 s, and Lambda for ten.
 const IN_TIME: Duration = Duration::from_secs(10);
 
 /// The name of every user.
 pub const NAME: &str = "Canary Featherstone";
-
-/// What a client asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Wish {
-    Register,
-    /// Under an `Idempotency-Key`, always the same.
-    RegisterWithKey,
-    Login,
-    LoginWithWrongPassword,
-    Refresh,
-    /// With the token before the current one, as a late tab does.
-    RefreshAgain,
-    /// With the first token of the session, as a thief does who kept a copy.
-    RefreshWithFirst,
-    LogOut,
-    LogOutEverywhere,
-    Me,
-    Sessions,
-    /// Ends the client's first session.
-    EndOther,
-    SendMail,
-    /// Under an `Idempotency-Key`, always the same.
-    SendMailWithKey,
-    Jwks,
-    Health,
-}
 
 /// A session, as its client knows it.
 #[derive(Clone, Debug)]
@@ -62,6 +40,23 @@ pub struct Session {
 pub struct Client {
     pub email: String,
     pub password: String,
+    /// The password that it changes to.
+    new_password: String,
+    past_passwords: Vec<String>,
+    /// The address that it changes to.
+    pub new_email: String,
+    past_emails: Vec<String>,
+    /// The name that it changes to.
+    new_name: String,
+    /// The name that the last answer to a change showed.
+    name: Option<String>,
+    /// Whether an answer told that the address is verified.
+    is_verified: bool,
+    /// The reset that it asked for.
+    pub flow: Option<String>,
+    /// The code and the link's token of the last mail that it read.
+    pub code: Option<String>,
+    pub link: Option<String>,
     pub access_token: Option<String>,
     /// Its live sessions. It uses the last.
     pub sessions: Vec<Session>,
@@ -71,10 +66,12 @@ pub struct Client {
     successors: HashMap<String, String>,
     /// The user's id, once known.
     pub user: Option<String>,
-    /// How many mails it was promised.
-    pub mails: usize,
-    /// Whether a mail may be owed that was not promised, because an answer was lost.
-    pub may_be_owed_more: bool,
+    /// The id of the user whose account it deleted.
+    pub deleted: Option<String>,
+    /// How many mails of each kind it was promised.
+    pub promised: BTreeMap<&'static str, usize>,
+    /// The kinds of mail that may be owed although they were not promised, because an answer was lost.
+    pub may_be_owed: BTreeSet<&'static str>,
     keys_used: HashSet<Wish>,
     /// When it got its access token.
     pub signed_in_at: Timestamp,
@@ -88,29 +85,28 @@ impl Client {
         Self {
             email: email.to_owned(),
             password: password.to_owned(),
+            new_password: format!("after {password}"),
+            past_passwords: Vec::new(),
+            new_email: format!("new.{email}"),
+            past_emails: Vec::new(),
+            new_name: format!("{NAME} the Second"),
+            name: None,
+            is_verified: false,
+            flow: None,
+            code: None,
+            link: None,
             access_token: None,
             sessions: Vec::new(),
             ended: Vec::new(),
             successors: HashMap::new(),
             user: None,
-            mails: 0,
-            may_be_owed_more: false,
+            deleted: None,
+            promised: BTreeMap::new(),
+            may_be_owed: BTreeSet::new(),
             keys_used: HashSet::new(),
             signed_in_at: Timestamp::UNIX_EPOCH,
             may_be_registered: false,
             violations: Vec::new(),
-        }
-    }
-
-    /// Takes over what another tab of the same browser was answered, if this one was not answered.
-    pub fn hears_from(&mut self, mut tab: Self) {
-        let differs = |(token, successor)| self.successors.get(token).is_some_and(|mine| mine != successor);
-        if tab.successors.iter().any(differs) {
-            self.complain("I5", "one token has two successors".to_owned());
-        }
-        self.violations.append(&mut tab.violations);
-        if tab.successors.len() > self.successors.len() {
-            *self = Self { violations: std::mem::take(&mut self.violations), ..tab };
         }
     }
 
@@ -119,17 +115,36 @@ impl Client {
         self.sessions.last().map(|session| session.current.as_str())
     }
 
+    /// Returns every address that mails to this client may have.
+    pub fn addresses(&self) -> impl Iterator<Item = &String> {
+        self.past_emails.iter().chain([&self.email, &self.new_email])
+    }
+
+    /// Returns everything that only the client may know.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let passwords = self.past_passwords.iter().chain([&self.password, &self.new_password]);
+        let tokens = self.sessions.iter().flat_map(|session| [&session.first, &session.current]).chain(&self.ended);
+        let proofs = self.access_token.iter().chain(&self.code).chain(&self.link);
+        passwords.chain(tokens).chain(proofs).map(String::as_str)
+    }
+
+    /// Returns its passwords: the present one, the past ones, and the one that it changes to.
+    fn has_password_in(&self, text: &str) -> bool {
+        self.past_passwords.iter().chain([&self.password, &self.new_password]).any(|password| text.contains(password))
+    }
+
     /// Asks once. Returns the status of the answer, if there was one. A status other than the `expected` ones is a violation.
     pub async fn asks(&mut self, world: &World, wish: Wish, expected: &[u16]) -> Option<u16> {
-        let (method, path, body) = self.request(wish);
+        let Asked { method, path, body, is_signed } = self.request(wish);
         let mut request = request(method, &path);
         if let Some(body) = body {
             request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             request.body = Some(body.to_string().into_bytes());
-        } else if let Some(token) = &self.access_token {
+        }
+        if let Some(token) = self.access_token.as_ref().filter(|_| is_signed) {
             request.headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().expect("a header"));
         }
-        if [Wish::RegisterWithKey, Wish::SendMailWithKey].contains(&wish) {
+        if wish.has_key() {
             request.headers.insert("idempotency-key", self.email.parse().expect("a header"));
         }
         let clock = &world.system().app.clock;
@@ -148,7 +163,7 @@ impl Client {
         if let Some(complaint) = contract::complaint(method, &path, &answer) {
             self.complain("I8", complaint);
         }
-        if answer.body.contains(&self.password) {
+        if self.has_password_in(&answer.body) {
             self.complain("I7", format!("{wish:?} is answered with the password"));
         }
         // A throttled counter is answered 429.
@@ -169,7 +184,7 @@ impl Client {
         match self.asks(world, wish, expected).await {
             None => self.complain("I8", format!("{wish:?} is not answered, although nothing is wrong any more")),
             Some(409) if !expected.contains(&409) => {
-                self.mails += 1; // an earlier try opened the account
+                *self.promised.entry("welcome").or_default() += 1; // an earlier try opened the account
                 if self.asks(world, Wish::Login, &[200]).await.is_none() {
                     self.complain("I8", "login is not answered, although nothing is wrong any more".to_owned());
                 }
@@ -183,106 +198,19 @@ impl Client {
         if expected.contains(&answer.status) || is_honest {
             return;
         }
-        let name = match answer.status {
-            401 => "I9",
-            409 => "I6",
-            _ => "I8",
-        };
-        self.complain(name, format!("{wish:?} is answered {}, not {expected:?}: {}", answer.status, answer.body));
+        let what = format!("{wish:?} is answered {}, not {expected:?}: {}", answer.status, answer.body);
+        self.complain(wish.broken_by(answer.status), what);
     }
 
     /// Notes what may be done although no answer said so.
     fn may_be_done(&mut self, wish: Wish) {
         self.may_be_registered |= wish == Wish::Register;
-        self.may_be_owed_more |= wish == Wish::SendMail;
-    }
-
-    fn learn(&mut self, wish: Wish, answer: &Answer) {
-        match (wish, answer.status) {
-            (Wish::Register | Wish::RegisterWithKey, 201) | (Wish::Login, 200) => {
-                let user = answer.json()["user"]["id"].as_str().map(str::to_owned);
-                if self.user.is_some() && self.user != user {
-                    self.complain("I3", format!("{wish:?} is answered with another user"));
-                }
-                self.user = user;
-                self.mails += usize::from(wish != Wish::Login && self.keys_used.insert(wish));
-                let (id, token) = (session_of(&answer.text("accessToken")), answer.text("refreshToken"));
-                self.sessions.push(Session { id, first: token.clone(), previous: None, current: token });
-                self.access_token = Some(answer.text("accessToken"));
-            }
-            (Wish::Refresh | Wish::RefreshAgain, 200) => self.keep(wish, answer),
-            (Wish::Refresh | Wish::RefreshWithFirst, 401) | (Wish::LogOut, 204) => {
-                self.ended.extend(self.sessions.pop().map(|session| session.current));
-            }
-            (Wish::LogOutEverywhere, 204) => {
-                self.ended.extend(self.sessions.drain(..).map(|session| session.current));
-            }
-            (Wish::EndOther, 204) => self.ended.push(self.sessions.remove(0).current),
-            (Wish::SendMail, 202) => self.mails += 1,
-            (Wish::SendMailWithKey, 202) => self.mails += usize::from(self.keys_used.insert(wish)),
-            _ => {}
-        }
-    }
-
-    fn keep(&mut self, wish: Wish, answer: &Answer) {
-        let Some(session) = self.sessions.last_mut() else { return };
-        let again = wish == Wish::RefreshAgain;
-        let presented = if again { session.previous.clone().unwrap_or_default() } else { session.current.clone() };
-        let successor = answer.text("refreshToken");
-        session.current.clone_from(&successor);
-        session.previous = Some(presented.clone());
-        self.access_token = Some(answer.text("accessToken"));
-        if self.successors.insert(presented, successor.clone()).is_some_and(|before| before != successor) {
-            self.complain("I5", "one token has two successors".to_owned());
+        if !wish.has_key() && wish != Wish::Register {
+            self.may_be_owed.extend(wish.promises());
         }
     }
 
     pub fn complain(&mut self, name: &'static str, what: String) {
         self.violations.push(Violation { name, what });
     }
-
-    /// Returns method, path and body.
-    fn request(&self, wish: Wish) -> (&'static str, String, Option<Value>) {
-        let auth = |name: &str| format!("/api/auth/{name}");
-        let credentials = |password: &str| json!({"email": self.email, "password": password});
-        let session = self.sessions.last();
-        let refresh = |token: Option<&String>| json!({"refreshToken": token.map_or("", String::as_str)});
-        let current = session.map(|session| &session.current);
-        match wish {
-            Wish::Register | Wish::RegisterWithKey => {
-                let mut body = credentials(&self.password);
-                body["name"] = json!(NAME);
-                ("POST", auth("register"), Some(body))
-            }
-            Wish::Login => ("POST", auth("login"), Some(credentials(&self.password))),
-            Wish::LoginWithWrongPassword => ("POST", auth("login"), Some(credentials("not the password"))),
-            Wish::Refresh => ("POST", auth("refresh"), Some(refresh(current))),
-            Wish::RefreshAgain => {
-                ("POST", auth("refresh"), Some(refresh(session.and_then(|session| session.previous.as_ref()))))
-            }
-            Wish::RefreshWithFirst => ("POST", auth("refresh"), Some(refresh(session.map(|session| &session.first)))),
-            Wish::LogOut => ("POST", auth("logout"), Some(refresh(current))),
-            Wish::LogOutEverywhere => {
-                let mut body = refresh(current);
-                body["everywhere"] = json!(true);
-                ("POST", auth("logout"), Some(body))
-            }
-            Wish::Me => ("GET", auth("me"), None),
-            Wish::Sessions => ("GET", auth("sessions"), None),
-            Wish::EndOther => {
-                let other = self.sessions.first().map_or("", |session| session.id.as_str());
-                ("DELETE", auth(&format!("sessions/{other}")), None)
-            }
-            Wish::SendMail | Wish::SendMailWithKey => ("POST", auth("send-welcome-email"), None),
-            Wish::Jwks => ("GET", "/.well-known/jwks.json".to_owned(), None),
-            Wish::Health => ("GET", "/health".to_owned(), None),
-        }
-    }
-}
-
-/// Returns the session that an access token is for.
-fn session_of(access_token: &str) -> String {
-    let claims = access_token.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok());
-    let claims: Value = serde_json::from_slice(&claims.unwrap_or_default()).unwrap_or_default();
-    claims["sid"].as_str().unwrap_or_default().to_owned()
 }

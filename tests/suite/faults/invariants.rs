@@ -1,16 +1,20 @@
 //! What must hold when all is quiet again, whatever went wrong. Each violation has the name of the promise that it breaks.
 
+mod accounts;
+mod secrets;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use serde_json::Value;
+use tests::doubles::SentMail;
 use tests::system::{MAIL_EVENTS_QUEUE, MAIL_QUEUE};
 use tests::world::World;
 
-use super::client::NAME;
+use super::client::Client;
 use super::stage::Stage;
-use crate::support::spellings;
 
+/// The kinds of mail that end when their ticket ends. A welcome mail goes out without its code.
+const TICKET_MAILS: [&str; 3] = ["verification", "reset", "confirm-email"];
 /// The most live sessions of a user.
 const MOST_SESSIONS: usize = 10;
 
@@ -26,13 +30,21 @@ type Check = fn(&Stage) -> Vec<String>;
 
 /// Returns everything that does not hold of a stage at rest.
 pub fn broken(stage: &Stage) -> Vec<Violation> {
-    let checks: [(&'static str, Check); 7] = [
+    let checks: [(&'static str, Check); 15] = [
         ("I1", every_mail_is_sent_once_or_is_a_dead_letter),
         ("I2", every_mail_goes_to_a_user),
         ("I3", accounts_are_whole),
+        ("I3", accounts::credentials_and_profiles_agree),
         ("I4", no_message_is_left),
         ("I6", what_was_answered_is_there),
-        ("I7", no_canary_is_shown),
+        ("I6", accounts::every_reset_that_was_answered_is_there),
+        ("I7", secrets::no_canary_is_shown),
+        ("TKT-01", secrets::no_row_holds_a_secret),
+        ("ACC-01", accounts::a_mail_to_nobody_is_never_sent),
+        ("ACC-02", accounts::every_change_is_told_once),
+        ("ACC-02", accounts::every_reset_is_used_once),
+        ("ACC-08", accounts::a_deleted_account_leaves_its_goodbye_alone),
+        ("TKT-07", accounts::no_code_is_mailed_too_late_or_to_another_address),
         ("LOG-05", no_user_has_too_many_sessions),
     ];
     let named =
@@ -41,20 +53,21 @@ pub fn broken(stage: &Stage) -> Vec<Violation> {
 }
 
 /// I1: SES accepted a mail once, and once more at most for each time that sending it again was counted. Or it failed, and its
-/// copy is in the dead-letter queue.
+/// copy is in the dead-letter queue. Or it ended quietly, because its ticket had ended.
 fn every_mail_is_sent_once_or_is_a_dead_letter(stage: &Stage) -> Vec<String> {
     let world = &stage.world;
-    let mut accepted: BTreeMap<String, usize> = BTreeMap::new();
-    for mail in stage.mails_before.iter().chain(&world.mails()) {
-        let tag = |name: &str| mail.tags.get(name).cloned().unwrap_or_default();
-        *accepted.entry(format!("{}/{}", tag("user"), tag("mail"))).or_default() += 1;
-    }
+    let accepted = accepted(stage);
     let log = world.log();
     let users = users(world);
     let dead: BTreeSet<_> =
         world.dead_letters().iter().filter_map(|body| body["mail"].as_str().map(str::to_owned)).collect();
+    let ended_quietly = |row: &Value, key: &str| {
+        TICKET_MAILS.contains(&text(row, "kind"))
+            && log.iter().any(|line| line["event"] == "mail_obsolete" && line["mail"] == key)
+    };
     let mut broken = Vec::new();
-    for row in world.rows("MAIL#").iter().filter(|row| users.contains_key(text(row, "pk"))) {
+    let is_owed = |row: &&Value| users.contains_key(text(row, "pk")) || text(row, "kind") == "goodbye";
+    for row in world.rows("MAIL#").iter().filter(is_owed) {
         let key = mail_key(row);
         let again = log.iter().filter(|line| line["event"] == "mail_sent_again" && line["mail"] == *key).count();
         let accepted = accepted.get(&key).copied().unwrap_or_default();
@@ -63,6 +76,7 @@ fn every_mail_is_sent_once_or_is_a_dead_letter(stage: &Stage) -> Vec<String> {
         }
         match text(row, "state") {
             "sent" if accepted == 0 => broken.push(format!("{key} is called sent, but SES never accepted it")),
+            "failed" if ended_quietly(row, &key) => {}
             "failed" if !dead.contains(&key) => broken.push(format!("{key} failed, but is no dead letter")),
             "sent" | "failed" => {}
             unfinished => broken.push(format!("{key} is still {unfinished}")),
@@ -71,13 +85,22 @@ fn every_mail_is_sent_once_or_is_a_dead_letter(stage: &Stage) -> Vec<String> {
     broken
 }
 
-/// I2.
+/// Counts how often SES accepted each mail.
+fn accepted(stage: &Stage) -> BTreeMap<String, usize> {
+    let mut accepted = BTreeMap::new();
+    for mail in sent(stage) {
+        *accepted.entry(key_of_sent(&mail)).or_default() += 1;
+    }
+    accepted
+}
+
+/// I2: every mail goes to the address of a user, or to one that its client had or proves.
 fn every_mail_goes_to_a_user(stage: &Stage) -> Vec<String> {
     let users = users(&stage.world);
     let mails = stage.world.mails();
     let strays = mails.iter().filter(|mail| {
         let [to] = &mail.to[..] else { return true };
-        !users.values().any(|email| email == to)
+        !users.values().chain(stage.clients.iter().flat_map(Client::addresses)).any(|email| email == to)
     });
     strays.map(|mail| format!("a mail to {:?}", mail.to)).collect()
 }
@@ -123,10 +146,14 @@ fn what_was_answered_is_there(stage: &Stage) -> Vec<String> {
         if users.get(&user) != Some(&client.email) {
             broken.push(format!("{user} was told of an account that is not there"));
         }
-        let is_promised = |row: &&Value| text(row, "pk") == user && text(row, "kind") == "welcome";
-        let rows = world.rows("MAIL#").iter().filter(is_promised).count();
-        if rows < client.mails || (rows > client.mails && !client.may_be_owed_more) {
-            broken.push(format!("{user} was promised {} mails and has {rows}", client.mails));
+        let rows = world.rows("MAIL#");
+        for kind in ["welcome", "verification", "reset", "confirm-email", "email-change-requested"] {
+            let is_promised = |row: &&Value| text(row, "pk") == user && text(row, "kind") == kind;
+            let rows = rows.iter().filter(is_promised).count();
+            let promised = client.promised.get(kind).copied().unwrap_or_default();
+            if rows < promised || (rows > promised && !client.may_be_owed.contains(kind)) {
+                broken.push(format!("{user} was promised {promised} mails of kind {kind} and has {rows}"));
+            }
         }
     }
     let accused = world.logged("authn_token_reuse") > 0
@@ -137,22 +164,6 @@ fn what_was_answered_is_there(stage: &Stage) -> Vec<String> {
     broken
 }
 
-/// I7: no secret is in the log or in a message, in whatever spelling.
-fn no_canary_is_shown(stage: &Stage) -> Vec<String> {
-    let mut told = stage.overheard.join("\n");
-    for value in stage.world.log().iter().chain(&stage.world.dead_letters()) {
-        let _ = writeln!(told, "{value}");
-    }
-    let mut canaries = vec![NAME];
-    for client in &stage.clients {
-        canaries.extend([client.email.as_str(), client.password.as_str()]);
-        canaries.extend(client.access_token.as_deref().into_iter().chain(client.refresh_token()));
-        canaries.extend(client.ended.iter().map(String::as_str));
-    }
-    let found = canaries.into_iter().filter(|canary| spellings(canary).iter().any(|spelling| told.contains(spelling)));
-    found.map(|canary| format!("{canary:.12}... is shown")).collect()
-}
-
 fn no_user_has_too_many_sessions(stage: &Stage) -> Vec<String> {
     let mut live: BTreeMap<String, usize> = BTreeMap::new();
     for row in stage.world.rows("SESSION#").iter().filter(|row| row.get("revokedAt").is_none()) {
@@ -160,6 +171,17 @@ fn no_user_has_too_many_sessions(stage: &Stage) -> Vec<String> {
     }
     let too_many = live.into_iter().filter(|(_, live)| *live > MOST_SESSIONS);
     too_many.map(|(user, live)| format!("{user} has {live} live sessions")).collect()
+}
+
+/// Returns the mails that SES accepted, those before the world was copied included.
+fn sent(stage: &Stage) -> Vec<SentMail> {
+    stage.mails_before.iter().cloned().chain(stage.world.mails()).collect()
+}
+
+/// Returns the key of the row of a mail that SES accepted.
+fn key_of_sent(mail: &SentMail) -> String {
+    let tag = |name: &str| mail.tags.get(name).cloned().unwrap_or_default();
+    format!("{}/{}", tag("user"), tag("mail"))
 }
 
 /// Returns the addresses of the users, by partition.

@@ -1,5 +1,7 @@
 //! What the faults happen to: each handler, on each of its paths.
 
+mod accounts;
+
 use std::sync::{Arc, LazyLock};
 
 use futures_util::FutureExt;
@@ -88,6 +90,12 @@ pub fn named(name: &str) -> Scenario {
 pub static ALL: LazyLock<Vec<Arc<Scenario>>> = LazyLock::new(|| list().into_iter().map(Arc::new).collect());
 
 fn list() -> Vec<Scenario> {
+    let mut list = of_sessions_and_mails();
+    list.extend(accounts::list());
+    list
+}
+
+fn of_sessions_and_mails() -> Vec<Scenario> {
     vec![
         Scenario::new("register", stranger, nothing, Act::Ask(Wish::Register, &[201])),
         Scenario::new("register-taken", taken, nothing, Act::Ask(Wish::Register, &[409])),
@@ -138,6 +146,8 @@ macro_rules! deeds {
         })*
     };
 }
+
+use deeds;
 
 deeds! {
     nothing = |_stage| {}

@@ -22,8 +22,10 @@ const IN_TIME: Duration = Duration::from_mins(1);
 /// The call of one function.
 #[derive(Clone, Copy, Debug)]
 pub enum Act {
-    /// Of a route, by the first client, who expects one of these statuses.
+    /// Of a route, by the first client, who expects one of these statuses and repeats the request if it gets no answer.
     Ask(Wish, &'static [u16]),
+    /// The same, by a client that does not repeat the request and finds out what is in force.
+    AskOnce(Wish, &'static [u16]),
     /// Of the authorizer, with the first client's access token.
     Authorize,
     /// Of the mailer, with what is in the queue.
@@ -92,10 +94,25 @@ impl Stage {
         self.world.system_mut().stand_ins.insert(function, stand_in);
     }
 
+    /// Returns the keys of the mails that are owed.
+    pub fn mails_owed(&self) -> Vec<String> {
+        let mut rows = self.world.rows("MAIL#");
+        rows.retain(|row| row.get("dueShard").is_some());
+        rows.iter().map(invariants::mail_key).collect()
+    }
+
     /// Returns the key of the only mail row.
     pub fn mail(&self) -> String {
         let [row] = &self.world.rows("MAIL#")[..] else { panic!("one mail row") };
         invariants::mail_key(row)
+    }
+
+    /// Has the first client ask for something that is done, and lets the answer get lost.
+    pub async fn asks_in_vain(&mut self, wish: Wish, expected: &[u16]) {
+        let before = self.clients[0].clone();
+        self.asks(wish, expected).await;
+        assert_eq!(self.clients[0].violations, [], "nothing is wrong yet");
+        self.clients[0] = before;
     }
 
     /// Puts a message into the mail queue.
@@ -110,7 +127,7 @@ impl Stage {
         let system = self.world.system();
         let waited = system.app.clock.waited();
         let is_done = match act {
-            Act::Ask(wish, expected) => self.clients[0].asks(&self.world, wish, expected).await.is_some(),
+            Act::Ask(wish, expected) | Act::AskOnce(wish, expected) => self.clients[0].asks(&self.world, wish, expected).await.is_some(),
             Act::Authorize => {
                 let token = self.clients[0].access_token.clone().unwrap_or_default();
                 let event = json!({"headers": {"authorization": format!("Bearer {token}")}});
@@ -140,14 +157,32 @@ impl Stage {
     /// Asks again for what was not done, now that nothing is wrong.
     pub async fn recover(&mut self, act: Act, is_done: bool) {
         match act {
-            Act::Ask(wish, expected) if !is_done => self.asks(wish, expected).await,
+            Act::Ask(wish, expected) => {
+                if !is_done {
+                    self.asks(wish, expected).await;
+                }
+                self.goes_on(wish).await;
+            }
+            Act::AskOnce(wish, _) if !is_done => self.clients[0].finds_out(&self.world, wish).await,
             Act::Authorize if !is_done => {
                 if !Box::pin(self.act(act)).await {
                     self.complain("I8", "the authorizer fails, and nothing is wrong any more".to_owned());
                 }
             }
             Act::Rotate => self.recovers_its_keys(is_done).await,
-            Act::Ask(..) | Act::Authorize | Act::Poll | Act::PollEvents | Act::Sweep => {}
+            Act::AskOnce(..) | Act::Authorize | Act::Poll | Act::PollEvents | Act::Sweep => {}
+        }
+    }
+
+    /// Does what a client does next: after a reset it logs in, and after a deletion it is refused at once.
+    async fn goes_on(&mut self, wish: Wish) {
+        match wish {
+            Wish::ResetByCode | Wish::ResetByLink => self.asks(Wish::Login, &[200]).await,
+            Wish::Delete => {
+                self.asks(Wish::Me, &[404]).await;
+                self.asks(Wish::Login, &[401]).await;
+            }
+            _ => {}
         }
     }
 
@@ -165,14 +200,14 @@ impl Stage {
         }
     }
 
-    /// Lets hours pass until no mail is owed and no message is left.
+    /// Lets hours pass until no mail and no erasure is owed, and no message is left.
     pub async fn settles(&mut self) {
         for _ in 0..QUIET_AFTER {
             self.world.live_through(HOUR).await;
             self.overheard.extend(self.world.aws().sqs.bodies(MAIL_QUEUE));
             let sqs = &self.world.aws().sqs;
             let is_quiet = [MAIL_QUEUE, MAIL_EVENTS_QUEUE].iter().all(|queue| sqs.bodies(queue).is_empty());
-            if is_quiet && self.world.rows("MAIL#").iter().all(|row| row.get("dueShard").is_none()) {
+            if is_quiet && self.world.items("Accounts").iter().all(|row| row.get("dueShard").is_none()) {
                 return;
             }
         }
@@ -183,14 +218,7 @@ impl Stage {
         self.settles().await;
         self.violations.extend(invariants::broken(&self));
         for client in &mut self.clients {
-            if client.refresh_token().is_some() {
-                client.insists(&self.world, Wish::Refresh, &[200]).await;
-            }
-            for token in client.ended.clone() {
-                if self.world.refresh(&token).await.status != 401 {
-                    client.complain("I5", "a token of an ended session still works".to_owned());
-                }
-            }
+            client.proves(&self.world).await;
         }
         self.violations.extend(self.clients.iter().flat_map(|client| client.violations.clone()));
         self.violations
