@@ -47,6 +47,17 @@ impl Mode {
         Self::DiesAfter,
     ];
 
+    /// The modes by what they do to a process. Those of one kind are told apart only by the SDK: it makes the call again
+    /// after each of the first kind, and gives up after each of the third.
+    pub const KINDS: [&[Self]; 6] = [
+        &[Self::Reset, Self::Timeout, Self::Throttled, Self::Down],
+        &[Self::Lost],
+        &[Self::ResetForGood, Self::BlackHole, Self::ThrottledForGood, Self::DownForGood],
+        &[Self::LostForGood],
+        &[Self::DiesBefore],
+        &[Self::DiesAfter],
+    ];
+
     /// Returns the fault, and how many calls meet it.
     pub fn fault(self) -> (Fault, usize) {
         let down =

@@ -4,9 +4,10 @@
 //!
 //! A sweeper that enqueues before it moves `due` on is no mutant: of two sweeps both enqueue, and the claim lets one send.
 
+mod accounts;
+
 use std::sync::Arc;
 
-use aws_lambda_events::sqs::SqsEvent;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use lambda_runtime::{Error, LambdaEvent};
@@ -125,7 +126,7 @@ macro_rules! mailer {
     ($name:ident, $process:ident) => {
         fn $name(app: &App, event: LambdaEvent<Value>) -> Answered<'_> {
             async move {
-                let batch: SqsEvent = serde_json::from_value(event.payload)?;
+                let batch: aws_lambda_events::sqs::SqsEvent = serde_json::from_value(event.payload)?;
                 let mut failures = Vec::new();
                 for record in batch.records {
                     let message = record.body.as_deref().and_then(MailMessage::parse).ok_or("a message")?;
@@ -148,6 +149,8 @@ macro_rules! route {
         }
     };
 }
+
+use {mailer, route};
 
 mailer!(sends_before_it_claims, send_then_claim);
 mailer!(gives_up_at_any_refusal, claim_and_fail);
@@ -261,7 +264,8 @@ fn unclaimed(key: MailKey, user: &User) -> Mail {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_wrong_function_breaks_its_promise() {
     let mut undetected = Vec::new();
-    for Mutant { name, function, stand_in, scenario, shown_by, breaks } in MUTANTS {
+    for mutant in MUTANTS.into_iter().chain(accounts::MUTANTS) {
+        let Mutant { name, function, stand_in, scenario, shown_by, breaks } = mutant;
         let scenario = Arc::new(scenarios::named(scenario).with(function, stand_in));
         let broken = case(scenario, shown_by).await.run().await;
         if !broken.iter().any(|violation| violation.name == breaks) {

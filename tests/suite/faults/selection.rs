@@ -52,6 +52,14 @@ impl Selection {
         }
     }
 
+    /// Returns whether cases of this scenario may be chosen.
+    pub fn takes(&self, scenario: &str) -> bool {
+        match self {
+            Self::Sample { .. } | Self::All { .. } => true,
+            Self::Named(words) => words.first().is_some_and(|word| word == scenario),
+        }
+    }
+
     /// Returns the chosen ones of `cases`. A sample has about `size`, at least one of each scenario and one of each mode.
     pub fn of(&self, mut cases: Vec<Case>, size: usize) -> Vec<Case> {
         match self {

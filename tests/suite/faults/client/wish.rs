@@ -56,7 +56,7 @@ impl Wish {
             Self::Register | Self::RegisterWithKey | Self::SendMail | Self::SendMailWithKey => &["welcome"],
             Self::SendCode => &["verification"],
             Self::Forgot => &["reset"],
-            Self::ChangeEmail => &["confirm-email", "email-change-requested"],
+            Self::ChangeEmail => &["email-change-requested"],
             _ => &[],
         }
     }
@@ -64,10 +64,6 @@ impl Wish {
     /// Returns whether the same request, sent again, is the same wish.
     pub const fn has_key(self) -> bool {
         matches!(self, Self::RegisterWithKey | Self::SendMailWithKey)
-    }
-
-    pub const fn is_reset(self) -> bool {
-        matches!(self, Self::ResetByCode | Self::ResetByLink)
     }
 
     /// Returns the promise that an unexpected status breaks.

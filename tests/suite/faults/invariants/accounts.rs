@@ -69,6 +69,16 @@ pub fn every_change_is_told_once(stage: &Stage) -> Vec<String> {
     broken
 }
 
+/// ACC-06: each requested change of the address owes one mail to the present address. It owes another one to the new
+/// address: the code, or the notice to its owner.
+pub fn both_addresses_are_told_of_a_requested_change(stage: &Stage) -> Vec<String> {
+    let mails = stage.world.rows("MAIL#");
+    let count = |kinds: &[&str]| mails.iter().filter(|row| kinds.contains(&text(row, "kind"))).count();
+    let (to_present, to_new) = (count(&["email-change-requested"]), count(&["confirm-email", "account-exists"]));
+    let broken = (to_present != to_new).then(|| format!("{to_present} mails to the present address, {to_new} to the new"));
+    broken.into_iter().collect()
+}
+
 /// ACC-02: no two resets of one version of the password are used. A used one has moved the version.
 pub fn every_reset_is_used_once(stage: &Stage) -> Vec<String> {
     let mut used: BTreeMap<(String, usize), usize> = BTreeMap::new();

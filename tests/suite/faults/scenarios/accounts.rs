@@ -3,7 +3,7 @@
 
 use futures_util::FutureExt;
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{Scenario, deeds, member, member_of_two_sessions, nothing, owed, stranger};
