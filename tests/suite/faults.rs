@@ -17,6 +17,7 @@
 
 mod cases;
 mod client;
+mod crashes;
 mod deaths;
 mod invariants;
 mod mutants;
@@ -51,7 +52,8 @@ async fn no_single_fault_breaks_a_promise() {
     // REG-01, REG-03, REG-06, LOG-04, REF-04, REF-08, OUT-01, OUT-02, OUT-04, OUT-05, KEY-05, DDB-02, DDB-03, HTP-01
     // TKT-01, TKT-06, TKT-07, ACC-02, ACC-05, ACC-06, ACC-07, ACC-08
     let selection = Selection::of_this_run();
-    assert_nothing_breaks("single faults", selection.of(single_faults(&counted(&selection).await), SINGLE_FAULTS)).await;
+    let cases = single_faults(&counted(&selection).await);
+    assert_nothing_breaks("single faults", cases, SINGLE_FAULTS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +66,7 @@ async fn no_pair_of_faults_breaks_a_promise() {
         Selection::Sample { seed } => pairs_of_faults(&counted, *seed),
         Selection::All { .. } => pairs_of_faults(&counted, 0),
     };
-    assert_nothing_breaks("pairs of faults", selection.of(pairs, PAIRS)).await;
+    assert_nothing_breaks("pairs of faults", pairs, PAIRS).await;
 }
 
 /// A scenario, and how many calls it makes.
@@ -133,16 +135,18 @@ fn pairs_of_faults(counted: &[Counted], seed: u64) -> Vec<Case> {
     cases
 }
 
-/// Runs cases beside each other. Fails with those that broke a promise.
+/// Runs the selected cases beside each other. Fails with those that broke a promise.
 #[expect(clippy::print_stdout, reason = "a run tells what it ran")]
-async fn assert_nothing_breaks(what: &str, cases: Vec<Case>) {
+async fn assert_nothing_breaks(what: &str, cases: Vec<Case>, sample: usize) {
+    let all = cases.len();
+    let cases = Selection::of_this_run().of(cases, sample);
     let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
     for case in &cases {
         *numbers.entry(case.scenario.name).or_default() += 1;
     }
     let (number, start) = (cases.len(), now());
     let broken = cases::run_all(cases).await;
-    println!("{number} {what} in {:.0} s: {numbers:?}", start.elapsed().as_secs_f32());
+    println!("{number} of {all} {what} in {:.0} s: {numbers:?}", start.elapsed().as_secs_f32());
     let broken: Vec<_> = broken.iter().map(|(case, broken)| format!("FAULTS={case:?}\n  {broken:?}")).collect();
     assert!(broken.is_empty(), "{} of {number} cases broke a promise:\n{}", broken.len(), broken.join("\n"));
 }

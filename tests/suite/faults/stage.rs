@@ -127,7 +127,9 @@ impl Stage {
         let system = self.world.system();
         let waited = system.app.clock.waited();
         let is_done = match act {
-            Act::Ask(wish, expected) | Act::AskOnce(wish, expected) => self.clients[0].asks(&self.world, wish, expected).await.is_some(),
+            Act::Ask(wish, expected) | Act::AskOnce(wish, expected) => {
+                self.clients[0].asks(&self.world, wish, expected).await.is_some()
+            }
             Act::Authorize => {
                 let token = self.clients[0].access_token.clone().unwrap_or_default();
                 let event = json!({"headers": {"authorization": format!("Bearer {token}")}});

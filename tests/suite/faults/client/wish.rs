@@ -118,7 +118,9 @@ impl Client {
                 let other = self.sessions.first().map_or("", |session| session.id.as_str());
                 Asked { method: "DELETE", ..get(&format!("/api/auth/sessions/{other}")) }
             }
-            Wish::SendMail | Wish::SendMailWithKey => Asked { body: None, ..post("send-welcome-email", true, json!({})) },
+            Wish::SendMail | Wish::SendMailWithKey => {
+                Asked { body: None, ..post("send-welcome-email", true, json!({})) }
+            }
             Wish::Rename => {
                 let body = Some(json!({"name": self.new_name}));
                 Asked { method: "PATCH", body, ..get("/api/auth/me") }

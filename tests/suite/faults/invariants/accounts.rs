@@ -46,7 +46,8 @@ pub fn a_mail_to_nobody_is_never_sent(stage: &Stage) -> Vec<String> {
     let mut broken = Vec::new();
     for row in stage.world.rows("MAIL#").iter().filter(|row| row["toNobody"]["BOOL"] == true) {
         let key = mail_key(row);
-        if accepted.contains_key(&key) || dead.iter().any(|body| body["mail"] == *key) || text(row, "state") != "failed" {
+        if accepted.contains_key(&key) || dead.iter().any(|body| body["mail"] == *key) || text(row, "state") != "failed"
+        {
             broken.push(format!("{key} to nobody is {}", text(row, "state")));
         }
     }
@@ -75,7 +76,8 @@ pub fn both_addresses_are_told_of_a_requested_change(stage: &Stage) -> Vec<Strin
     let mails = stage.world.rows("MAIL#");
     let count = |kinds: &[&str]| mails.iter().filter(|row| kinds.contains(&text(row, "kind"))).count();
     let (to_present, to_new) = (count(&["email-change-requested"]), count(&["confirm-email", "account-exists"]));
-    let broken = (to_present != to_new).then(|| format!("{to_present} mails to the present address, {to_new} to the new"));
+    let broken =
+        (to_present != to_new).then(|| format!("{to_present} mails to the present address, {to_new} to the new"));
     broken.into_iter().collect()
 }
 

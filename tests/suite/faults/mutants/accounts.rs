@@ -22,7 +22,7 @@ pub const MUTANTS: [Mutant; 9] = [
         name: "a change writes the new password to the credential before the profile",
         function: "credentials",
         stand_in: changes_in_two_writes,
-        scenario: "password-change",
+        scenario: "password-change-abandoned",
         shown_by: ("PutItem", Mode::DiesAfter),
         breaks: "I3",
     },
@@ -239,7 +239,8 @@ async fn send_any_code(app: &App, message: &MailMessage) -> bool {
     let Ok(Some(reset)) = app.tickets.reset(ticket).await else { return false };
     let Ok(keys) = app.account_keys.current(now).await else { return false };
     let Some(key) = keys.mail_code_key(reset.made_at) else { return false };
-    let proof = app.mailer.proof(&reset.ticket(user.id, user.email.canonical()), now + SignedDuration::from_hours(1), key);
+    let proof =
+        app.mailer.proof(&reset.ticket(user.id, user.email.canonical()), now + SignedDuration::from_hours(1), key);
     match app.mailer.send(&mail, Some(&user), Some(&proof)).await {
         Ok(Delivery::Accepted(id)) => app.outbox.sent(&mail, &id, now).await.is_ok(),
         _ => false,
