@@ -31,12 +31,19 @@ pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> 
         let rejected = Rejected::new(Code::Custom, "Password must differ from the current one");
         return Err(Violation { field: Some("newPassword"), rejected }.into());
     }
-    let identified = sign_in::confirm(&call, &caller, &current).await?;
+    // The same request may be quicker at either step, because the client sent it twice.
+    let identified = match sign_in::confirm(&call, &caller, &current).await {
+        Err(refusal @ (ApiError::WrongPassword | ApiError::InvalidToken(_))) => {
+            let caller = web::caller(app, request, call.now).await?;
+            let is_changed = caller.user.has_password_of(caller.session.id);
+            return if is_changed { repeat(&call, &caller, &new).await } else { Err(refusal) };
+        }
+        identified => identified?,
+    };
     let answer = change(&call, &caller, &identified, &new).await;
     identified.take_back(&call).await; // the password was right
     match answer? {
         Some(response) => Ok(response),
-        // The same request may have been quicker, because the client sent it twice.
         None => repeat(&call, &web::caller(app, request, call.now).await?, &new).await,
     }
 }

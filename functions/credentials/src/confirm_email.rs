@@ -23,9 +23,11 @@ pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> 
     let code = fields.finish(|| code)?;
 
     let call = Call::begin(app, request).await?;
-    let caller = web::caller(app, request, call.now).await?;
-    let pending = app.tickets.pending_email(caller.user.id).await?;
-    let pending = pending.filter(|pending| pending.session == caller.session.id);
+    let mut caller = web::caller(app, request, call.now).await?;
+    let pending = pending_of(&call, &caller).await?;
+    if pending.as_ref().is_some_and(|pending| pending.used_at.is_some()) && caller.is_live(call.now) {
+        caller = web::caller(app, request, call.now).await?; // the change came between the two reads
+    }
     let is_repeat = pending.as_ref().is_some_and(|pending| is_repeat(&call, &caller.user, pending));
     if !caller.is_live(call.now) && !is_repeat {
         return Err(ApiError::InvalidToken("session ended"));
@@ -41,7 +43,26 @@ pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> 
     if !pending.ticket(caller.user.id, &pending.address).is_proved_by_code(&code, key) {
         return Err(ApiError::InvalidCode("wrong"));
     }
-    if is_repeat { sign_in_again(&call, &caller.user).await } else { change(&call, &caller, &pending).await }
+    if is_repeat {
+        return sign_in_again(&call, &caller.user).await;
+    }
+    if let Some(response) = change(&call, &caller, &pending).await? {
+        return Ok(response);
+    }
+    // The same request may have been quicker, because the client sent it twice.
+    let caller = web::caller(app, request, call.now).await?;
+    match pending_of(&call, &caller).await? {
+        Some(used) if used.ticket == pending.ticket && self::is_repeat(&call, &caller.user, &used) => {
+            sign_in_again(&call, &caller.user).await
+        }
+        _ => Err(ApiError::InvalidCode("the account changed meanwhile")),
+    }
+}
+
+/// Returns the pending change that the caller's session asked for.
+async fn pending_of(call: &Call<'_>, caller: &Caller) -> Result<Option<PendingEmail>, ApiError> {
+    let pending = call.app.tickets.pending_email(caller.user.id).await?;
+    Ok(pending.filter(|pending| pending.session == caller.session.id))
 }
 
 fn is_live(call: &Call<'_>, user: &User, pending: &PendingEmail) -> bool {
@@ -64,7 +85,8 @@ async fn sign_in_again(call: &Call<'_>, user: &User) -> Result<Response, ApiErro
     web::json(StatusCode::OK, &call.signed_in(user, &session, None)?)
 }
 
-async fn change(call: &Call<'_>, caller: &Caller, pending: &PendingEmail) -> Result<Response, ApiError> {
+/// Changes the address. Returns `None` if the account changed meanwhile.
+async fn change(call: &Call<'_>, caller: &Caller, pending: &PendingEmail) -> Result<Option<Response>, ApiError> {
     let (app, now, before) = (call.app, call.now, &caller.user);
     let after = before.with_new_email(pending.address.clone(), now);
     let session = Session::new(&after, call.request.origin(), now);
@@ -89,11 +111,11 @@ async fn change(call: &Call<'_>, caller: &Caller, pending: &PendingEmail) -> Res
                 if let Some(mail) = &mail {
                     app.mail_queue.announce(mail.key).await;
                 }
-                return Ok(response);
+                return Ok(Some(response));
             }
             EmailChanged::Taken => return Err(ApiError::EmailTaken),
             EmailChanged::Overtaken => {} // a login may have renewed the hash
         }
     }
-    Err(ApiError::InvalidCode("the account changed meanwhile"))
+    Ok(None)
 }

@@ -20,11 +20,16 @@ pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> 
         Err(ApiError::UserNotFound) if is_erasing(app, request).await? => return started(),
         caller => caller?,
     };
-    let identified = sign_in::confirm(&call, &caller, &password).await?;
+    // The same request may be quicker at either step, because the client sent it twice.
+    let identified = match sign_in::confirm(&call, &caller, &password).await {
+        Err(ApiError::WrongPassword | ApiError::InvalidToken(_)) if is_erasing(app, request).await? => {
+            return started();
+        }
+        identified => identified?,
+    };
     let answer = begin(&call, &identified.user).await;
     identified.take_back(&call).await; // the password was right
     match answer {
-        // The same request may have been quicker, because the client sent it twice.
         Err(ApiError::InvalidToken(_)) if is_erasing(app, request).await? => started(),
         answer => answer,
     }

@@ -60,7 +60,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> 
     let Proved { reset, user, tried } = &proved;
     if now >= reset.expires_at || !user.is_active() || !reset.ticket(user.id, user.email.canonical()).is_bound_to(user)
     {
-        return Err(ApiError::InvalidCode("expired"));
+        return overtaken(app, &keys, &proved, &password, now).await;
     }
     let words = PersonalWords::new(&user.email, user.name.as_ref(), &app.config.service_name);
     if let Err(refusal) = refuse_if_guessable(&password, &words) {
@@ -80,11 +80,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> 
     match changed? {
         Changed::Applied => {}
         Changed::Overtaken | Changed::LimitReached(_) => {
-            // The same request may have been quicker, because the client sent it twice.
-            let reset = app.tickets.reset(reset.id).await?.filter(|reset| reset.used_at.is_some());
-            let reset = reset.ok_or(ApiError::InvalidCode("the user changed meanwhile"))?;
-            let user = app.users.find(user.id).await?.ok_or(ApiError::InvalidCode("no such user"))?;
-            return repeat(app, &keys, &Proved { reset, user, tried: None }, &password, now).await;
+            return overtaken(app, &keys, &proved, &password, now).await;
         }
     }
     tracing::warn!(event = "authn_password_change", user = %user.id, by = "reset", metric.PasswordResets = 1);
@@ -150,6 +146,21 @@ async fn prove(app: &App, keys: &AccountKeys, proof: &Proof, now: Timestamp) -> 
         return Ok(Proved { reset, user, tried });
     }
     Err(ApiError::InvalidCode("wrong"))
+}
+
+/// Reads a reset again that expired, or that the user's changes ended. If it was used meanwhile, the same request may have
+/// been quicker, because the client sent it twice.
+async fn overtaken(
+    app: &App,
+    keys: &AccountKeys,
+    proved: &Proved,
+    password: &NewPassword,
+    now: Timestamp,
+) -> Result<Response, ApiError> {
+    let reset = app.tickets.reset(proved.reset.id).await?.filter(|reset| reset.used_at.is_some());
+    let reset = reset.ok_or(ApiError::InvalidCode("expired"))?;
+    let user = app.users.find(proved.user.id).await?.ok_or(ApiError::InvalidCode("no such user"))?;
+    repeat(app, keys, &Proved { reset, user, tried: None }, password, now).await
 }
 
 /// Answers a request again that was answered before, if the password is the one that it set.
