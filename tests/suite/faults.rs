@@ -38,8 +38,8 @@ use scenarios::Scenario;
 use selection::{Selection, hash};
 
 /// How many single faults, and how many pairs, a sample has.
-const SINGLE_FAULTS: usize = 160;
-const PAIRS: usize = 100;
+const SINGLE_FAULTS: usize = 120;
+const PAIRS: usize = 80;
 
 /// How many calls apart the two faults of a pair are at most.
 ///

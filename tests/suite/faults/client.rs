@@ -128,7 +128,11 @@ impl Client {
         passwords.chain(tokens).chain(proofs).map(String::as_str)
     }
 
-    /// Returns its passwords: the present one, the past ones, and the one that it changes to.
+    pub fn changes_of_password(&self) -> usize {
+        self.past_passwords.len()
+    }
+
+    /// Returns whether a text shows a password: the present one, a past one, or the one that it changes to.
     fn has_password_in(&self, text: &str) -> bool {
         self.past_passwords.iter().chain([&self.password, &self.new_password]).any(|password| text.contains(password))
     }

@@ -24,6 +24,8 @@ const STEPS: u64 = 16;
 const CLIENTS: [&str; 3] = ["Ada@example.com", "bob@example.com", "Eve@Example.com"];
 /// How often a client asks while something is wrong.
 const TRIES: u64 = 2;
+/// How often a user may change the password in a day.
+const CHANGES_A_DAY: usize = 5;
 /// A minute less than an access token lives.
 const LIFE_OF_A_TOKEN: SignedDuration = SignedDuration::from_mins(14);
 
@@ -45,7 +47,8 @@ impl Choices {
 
     /// Chooses what a client asks for next. Returns it with the statuses that are expected.
     fn wish(&mut self, client: &Client, world: &World) -> (Wish, &'static [u16]) {
-        const SIGNED_IN: [(Wish, &[u16]); 9] = [
+        const CHANGE: (Wish, &[u16]) = (Wish::ChangePassword, &[200]);
+        const SIGNED_IN: [(Wish, &[u16]); 14] = [
             (Wish::Refresh, &[200]),
             (Wish::Refresh, &[200]),
             (Wish::Me, &[200]),
@@ -55,16 +58,29 @@ impl Choices {
             (Wish::Login, &[200]),
             (Wish::LogOut, &[204]),
             (Wish::LogOutEverywhere, &[204]),
+            (Wish::Rename, &[200]),
+            (Wish::SendCode, &[202, 429]),
+            CHANGE,
+            CHANGE,
+            (Wish::Export, &[200, 429]),
         ];
-        const SIGNED_OUT: [(Wish, &[u16]); 3] =
-            [(Wish::Login, &[200]), (Wish::LoginWithWrongPassword, &[401]), (Wish::Register, &[409])];
+        const SIGNED_OUT: [(Wish, &[u16]); 4] = [
+            (Wish::Login, &[200]),
+            (Wish::LoginWithWrongPassword, &[401]),
+            (Wish::Register, &[409]),
+            (Wish::Forgot, &[202, 429]),
+        ];
         const UNKNOWN: [(Wish, &[u16]); 2] = [(Wish::Register, &[201]), (Wish::RegisterWithKey, &[201])];
         let is_old = world.now().duration_since(client.signed_in_at) > LIFE_OF_A_TOKEN;
         match (&client.user, client.refresh_token()) {
             (None, _) => self.one_of(&UNKNOWN),
             (Some(_), None) => self.one_of(&SIGNED_OUT),
             (Some(_), Some(_)) if is_old => (Wish::Refresh, &[200]),
-            (Some(_), Some(_)) => self.one_of(&SIGNED_IN),
+            (Some(_), Some(_)) => {
+                let chosen = self.one_of(&SIGNED_IN);
+                let is_too_often = chosen == CHANGE && client.changes_of_password() >= CHANGES_A_DAY;
+                if is_too_often { (Wish::Me, &[200]) } else { chosen }
+            }
         }
     }
 

@@ -69,8 +69,7 @@ impl Wish {
     /// Returns the promise that an unexpected status breaks.
     pub const fn broken_by(self, status: u16) -> &'static str {
         match (self, status) {
-            (Self::Verify | Self::ResetByCode | Self::ResetByLink | Self::ConfirmEmail, 400) => "TKT-06",
-            (_, 403) => "TKT-06",
+            (Self::Verify | Self::ResetByCode | Self::ResetByLink | Self::ConfirmEmail, 400) | (_, 403) => "TKT-06",
             (_, 401) => "I9",
             (_, 409) => "I6",
             _ => "I8",

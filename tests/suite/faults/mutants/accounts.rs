@@ -106,11 +106,11 @@ fn store(app: &App) -> Client {
     Clients::new(&app.config.aws, &tests::doubles::http(&app.clock), &app.clock).dynamodb
 }
 
-fn text(text: impl ToString) -> AttributeValue {
-    AttributeValue::S(text.to_string())
+fn text(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
 }
 
-fn number(number: impl ToString) -> AttributeValue {
+fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
@@ -129,7 +129,8 @@ fn field(request: &Request, field: &'static str) -> Result<String, ApiError> {
 async fn put_credential(app: &App, email: &str, user: &User, hash: &str, version: u64) -> Result<(), ApiError> {
     let put = store(app).put_item().table_name(&app.config.credentials_table);
     let put = put.item("pk", text(format!("EMAIL#{email}"))).item("sk", text("PASSWORD"));
-    let put = put.item("userId", text(user.id)).item("hash", text(hash)).item("passwordVersion", number(version));
+    let put =
+        put.item("userId", text(user.id.to_string())).item("hash", text(hash)).item("passwordVersion", number(version));
     put.send().await.map(drop).map_err(failed)
 }
 
