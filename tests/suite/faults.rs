@@ -3,15 +3,24 @@
 //! A case is a scenario (`faults/scenarios.rs`) and one fault or two, each at the position of a call and of some [`Mode`]. The
 //! function runs and meets the faults. Then the faults are over and everybody does their part: the client asks again, the queue
 //! delivers again, the sweeper sweeps, hours pass. Last, tables, queues, mailbox, answers and log are held against the invariants
-//! (`faults/invariants.rs`). `faults/schedules.rs` lives random lives of several clients in the same way.
+//! (`faults/invariants.rs`).
+//!
+//! Beside the cases:
+//! - `faults/schedules.rs` lives random lives of several clients in the same way.
+//! - `faults/overlaps.rs` repeats a request while the first one still runs.
+//! - `faults/crashes.rs` cuts the flows of accounts at named points, and tests what is there then.
 //!
 //! A run takes a sample of the cases, unless it is told otherwise (`faults/selection.rs`):
 //!
 //! ```console
 //! $ FAULTS_SEED=17 cargo test -p tests faults                    # the sample of this seed
 //! $ FAULTS="register 2 lost" cargo test -p tests faults          # this case; a scenario's name alone is all of its cases
-//! $ FAULTS=all FAULTS_CHUNK=1/4 cargo test -p tests faults       # the first quarter of all cases
+//! $ FAULTS=all FAULTS_CHUNK=1/10 cargo test -p tests faults      # the first tenth of all cases
 //! ```
+//!
+//! All cases are 6,000 single faults and 38,000 pairs. Every two faults of a scenario would be 350,000, because pairs grow with
+//! the square of its calls. So pairs are of calls that are at most four apart ([`MOST_APART`]), and of kinds of fault, not modes
+//! ([`Mode::KINDS`]): the calls choose a mode of each kind. The words of a case's name choose among all pairs.
 //!
 //! To add a scenario, add it to the list. The harness counts its calls by itself.
 
