@@ -82,7 +82,11 @@ async fn provoke(method: &str, path: &str, status: u16) -> Answer {
         }
         401 => {
             request.headers.remove(AUTHORIZATION);
-            let body = json!({"email": "ada@example.com", "password": "another password", "refreshToken": "x"});
+            let body = json!({
+                "email": "ada@example.com", "password": "another password", "refreshToken": "x", "name": "Ada",
+                "code": "7K3M-9XQ2", "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD,
+                "newEmail": "ada@example.org",
+            });
             request.body = request.body.map(|_| body.to_string().into_bytes());
         }
         404 => world.delete_profile(&ada),

@@ -113,6 +113,7 @@ async fn the_mail_about_reuse_escapes_the_name() {
     // REF-03, INP-03
     let world = World::new().await;
     let tom = world.registered_as("tom@example.com", "Tom & \"Jerry\"").await;
+    assert_eq!(world.verify(&tom, &world.code_mailed_to("tom@example.com")).await.status, 200);
     let second = world.refreshed(&tom.refresh_token).await;
     world.refreshed(&second).await;
     world.pass(GRACE + MOMENT);

@@ -1,7 +1,7 @@
 //! The calls that the code makes are those that its role allows, on the tables, queues and secrets that it allows.
 
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::doubles::{Fault, Right, Service};
 use tests::event::HttpRequest;
 use tests::system::{ACCOUNT_KEYS, DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE, SECRETS, SIGNING_KEYS};
