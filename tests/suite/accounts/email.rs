@@ -78,6 +78,7 @@ async fn a_taken_address_is_not_told_apart() {
     };
     let free = asked("free1@example.com").await;
     assert_eq!(free.0.status, 202);
+    world.deliver_mail().await;
     assert_eq!(asked("taken@example.com").await, free);
     let export = world.ask(&ada, "account/export", &json!({"password": PASSWORD})).await.body;
     assert!(!export.contains("taken@example.com") && !export.contains("free1@example.com"), "{export}");

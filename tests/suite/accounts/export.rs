@@ -52,7 +52,7 @@ async fn an_export_has_no_hash_no_digest_no_counter_and_no_key() {
     }
     let hash = text(&world.credential_item("ada@example.com"), "hash").to_owned();
     assert!(!body.contains(&hash));
-    let allowed = ["userId", "email", "sessionId", "network", "userAgent", "kind", "state", "status"];
+    let allowed = ["userId", "email", "sessionId", "network", "userAgent", "kind", "state", "status", "session"];
     for item in world.items("Accounts") {
         for (name, value) in item.as_object().unwrap() {
             if let Some(value) = value["S"].as_str()

@@ -202,7 +202,7 @@ async fn a_name_is_changed_and_removed() {
     let world = World::new().await;
     let ada = world.registered_as("ada@example.com", "Ada").await;
     world.pass(SignedDuration::from_mins(1));
-    let renamed = world.rename(&ada, &json!("Ada  King ")).await;
+    let renamed = world.rename(&ada, &json!(" Ada King ")).await;
     assert_eq!((renamed.status, &renamed.field("user")["name"]), (200, &json!("Ada King")));
     assert_ne!(renamed.field("user")["updatedAt"], ada.user["updatedAt"]);
     assert_eq!(world.rename(&ada, &Value::Null).await.field("user")["name"], Value::Null);

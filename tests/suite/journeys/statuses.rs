@@ -134,6 +134,9 @@ async fn provoke(method: &str, path: &str, status: u16) -> Answer {
         500 if path == "/api/auth/logout" => {
             world.tamper("Accounts", world.rows("SESSION#").remove(0), &json!({"counter": {"S": "spoilt"}}));
         }
+        500 if path == FORGOT || path == RESET => {
+            world.tamper_with_profile(&ada, &json!({"createdAt": {"S": "spoilt"}}));
+        }
         500 if path == "/health" || path == "/.well-known/jwks.json" => world.spoil_keys(),
         500 => request.domain_name = "", // leaves the issuer without a name
         503 => {
