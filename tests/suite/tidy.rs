@@ -7,6 +7,7 @@
 
 mod docs;
 mod events;
+mod mutants;
 mod parameters;
 mod permissions;
 mod sam;
