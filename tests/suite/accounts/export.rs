@@ -27,7 +27,8 @@ async fn an_export_has_the_users_own_data_as_an_attachment() {
     assert_eq!(document["user"]["email"], "ada@example.com");
     assert_ne!(document["user"]["verifiedAt"], Value::Null);
     let sessions = document["sessions"].as_array().unwrap();
-    assert_eq!((sessions.len(), sessions.iter().filter(|session| session["endedAt"].is_null()).count()), (2, 1));
+    let live = |session: &&Value| session["endedAt"].is_null() && session["live"] == true;
+    assert_eq!((sessions.len(), sessions.iter().filter(live).count()), (2, 1));
     let mut kinds: Vec<_> = document["mails"].as_array().unwrap().iter().map(|mail| text_of(mail, "kind")).collect();
     kinds.sort_unstable();
     assert_eq!(kinds, ["email-change-requested", "welcome"], "and no mail to another address");
@@ -62,6 +63,17 @@ async fn an_export_has_no_hash_no_digest_no_counter_and_no_key() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_session_that_ended_with_all_others_is_not_live() {
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    assert_eq!(world.logout_everywhere(&world.logged_in(&ada.email).await.refresh_token).await.status, 204);
+    let ada = world.logged_in(&ada.email).await;
+    let sessions = export(&world, &ada).await.field("sessions");
+    let live = sessions.as_array().unwrap().iter().filter(|session| session["live"] == true).count();
+    assert_eq!((sessions.as_array().unwrap().len(), live), (3, 1));
 }
 
 #[tokio::test]
