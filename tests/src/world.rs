@@ -90,9 +90,10 @@ impl World {
         Self::start(settings, LevelFilter::INFO, None).await
     }
 
-    /// Makes a world that logs all that a debug build can log, the SDK's lines included.
+    /// Makes a world with a page for resets that logs all that a debug build can log, the SDK's lines included.
     pub async fn telling_all() -> Self {
-        Self::start(&[], LevelFilter::TRACE, Some(keys::shared(&[]).await)).await
+        let settings = [("RESET_URL", "https://app.example.com/reset")];
+        Self::start(&settings, LevelFilter::TRACE, Some(keys::shared(&[]).await)).await
     }
 
     /// Makes another world with the same tables and keys at the same time. Its queues and its mailbox are empty.

@@ -6,6 +6,7 @@
 mod delete;
 mod email;
 mod export;
+mod input;
 mod password;
 mod recovery;
 mod recovery_races;
