@@ -44,7 +44,10 @@
 //!
 //! It always brings its web server, `tiny_http`, and ten more crates. `../explore.rs` is the part of it that is needed here.
 
+pub mod account;
+mod calls;
 mod checks;
+mod endings;
 mod mutants;
 mod possible;
 pub mod rules;
@@ -52,9 +55,10 @@ pub mod scenario;
 mod server;
 pub mod state;
 
-use shared::domain::{Email, IDLE_LIFETIME, Origin, Session, User};
+use shared::domain::{Email, IDLE_LIFETIME, Origin, Session, SessionId, Status, User};
 
 use crate::explore::Explorable;
+use account::Account;
 use rules::{GRACE, Rules};
 use scenario::{Premise, Scenario};
 use state::{Action, History, Request, START, State, Step};
@@ -72,31 +76,49 @@ pub enum Promise {
     OneSuccessor,
     /// No token two or more behind is answered after its grace.
     OldTokensAreDead,
-    /// After a reuse, a logout or a disabled user nothing refreshes.
+    /// After a reuse or a logout the session does not refresh. Nor does any session from before the user was disabled, enabled,
+    /// erased, signed out everywhere or given a new password.
     EndsAreFinal,
     /// Nothing refreshes 7 days after the last rotation or 30 days after the login.
     ExpiriesHold,
     /// A token ahead of the table never ends a session.
     AheadIsNoReuse,
+    /// A session refreshes only if the login that opened it verified the present password. A password allows a change or a
+    /// deletion only as long as it is the present one.
+    OldPasswordsAreDead,
+    /// A session that has ended changes nothing. But it may repeat its own change of the password until something ends the
+    /// sessions that came after it.
+    OnlyLiveSessionsAct,
+    /// A sign-out everywhere does not stop a reset.
+    ResetsPrevail,
 }
+
+/// How many sessions are opened at most.
+const MOST_SESSIONS: usize = 8;
 
 /// The protocol, with some rules in some scenario.
 pub struct Model {
     rules: Rules,
     scenario: Scenario,
+    user: User,
     row: Session,
+    /// The ids of the sessions, by number.
+    sessions: Vec<SessionId>,
 }
 
 impl Model {
     pub fn new(rules: Rules, scenario: Scenario) -> Self {
         let email = Email::parse("ada@example.com").expect("an address");
         let login = START - scenario.age;
+        let user = User::new(email, None, login);
         let row = Session {
             rotated_at: START,
             idle_expires_at: START + IDLE_LIFETIME,
-            ..Session::new(&User::new(email, None, login), Origin::default(), login)
+            ..Session::new(&user, Origin::default(), login)
         };
-        Self { rules, scenario, row }
+        let opened = (0..MOST_SESSIONS).map(|_| SessionId::new(START));
+        let sessions = [row.id].into_iter().chain(opened).collect();
+        Self { rules, scenario, user, row, sessions }
     }
 }
 
@@ -110,7 +132,7 @@ impl Explorable for Model {
         State {
             now: START,
             row: self.row.clone(),
-            user_is_active: true,
+            account: Account::default(),
             under_way: Vec::new(),
             client: 0,
             thief: None,
@@ -131,8 +153,8 @@ impl Explorable for Model {
                 if self.scenario.in_turn {
                     next.history.sent = Some((by, state.now));
                 }
-                let user_is_active = state.user_is_active;
-                next.under_way.push(Request { by, token, arrived: state.now, user_is_active, step: Step::Rotate });
+                let (profile, ends) = (state.account.profile, state.account.truth.ends);
+                next.under_way.push(Request { by, token, arrived: state.now, profile, ends, step: Step::Rotate });
                 next.under_way.sort_unstable();
                 None
             }
@@ -166,11 +188,27 @@ impl Explorable for Model {
                 self.end(&mut next, state.now);
                 None
             }
-            Action::Disable => {
-                next.left.endings -= 1;
-                next.user_is_active = false;
+            Action::Disable | Action::Enable => {
+                next.left.spend_ending(self.scenario.has_passwords);
+                self.set_status(&mut next, if action == Action::Enable { Status::Active } else { Status::Disabled });
                 None
             }
+            Action::SignOutEverywhere(session) => {
+                next.left.spend_ending(self.scenario.has_passwords);
+                self.sign_out_everywhere(&mut next, session);
+                None
+            }
+            Action::EndErasure => {
+                next.account.profile = None;
+                None
+            }
+            Action::Arrive(route) => {
+                next.left.spend_call(route);
+                self.arrive(&mut next, route);
+                None
+            }
+            Action::GoOn(call) => self.go_on(&mut next, call),
+            Action::Refresh(session) => self.refresh(state, session),
             Action::Restore => {
                 next.left.restores -= 1;
                 next.row = self.row.clone();

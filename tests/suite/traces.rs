@@ -18,7 +18,7 @@ use tests::world::{World, request};
 
 use crate::explore::Explorable;
 use crate::model::rules::REAL;
-use crate::model::scenario::{ALONE, BACK, PAST, Premise, SIX_DAYS, Scenario, WITHIN};
+use crate::model::scenario::{ALONE, BACK, NOTHING, PAST, Premise, SIX_DAYS, Scenario, WITHIN};
 use crate::model::state::{Action, Holder, Left, START, State, Step};
 use crate::model::{Model, Promise};
 
@@ -67,7 +67,7 @@ const MOVES: [Move; 13] = [
 
 /// The scenario of the model, for moves that are chosen here: without bounds, and an answer stays until it is looked at.
 const UNBOUND: Scenario = Scenario {
-    left: Left { requests: u8::MAX, clock: u8::MAX, thefts: 0, endings: u8::MAX, restores: u8::MAX },
+    left: Left { requests: u8::MAX, clock: u8::MAX, endings: u8::MAX, restores: u8::MAX, ..NOTHING },
     is_promised: false,
     without: Some(Premise::KeepsAnswersToWhatItHolds),
     ..ALONE
@@ -123,13 +123,19 @@ impl Replay {
         let Moment { state, row, .. } = moment;
         self.world.pass(state.now.duration_since(self.world.now()));
         self.world.tamper("Accounts", row.clone(), &json!({}));
-        let status = if state.user_is_active { "active" } else { "disabled" };
-        self.world.tamper("Accounts", self.profile.clone(), &json!({"status": {"S": status}}));
+        self.put_profile(state);
         for mail in self.world.rows("MAIL#").iter().filter(|mail| mail["kind"]["S"] == "session-reuse") {
             let request = json!({"TableName": "Accounts", "Key": {"pk": mail["pk"], "sk": mail["sk"]}});
             let request = serde_json::from_value(request).expect("a deletion");
             self.world.system().database.delete_item(request).expect("the mail can be deleted");
         }
+    }
+
+    fn put_profile(&self, state: &State) {
+        let profile = state.account.profile.expect("nothing here erases the user");
+        let status = if profile.is_active { "active" } else { "disabled" };
+        let changes = json!({"status": {"S": status}, "epoch": {"N": profile.epoch.to_string()}});
+        self.world.tamper("Accounts", self.profile.clone(), &changes);
     }
 
     /// Makes the move on the wire.
@@ -145,7 +151,7 @@ impl Replay {
                 assert_eq!(self.post("/api/auth/logout", &next.tokens[index(newest)]).await.status, 204);
             }
             Move::Act(Action::Disable) => {
-                self.world.tamper("Accounts", self.profile.clone(), &json!({"status": {"S": "disabled"}}));
+                self.put_profile(&next.state);
             }
             Move::Act(Action::Restore) => self.world.tamper("Accounts", self.first_row.clone(), &json!({})),
             Move::Act(other) => unreachable!("{other:?} cannot be done from outside"),
