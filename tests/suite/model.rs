@@ -1,4 +1,5 @@
-//! A model of the refresh protocol: all that clients, a thief, the network and the clock can do to one session, within bounds.
+//! A model of the refresh protocol: all that clients, a thief, the network and the clock can do to one session, within bounds,
+//! and all that new passwords, an operator and an erasure can do to the sessions of one user.
 //!
 //! [`Model::next`] does what `Sessions::refresh` and the handlers around it do, one write at a time, and asks the real
 //! [`Session::decide`]. `../explore.rs` takes every step from every state, breadth first. So a broken [`Promise`] comes with a
@@ -8,6 +9,10 @@
 //! |---|---|
 //! | `scenario.rs` | who takes part, and how much may happen |
 //! | `rules.rs` | what a write does |
+//! | `server.rs` | what a refresh does |
+//! | `account.rs` | the profile, the credential, and the requests that take a password |
+//! | `calls.rs` | what those requests do |
+//! | `endings.rs` | what else ends all sessions of a user |
 //! | `mutants.rs` | wrong rules, and the promise that each breaks |
 //! | `checks.rs` | the tests of the real rules |
 //! | `../traces.rs` | the same steps on the wire, compared |
@@ -34,11 +39,24 @@
 //! is never refused: by R1 if the token's grace is not over, by R2 if it is. Each of these is a [`scenario::Premise`]. A check
 //! leaves out each in turn and finds the refusal that follows.
 //!
+//! # Passwords
+//!
+//! Logins, changes of the password and deletions first read the credential and then the profile. Then they write, each by one
+//! write or one transaction. A reset is proved by a mailed code, so it reads the profile alone. Between these steps anything may
+//! happen to the user: another such request, a sign-out everywhere, an operator who disables or enables, the end of an erasure.
+//! Logins come with every password that is, was or is about to be the user's. Every session may ask for a change at any time,
+//! whether it has ended or not. So the answer to a change may be lost, and the change repeated, wherever that matters.
+//!
+//! The model notes for each session which version of the password opened it, and what has ended all sessions since. The promises
+//! compare that with the profile, and the rules do not see it. A refresh is judged by the profile at its arrival: if a change
+//! comes while it is under way, it counts as earlier, and its token is of no use.
+//!
 //! # What is not modelled
 //!
-//! The bytes of a token (here a token is its counter), several sessions, the mail about a reuse, withdrawn keys, and a request
-//! that is overtaken four times, which gets a 503. Deleted users and users who signed out everywhere count as disabled. Bounds:
-//! up to 7 requests, 3 at once, 4 steps of the clock (see each scenario).
+//! The bytes of a token (here a token is its counter), the mail about a reuse, withdrawn keys, a request that is overtaken four
+//! times, which gets a 503, limits, changes of the address, and hashes that a login renews. The sessions that are opened after
+//! the start refresh in one step. Bounds: up to 7 requests, 3 at once, 4 steps of the clock, or 5 requests with a password, 3 at
+//! once (see each scenario).
 //!
 //! # Why not stateright
 //!
@@ -189,12 +207,12 @@ impl Explorable for Model {
                 None
             }
             Action::Disable | Action::Enable => {
-                next.left.spend_ending(self.scenario.has_passwords);
+                next.left.spend_ending(self.scenario.has_passwords());
                 self.set_status(&mut next, if action == Action::Enable { Status::Active } else { Status::Disabled });
                 None
             }
             Action::SignOutEverywhere(session) => {
-                next.left.spend_ending(self.scenario.has_passwords);
+                next.left.spend_ending(self.scenario.has_passwords());
                 self.sign_out_everywhere(&mut next, session);
                 None
             }

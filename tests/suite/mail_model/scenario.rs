@@ -114,7 +114,7 @@ pub const EXPIRING: Scenario = Scenario {
     kind: MailKind::Reset,
     ticket_lifetime: SHORTEST_RESET,
     age: SignedDuration::from_mins(8),
-    left: Left { announcements: 1, calls: 2, clock: 3, faults: 1, sweeps: 1, redrives: 1, ..NOTHING },
+    left: Left { announcements: 1, calls: 2, clock: 3, faults: 1, sweeps: 2, redrives: 1, ..NOTHING },
     clock: &[SHORT, LIFE, LEASE],
     answers: &[Answer::Accepted, PASSING, Answer::Rejected, Answer::LostAccepted],
     waits_before_call: true,

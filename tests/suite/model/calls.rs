@@ -199,10 +199,10 @@ impl Model {
         let Some(profile) = profile.filter(|profile| profile.is_active && !profile.is_erasing) else {
             return Some(Promise::EndsAreFinal);
         };
-        match since.version < profile.password_version {
-            true => Some(Promise::OldPasswordsAreDead),
-            false => (since.ends != ends).then_some(Promise::EndsAreFinal),
+        if since.version < profile.password_version {
+            return Some(Promise::OldPasswordsAreDead);
         }
+        (since.ends != ends).then_some(Promise::EndsAreFinal)
     }
 
     pub(super) fn may_continue(&self, session: &Session, profile: Option<Profile>) -> bool {

@@ -46,7 +46,7 @@ impl Model {
     }
 
     fn calls(&self, state: &State, actions: &mut Vec<Action>) {
-        if !self.scenario.has_passwords {
+        if !self.scenario.has_passwords() {
             return;
         }
         let (account, left) = (&state.account, state.left);
@@ -67,7 +67,8 @@ impl Model {
             }
         }
         actions.extend(account.calls.iter().copied().map(Action::GoOn));
-        actions.extend((0..=account.opened.len()).map(Action::Refresh));
+        let goes_on = |number: &usize| self.may_continue(&self.session(state, *number), account.profile);
+        actions.extend((0..=account.opened.len()).filter(goes_on).map(Action::Refresh));
         actions.extend(self.endings(state));
     }
 

@@ -48,9 +48,7 @@ pub struct Scenario {
     pub in_turn: bool,
     /// The premise that the client does not keep to.
     pub without: Option<Premise>,
-    /// Whether passwords take part: logins, changes, resets, deletions and what ends all sessions.
-    pub has_passwords: bool,
-    /// How many of those requests may be under way at once.
+    /// How many requests that take a password or a proof may be under way at once. If it is 0, passwords take no part.
     pub calls_at_once: usize,
 }
 
@@ -77,7 +75,6 @@ pub const ALONE: Scenario = Scenario {
     is_promised: true,
     in_turn: false,
     without: None,
-    has_passwords: false,
     calls_at_once: 0,
 };
 
@@ -129,7 +126,6 @@ pub const PASSWORDS: Scenario = Scenario {
     clock: &[],
     tabs: false,
     is_promised: false,
-    has_passwords: true,
     calls_at_once: 3,
     ..ALONE
 };
@@ -143,7 +139,7 @@ pub const REPEATS: Scenario = Scenario {
 
 /// A user who is disabled, enabled and erased while logins and a change are under way.
 pub const ERASED: Scenario = Scenario {
-    left: Left { requests: 1, logins: 1, changes: 1, deletions: 1, endings_of_all: 2, ..NOTHING },
+    left: Left { requests: 1, logins: 2, changes: 1, deletions: 1, endings_of_all: 2, ..NOTHING },
     calls_at_once: 2,
     ..PASSWORDS
 };
@@ -155,6 +151,11 @@ pub fn is_late(state: &State, token: u64, arrived: Timestamp) -> bool {
 }
 
 impl Scenario {
+    /// Returns whether passwords take part, and what ends all sessions of a user.
+    pub const fn has_passwords(&self) -> bool {
+        self.calls_at_once > 0
+    }
+
     /// Returns whether R1 and R2 promise anything about a request of the client's that reaches the store now.
     pub fn promises(&self, state: &State, token: u64, arrived: Timestamp) -> bool {
         let Some(behind) = state.row.counter.checked_sub(token) else { return true };
