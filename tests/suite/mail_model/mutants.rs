@@ -234,7 +234,6 @@ fn is_past_not_after(mail: &Mail, now: Timestamp) -> bool {
 
 #[test]
 fn each_wrong_rule_breaks_its_promise() {
-    // ACC-14
     for Mutant { name, rules, breaks, scenario } in MUTANTS {
         let way = explore::breaks(&Model::new(rules, scenario), breaks);
         println!("{name}: {way}");

@@ -223,7 +223,6 @@ fn is_of(session: &Session, user: Option<&User>, or: fn(&User) -> bool) -> bool 
 
 #[test]
 fn each_wrong_rule_breaks_its_promise() {
-    // ACC-14
     for Mutant { name, rules, breaks, scenario } in MUTANTS {
         let way = explore::breaks(&Model::new(rules, scenario), breaks);
         println!("{name}: {way}");
