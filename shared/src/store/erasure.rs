@@ -11,7 +11,7 @@ use super::transaction::{Transaction, put_new};
 use super::users::{Changed, unwritable, update_item};
 use super::{
     Conditional, StoreError, Users, keys, milliseconds, number, outbox, read, text, unavailable, update_conditionally,
-    update_existing,
+    update_existing, update_if,
 };
 use crate::domain::{Mail, Status, User, UserId};
 
@@ -46,7 +46,8 @@ struct ErasureRow {
 impl Users {
     /// Lets a user sign in, or no longer. Either way, all earlier sessions end at their next refresh.
     ///
-    /// Returns whether the user exists.
+    /// Returns whether the user exists and is not being erased. If an operator could enable a user who is being erased, a
+    /// login under way could open a session that refreshes until the profile is gone.
     pub async fn set_status(&self, id: UserId, status: Status) -> Result<bool, StoreError> {
         let status = match status {
             Status::Active => "active",
@@ -56,10 +57,11 @@ impl Users {
         let request = request
             .set_key(Some(keys::profile(id)))
             .update_expression("SET #status = :status, epoch = epoch + :one")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(erasingSince)")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", text(status))
             .expression_attribute_values(":one", number(1));
-        update_existing(request).await
+        update_if(request).await
     }
 
     /// Disables a user, frees the address, and owes the erasure of everything else and the mail about it.
