@@ -37,7 +37,7 @@ pub fn status(event: Value) -> i64 {
 }
 
 async fn read(app: &App, request: Request) -> Result<Response, shared::error::ApiError> {
-    let _ = (request.path(), request.method(), request.path_parameter("id"), request.network(), request.user_agent());
+    let _ = (request.path(), request.method(), request.path_parameter("id"), request.network(), request.origin());
     let _ = (request.route_key(), request.bearer_token(), request.idempotency_key(), request.issuer(&app.config));
     let mut fields = http::fields(&request)?;
     let email = fields.required("email", shared::domain::Email::parse);

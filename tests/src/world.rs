@@ -11,6 +11,7 @@
 //!
 //! What a test can do stands in these files:
 //! - `requests`: send requests, sign in and out.
+//! - `accounts`: verify, recover, change, leave.
 //! - `mail`: run the mailer, the sweeper and the queues.
 //! - `tables`: read, change and delete rows; [`crate::rows`] has their types.
 //! - `calls`: count the calls to AWS, and act in the middle of one.
@@ -18,6 +19,7 @@
 //!
 //! To add a helper that several topics need, add a method there.
 
+mod accounts;
 mod answer;
 mod calls;
 mod mail;
@@ -40,6 +42,7 @@ use crate::log::Log;
 use crate::system::{Answer, Options, System};
 use keys::Keys;
 
+pub use accounts::{NEW_PASSWORD, code_in};
 pub use requests::{answered, authorized, posted, request};
 
 /// The password of every actor, unless a test chooses another.
@@ -87,9 +90,10 @@ impl World {
         Self::start(settings, LevelFilter::INFO, None).await
     }
 
-    /// Makes a world that logs all that a debug build can log, the SDK's lines included.
+    /// Makes a world with a page for resets that logs all that a debug build can log, the SDK's lines included.
     pub async fn telling_all() -> Self {
-        Self::start(&[], LevelFilter::TRACE, Some(keys::shared(&[]).await)).await
+        let settings = [("RESET_URL", "https://app.example.com/reset")];
+        Self::start(&settings, LevelFilter::TRACE, Some(keys::shared(&[]).await)).await
     }
 
     /// Makes another world with the same tables and keys at the same time. Its queues and its mailbox are empty.

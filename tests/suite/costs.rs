@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 use tests::event::HttpRequest;
-use tests::world::{Actor, PASSWORD, World, authorized, posted, request};
+use tests::world::{Actor, NEW_PASSWORD, PASSWORD, World, authorized, posted, request};
 
 const LOGIN: &str = "/api/auth/login";
 
@@ -15,7 +15,7 @@ const LOGIN: &str = "/api/auth/login";
 /// does not count the units of a refused transaction.
 struct Cost(&'static str, u16, &'static str, f64, f64);
 
-const COSTS: [Cost; 15] = [
+const COSTS: [Cost; 27] = [
     Cost("register", 201, "SendMessage, TransactWriteItems, UpdateItem", 0.0, 10.0),
     Cost("register under a key", 201, "SendMessage, TransactWriteItems, UpdateItem", 0.0, 12.0),
     Cost("register again under it", 201, "GetItem, PutItem, Query, TransactWriteItems, 6 UpdateItem", 2.0, 7.0),
@@ -29,12 +29,31 @@ const COSTS: [Cost; 15] = [
     Cost("sessions", 200, "Query", 1.0, 0.0),
     Cost("end a session", 204, "Query, UpdateItem", 1.0, 1.0),
     Cost("send-welcome-email", 202, "3 GetItem, SendMessage, TransactWriteItems", 3.0, 5.0),
+    Cost("rename", 200, "2 GetItem, UpdateItem", 2.0, 1.0),
+    Cost("email/verification", 202, "3 GetItem, SendMessage, TransactWriteItems", 3.0, 5.0),
+    Cost("email/verify", 200, "2 GetItem, 2 UpdateItem", 2.0, 2.0),
+    Cost("password/forgot", 202, "2 GetItem, SendMessage, TransactWriteItems, 3 UpdateItem", 2.0, 8.0),
+    Cost("password/forgot for no account", 202, "2 GetItem, SendMessage, TransactWriteItems, 3 UpdateItem", 2.0, 8.0),
+    Cost("password/reset", 200, "2 DeleteItem, 2 GetItem, SendMessage, TransactWriteItems, 2 UpdateItem", 2.0, 13.0),
+    Cost("password/change", 200, "3 GetItem, Query, SendMessage, TransactWriteItems, 5 UpdateItem", 4.0, 16.0),
+    Cost("email/change", 202, "4 GetItem, Query, 2 SendMessage, TransactWriteItems, 6 UpdateItem", 5.0, 18.0),
+    Cost(
+        "email/change to a taken address",
+        202,
+        "4 GetItem, Query, 2 SendMessage, TransactWriteItems, 6 UpdateItem",
+        5.0,
+        18.0,
+    ),
+    Cost("email/confirm", 200, "4 GetItem, SendMessage, TransactWriteItems, UpdateItem", 4.0, 14.0),
+    Cost("account/export", 200, "3 GetItem, 2 Query, TransactWriteItems, 5 UpdateItem", 5.0, 9.0),
+    Cost("account/delete", 202, "3 GetItem, Query, SendMessage, TransactWriteItems, 5 UpdateItem", 4.0, 13.0),
     Cost("jwks", 200, "", 0.0, 0.0),
     Cost("health", 200, "GetItem", 1.0, 0.0),
 ];
 
 /// Returns the request of this name in `COSTS`.
-fn ask<'a>(what: &str, ada: &Actor, session: &'a str) -> HttpRequest<'a> {
+async fn ask<'a>(world: &World, what: &str, ada: &Actor, session: &'a str) -> HttpRequest<'a> {
+    let by_ada = |path: &'a str, body: serde_json::Value| authorized(posted(path, &body), Some(&ada.bearer()));
     let ada_and = |password: &str| json!({"email": "ada@example.com", "password": password});
     let authorized = |method, path| authorized(request(method, path), Some(&ada.bearer()));
     let bob = json!({"email": "bob@example.com", "password": PASSWORD});
@@ -52,6 +71,35 @@ fn ask<'a>(what: &str, ada: &Actor, session: &'a str) -> HttpRequest<'a> {
         "sessions" => authorized("GET", "/api/auth/sessions"),
         "end a session" => authorized("DELETE", session),
         "send-welcome-email" => authorized("POST", "/api/auth/send-welcome-email"),
+        "rename" => HttpRequest { method: "PATCH", ..by_ada("/api/auth/me", json!({"name": "Ada"})) },
+        "email/verification" => authorized("POST", "/api/auth/email/verification"),
+        "email/verify" => by_ada("/api/auth/email/verify", json!({"code": world.code_mailed_to("ada@example.com")})),
+        "password/forgot" => posted("/api/auth/password/forgot", &json!({"email": "ada@example.com"})),
+        "password/forgot for no account" => {
+            posted("/api/auth/password/forgot", &json!({"email": "nobody@example.com"}))
+        }
+        "password/reset" => {
+            let flow = world.forgot("ada@example.com").await;
+            world.deliver_mail().await;
+            let code = world.code_mailed_to("ada@example.com");
+            posted("/api/auth/password/reset", &json!({"flow": flow, "code": code, "newPassword": NEW_PASSWORD}))
+        }
+        "password/change" => {
+            by_ada("/api/auth/password/change", json!({"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD}))
+        }
+        "email/change" => {
+            by_ada("/api/auth/email/change", json!({"newEmail": "new@example.com", "password": PASSWORD}))
+        }
+        "email/change to a taken address" => {
+            by_ada("/api/auth/email/change", json!({"newEmail": "eve@example.com", "password": PASSWORD}))
+        }
+        "email/confirm" => {
+            assert_eq!(world.change_email(ada, "new@example.com").await.status, 202);
+            world.deliver_mail().await;
+            by_ada("/api/auth/email/confirm", json!({"code": world.code_mailed_to("new@example.com")}))
+        }
+        "account/export" => by_ada("/api/auth/account/export", json!({"password": PASSWORD})),
+        "account/delete" => by_ada("/api/auth/account/delete", json!({"password": PASSWORD})),
         "jwks" => request("GET", "/.well-known/jwks.json"),
         "health" => request("GET", "/health"),
         other => panic!("{other}"),
@@ -67,12 +115,16 @@ async fn every_route_makes_the_calls_and_consumes_the_capacity_in_the_table() {
         let ada = world.registered("ada@example.com").await;
         let session = format!("/api/auth/sessions/{}", world.only_session().session_id);
         if what == "register again under it" {
-            assert_eq!(world.send(ask(what, &ada, &session)).await.status, 201);
+            assert_eq!(world.send(ask(&world, what, &ada, &session).await).await.status, 201);
         }
+        if what == "email/change to a taken address" {
+            world.registered("eve@example.com").await;
+        }
+        let request = ask(&world, what, &ada, &session).await;
         assert_eq!(world.me(&ada).await.status, 200, "now the keys are cached");
         world.aws().clear_calls();
         world.aws().count_capacity();
-        assert_eq!(world.send(ask(what, &ada, &session)).await.status, status, "{what}");
+        assert_eq!(world.send(request).await.status, status, "{what}");
         let units = world.aws().capacity();
         assert_eq!((made(&world).as_str(), units.read, units.write), (calls, read, write), "{what}");
     }

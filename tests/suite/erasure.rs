@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use shared::domain::Status;
+use shared::store::Changed;
 use tests::world::{PASSWORD, World};
 
 /// Counts the rows of users in all tables.
@@ -37,6 +38,21 @@ async fn disabling_an_erased_user_creates_nothing() {
     world.erase(&ada).await;
     assert!(!users.set_status(ada.user_id(), Status::Disabled).await.unwrap());
     assert_eq!(remains(&world), 0);
+}
+
+#[tokio::test]
+async fn a_user_who_is_being_erased_cannot_be_enabled() {
+    // REF-06, ACC-08: found by the model
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    let users = &world.system().app.users;
+    let user = users.find(ada.user_id()).await.unwrap().unwrap();
+    assert_eq!(users.begin_erasure(&user, None, world.now()).await.unwrap(), Changed::Applied);
+    for status in [Status::Active, Status::Disabled] {
+        assert!(!users.set_status(user.id, status).await.unwrap(), "{status:?}");
+    }
+    let user = users.find(user.id).await.unwrap().unwrap();
+    assert!(!user.is_active());
 }
 
 #[tokio::test]

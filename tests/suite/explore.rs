@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Debug;
-use std::hash::Hash;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::rc::Rc;
 
 /// A model that can be explored.
@@ -40,12 +40,73 @@ struct Reached<M: Explorable> {
     by: Option<(usize, M::Action)>,
 }
 
+/// A state that was reached, with its hash, which is computed once.
+struct Known<S> {
+    hash: u64,
+    state: Rc<S>,
+}
+
+impl<S: Hash> Known<S> {
+    fn new(state: &Rc<S>) -> Self {
+        let mut mixer = Mixer::default();
+        state.hash(&mut mixer);
+        Self { hash: mixer.finish(), state: Rc::clone(state) }
+    }
+}
+
+impl<S: Eq> Eq for Known<S> {}
+
+impl<S: Eq> PartialEq for Known<S> {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && self.state == other.state
+    }
+}
+
+impl<S> Hash for Known<S> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.hash.hash(hasher);
+    }
+}
+
+/// A hasher that takes little time even in a build that is not optimised.
+#[derive(Default)]
+struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn finish(&self) -> u64 {
+        (self.0 ^ (self.0 >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64((*byte).into());
+        }
+    }
+
+    fn write_u8(&mut self, word: u8) {
+        self.write_u64(word.into());
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(word.into());
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+}
+
 /// Takes every step from every state once, until there are no more, or until `sought` is broken.
 ///
 /// States are compared whole, so an equal hash skips nothing. No step is taken from a state in which a promise is broken.
 fn explore<M: Explorable>(model: &M, sought: Option<M::Promise>) -> Explored<M> {
     let mut reached: Vec<Reached<M>> = vec![Reached { state: Rc::new(model.start()), by: None }];
-    let mut known: HashSet<_> = reached.iter().map(|start| Rc::clone(&start.state)).collect();
+    let mut known: HashSet<_, BuildHasherDefault<Mixer>> =
+        reached.iter().map(|start| Known::new(&start.state)).collect();
     let mut explored = Explored { states: 0, steps: 0, broken: BTreeMap::new() };
     while explored.states < reached.len() && !sought.is_some_and(|sought| explored.broken.contains_key(&sought)) {
         let from = explored.states;
@@ -59,7 +120,7 @@ fn explore<M: Explorable>(model: &M, sought: Option<M::Promise>) -> Explored<M> 
                 continue;
             }
             let next = Rc::new(next);
-            if known.insert(Rc::clone(&next)) {
+            if known.insert(Known::new(&next)) {
                 reached.push(Reached { state: next, by: Some((from, action)) });
             }
         }

@@ -1,8 +1,8 @@
 //! A model of a mail's row: all that messages, mailers, sweepers, SES, an operator and the clock can do to one row, within bounds.
 //!
 //! [`Model::act`] does what `mailer`, `sweeper` and `mail-events` do, one call at a time, and asks the real
-//! [`Mail::claim`], [`Mail::postponed`] and [`Mail::is_given_up`]. `../explore.rs` takes every step from every state, breadth
-//! first.
+//! [`Mail::claim`], [`Mail::readiness`], [`Mail::postponed`], [`Mail::is_obsolete`] and [`Mail::is_given_up`]. `../explore.rs`
+//! takes every step from every state, breadth first.
 //!
 //! | File | |
 //! |---|---|
@@ -25,6 +25,15 @@
 //! - **An operator** puts copies from the dead-letter queue back, perhaps the same one twice.
 //! - **The user** is erased: first the row or first the user, because a mail may become owed while its user is being erased.
 //!
+//! # A mail with a ticket
+//!
+//! A ticket's code is not mailed after `notAfter`, a sixth of the ticket's life before its end. The mailer compares when it asks
+//! for the user, and lives 60 seconds at most. So SES has the code before the ticket ends. Where a scenario says so
+//! ([`scenario::Scenario::waits_before_call`]), anything may happen between that question and the call of SES.
+//!
+//! Past `notAfter` a mail that is of no use without its code ends quietly: the sweeper does not enqueue it, and nothing makes a
+//! dead letter of it. A welcome mail is owed as before, and goes out without its code.
+//!
 //! # What "once" supposes
 //!
 //! SES may have accepted a mail whose last attempt had no answer. If such a mail is given up after 14 days, an operator who
@@ -34,9 +43,9 @@
 //! # What is not modelled
 //!
 //! The text of a mail, limits, suppressed addresses (a rejection without a call), rows and messages that cannot be read, and how
-//! long the dead-letter queue keeps a copy. Messages do not count their receives: a message that went to the dead-letter queue
-//! after ten of them counts as lost. The mailer asks for the user and calls SES in one step, so a user who is erased between
-//! the two may get the mail. Bounds: up to 3 calls of SES, 3 steps of the clock, 2 faults (see each scenario).
+//! long the dead-letter queue keeps a copy. A ticket ends by its time alone, and not because it is used or the user changes. Messages do not count their receives: a message that went to the dead-letter queue
+//! after ten of them counts as lost. A user who is erased between the mailer's question and the call of SES may get
+//! the mail, so the scenarios with an erasure make one step of the two. Bounds: up to 3 calls of SES, 3 steps of the clock, 2 faults (see each scenario).
 
 mod checks;
 mod mailer;
@@ -53,7 +62,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use shared::domain::{Email, Mail, Origin};
+use shared::domain::{Email, Mail, MailKind, Origin, TicketId, User};
 
 use crate::explore::Explorable;
 use rules::Rules;
@@ -72,13 +81,19 @@ pub enum Promise {
     /// An unfinished row has a `due` and a finished row has none. `due` lies after the next try that the queue already owes.
     Due,
     /// A row is `sent` only if SES accepted the mail. It is `failed` only if a copy that names its attempt is in the dead-letter
-    /// queue, or the user is gone. An unfinished row ends in one of these ways by time and sweeper alone, if nothing more goes
+    /// queue, or the user is gone, or its ticket is past `notAfter`
+    /// and the mail is no welcome mail. An unfinished row ends in one of these ways by time and sweeper alone, if nothing more goes
     /// wrong.
     NotLost,
     /// SES accepts no mail once the user is gone, and a deleted row does not come back.
     NoMailForTheErased,
     /// The copies of an attempt claim the failed row once.
     RedriveOnce,
+    /// SES accepts no code after the end of its ticket.
+    NoLateTicket,
+    /// A mail that is of no use without its code gets no further message and no dead letter from a process that finds its ticket
+    /// past `notAfter`.
+    Quiet,
 }
 
 /// The row and everything that changes it, with some rules in some scenario.
@@ -86,6 +101,10 @@ pub struct Model {
     rules: Rules,
     scenario: Scenario,
     start: State,
+    user: User,
+    /// The `notAfter` of the mail's ticket.
+    mailed_until: Timestamp,
+    ticket_ends_at: Timestamp,
     /// Unfinished rows that are known to end.
     recovering: RefCell<HashSet<(Timestamp, Mark, bool)>>,
 }
@@ -93,8 +112,13 @@ pub struct Model {
 impl Model {
     pub fn new(rules: Rules, scenario: Scenario) -> Self {
         let owed = START - scenario.age;
-        let user = shared::domain::User::new(Email::parse("ada@example.com").unwrap(), None, owed);
-        let row = Mail::welcome(&user, Origin::default(), owed);
+        let user = User::new(Email::parse("ada@example.com").unwrap(), None, owed);
+        let (lifetime, origin) = (scenario.ticket_lifetime, Origin::default());
+        let row = match scenario.kind {
+            MailKind::Reset => Mail::reset(&user, TicketId::random(), lifetime, origin, owed),
+            MailKind::Verification => Mail::verification(&user, origin, owed),
+            _ => Mail::welcome(&user, origin, owed),
+        };
         let start = State {
             now: START,
             row: Some(row),
@@ -113,7 +137,15 @@ impl Model {
             },
             left: scenario.left,
         };
-        Self { rules, scenario, start, recovering: RefCell::default() }
+        Self {
+            rules,
+            scenario,
+            start,
+            user,
+            mailed_until: owed + lifetime * 5 / 6,
+            ticket_ends_at: owed + lifetime,
+            recovering: RefCell::default(),
+        }
     }
 
     /// Does the action. Returns the promise that it breaks by itself, if any.
@@ -126,6 +158,7 @@ impl Model {
                 state.replace(message, Some(Message { visible_at, ..message }));
             }
             Action::Duplicate(message) => deliver(state, message.retry),
+            Action::Ask => self.ask(state),
             Action::Send(answer) => return self.send(state, answer),
             Action::Write => return self.write(state),
             Action::WriteFails => self.write_fails(state),
@@ -185,7 +218,7 @@ impl Left {
             Action::Redrive(_) => self.redrives -= 1,
             Action::Erase(_) => self.erasures -= 1,
             Action::Pass(_) => self.clock -= 1,
-            Action::Receive(_) | Action::Write | Action::Sweep(_) | Action::Tell(_) => {}
+            Action::Receive(_) | Action::Ask | Action::Write | Action::Sweep(_) | Action::Tell(_) => {}
         }
     }
 }

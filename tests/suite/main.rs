@@ -10,6 +10,7 @@ mod support;
 
 mod journeys;
 
+mod accounts;
 mod authorizer;
 mod health;
 mod jwks;

@@ -1,4 +1,5 @@
-//! A model of the refresh protocol: all that clients, a thief, the network and the clock can do to one session, within bounds.
+//! A model of the refresh protocol: all that clients, a thief, the network and the clock can do to one session, within bounds,
+//! and all that new passwords, an operator and an erasure can do to the sessions of one user.
 //!
 //! [`Model::next`] does what `Sessions::refresh` and the handlers around it do, one write at a time, and asks the real
 //! [`Session::decide`]. `../explore.rs` takes every step from every state, breadth first. So a broken [`Promise`] comes with a
@@ -8,6 +9,10 @@
 //! |---|---|
 //! | `scenario.rs` | who takes part, and how much may happen |
 //! | `rules.rs` | what a write does |
+//! | `server.rs` | what a refresh does |
+//! | `account.rs` | the profile, the credential, and the requests that take a password |
+//! | `calls.rs` | what those requests do |
+//! | `endings.rs` | what else ends all sessions of a user |
 //! | `mutants.rs` | wrong rules, and the promise that each breaks |
 //! | `checks.rs` | the tests of the real rules |
 //! | `../traces.rs` | the same steps on the wire, compared |
@@ -34,17 +39,33 @@
 //! is never refused: by R1 if the token's grace is not over, by R2 if it is. Each of these is a [`scenario::Premise`]. A check
 //! leaves out each in turn and finds the refusal that follows.
 //!
+//! # Passwords
+//!
+//! Logins, changes of the password and deletions first read the credential and then the profile. Then they write, each by one
+//! write or one transaction. A reset is proved by a mailed code, so it reads the profile alone. Between these steps anything may
+//! happen to the user: another such request, a sign-out everywhere, an operator who disables or enables, the end of an erasure.
+//! Logins come with every password that is, was or is about to be the user's. Every session may ask for a change at any time,
+//! whether it has ended or not. So the answer to a change may be lost, and the change repeated, wherever that matters.
+//!
+//! The model notes for each session which version of the password opened it, and what has ended all sessions since. The promises
+//! compare that with the profile, and the rules do not see it. A refresh is judged by the profile at its arrival: if a change
+//! comes while it is under way, it counts as earlier, and its token is of no use.
+//!
 //! # What is not modelled
 //!
-//! The bytes of a token (here a token is its counter), several sessions, the mail about a reuse, withdrawn keys, and a request
-//! that is overtaken four times, which gets a 503. Deleted users and users who signed out everywhere count as disabled. Bounds:
-//! up to 7 requests, 3 at once, 4 steps of the clock (see each scenario).
+//! The bytes of a token (here a token is its counter), the mail about a reuse, withdrawn keys, a request that is overtaken four
+//! times, which gets a 503, limits, changes of the address, and hashes that a login renews. The sessions that are opened after
+//! the start refresh in one step. Bounds: up to 7 requests, 3 at once, 4 steps of the clock, or 5 requests with a password, 3 at
+//! once (see each scenario).
 //!
 //! # Why not stateright
 //!
 //! It always brings its web server, `tiny_http`, and ten more crates. `../explore.rs` is the part of it that is needed here.
 
+pub mod account;
+mod calls;
 mod checks;
+mod endings;
 mod mutants;
 mod possible;
 pub mod rules;
@@ -52,9 +73,10 @@ pub mod scenario;
 mod server;
 pub mod state;
 
-use shared::domain::{Email, IDLE_LIFETIME, Origin, Session, User};
+use shared::domain::{Email, IDLE_LIFETIME, Origin, Session, SessionId, Status, User};
 
 use crate::explore::Explorable;
+use account::Account;
 use rules::{GRACE, Rules};
 use scenario::{Premise, Scenario};
 use state::{Action, History, Request, START, State, Step};
@@ -72,31 +94,49 @@ pub enum Promise {
     OneSuccessor,
     /// No token two or more behind is answered after its grace.
     OldTokensAreDead,
-    /// After a reuse, a logout or a disabled user nothing refreshes.
+    /// After a reuse or a logout the session does not refresh. Nor does any session from before the user was disabled, enabled,
+    /// erased, signed out everywhere or given a new password.
     EndsAreFinal,
     /// Nothing refreshes 7 days after the last rotation or 30 days after the login.
     ExpiriesHold,
     /// A token ahead of the table never ends a session.
     AheadIsNoReuse,
+    /// A session refreshes only if the login that opened it verified the present password. A password allows a change or a
+    /// deletion only as long as it is the present one.
+    OldPasswordsAreDead,
+    /// A session that has ended changes nothing. But it may repeat its own change of the password until something ends the
+    /// sessions that came after it.
+    OnlyLiveSessionsAct,
+    /// A sign-out everywhere does not stop a reset.
+    ResetsPrevail,
 }
+
+/// How many sessions are opened at most.
+const MOST_SESSIONS: usize = 8;
 
 /// The protocol, with some rules in some scenario.
 pub struct Model {
     rules: Rules,
     scenario: Scenario,
+    user: User,
     row: Session,
+    /// The ids of the sessions, by number.
+    sessions: Vec<SessionId>,
 }
 
 impl Model {
     pub fn new(rules: Rules, scenario: Scenario) -> Self {
         let email = Email::parse("ada@example.com").expect("an address");
         let login = START - scenario.age;
+        let user = User::new(email, None, login);
         let row = Session {
             rotated_at: START,
             idle_expires_at: START + IDLE_LIFETIME,
-            ..Session::new(&User::new(email, None, login), Origin::default(), login)
+            ..Session::new(&user, Origin::default(), login)
         };
-        Self { rules, scenario, row }
+        let opened = (0..MOST_SESSIONS).map(|_| SessionId::new(START));
+        let sessions = [row.id].into_iter().chain(opened).collect();
+        Self { rules, scenario, user, row, sessions }
     }
 }
 
@@ -110,7 +150,7 @@ impl Explorable for Model {
         State {
             now: START,
             row: self.row.clone(),
-            user_is_active: true,
+            account: Account::default(),
             under_way: Vec::new(),
             client: 0,
             thief: None,
@@ -131,8 +171,8 @@ impl Explorable for Model {
                 if self.scenario.in_turn {
                     next.history.sent = Some((by, state.now));
                 }
-                let user_is_active = state.user_is_active;
-                next.under_way.push(Request { by, token, arrived: state.now, user_is_active, step: Step::Rotate });
+                let (profile, ends) = (state.account.profile, state.account.truth.ends);
+                next.under_way.push(Request { by, token, arrived: state.now, profile, ends, step: Step::Rotate });
                 next.under_way.sort_unstable();
                 None
             }
@@ -166,11 +206,27 @@ impl Explorable for Model {
                 self.end(&mut next, state.now);
                 None
             }
-            Action::Disable => {
-                next.left.endings -= 1;
-                next.user_is_active = false;
+            Action::Disable | Action::Enable => {
+                next.left.spend_ending(self.scenario.has_passwords());
+                self.set_status(&mut next, if action == Action::Enable { Status::Active } else { Status::Disabled });
                 None
             }
+            Action::SignOutEverywhere(session) => {
+                next.left.spend_ending(self.scenario.has_passwords());
+                self.sign_out_everywhere(&mut next, session);
+                None
+            }
+            Action::EndErasure => {
+                next.account.profile = None;
+                None
+            }
+            Action::Arrive(route) => {
+                next.left.spend_call(route);
+                self.arrive(&mut next, route);
+                None
+            }
+            Action::GoOn(call) => self.go_on(&mut next, call),
+            Action::Refresh(session) => self.refresh(state, session),
             Action::Restore => {
                 next.left.restores -= 1;
                 next.row = self.row.clone();

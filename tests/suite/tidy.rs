@@ -7,6 +7,7 @@
 
 mod docs;
 mod events;
+mod mutants;
 mod parameters;
 mod permissions;
 mod sam;
@@ -120,7 +121,7 @@ fn sources(folder: &str) -> Vec<(String, String)> {
 /// The same without what only tests compile.
 fn production(folder: &str) -> Vec<(String, String)> {
     let mut files = sources(folder);
-    files.retain(|(path, _)| !path.ends_with("/tests.rs"));
+    files.retain(|(path, _)| !path.ends_with("/tests.rs") && !path.contains("/tests/"));
     for (_, text) in &mut files {
         let end = text.find("#[cfg(test)]").unwrap_or(text.len());
         text.truncate(end);

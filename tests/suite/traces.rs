@@ -5,6 +5,8 @@
 //! Some answers are lost on their way to the client, others on their way from the store, where the SDK sends an applied write
 //! again.
 
+mod row;
+
 use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
@@ -18,9 +20,10 @@ use tests::world::{World, request};
 
 use crate::explore::Explorable;
 use crate::model::rules::REAL;
-use crate::model::scenario::{ALONE, BACK, PAST, Premise, SIX_DAYS, Scenario, WITHIN};
+use crate::model::scenario::{ALONE, BACK, NOTHING, PAST, Premise, SIX_DAYS, Scenario, WITHIN};
 use crate::model::state::{Action, Holder, Left, START, State, Step};
 use crate::model::{Model, Promise};
+use row::{numbers, numbers_of};
 
 /// All traces of this length are replayed.
 const SHORT: usize = 3;
@@ -67,7 +70,7 @@ const MOVES: [Move; 13] = [
 
 /// The scenario of the model, for moves that are chosen here: without bounds, and an answer stays until it is looked at.
 const UNBOUND: Scenario = Scenario {
-    left: Left { requests: u8::MAX, clock: u8::MAX, thefts: 0, endings: u8::MAX, restores: u8::MAX },
+    left: Left { requests: u8::MAX, clock: u8::MAX, endings: u8::MAX, restores: u8::MAX, ..NOTHING },
     is_promised: false,
     without: Some(Premise::KeepsAnswersToWhatItHolds),
     ..ALONE
@@ -123,13 +126,19 @@ impl Replay {
         let Moment { state, row, .. } = moment;
         self.world.pass(state.now.duration_since(self.world.now()));
         self.world.tamper("Accounts", row.clone(), &json!({}));
-        let status = if state.user_is_active { "active" } else { "disabled" };
-        self.world.tamper("Accounts", self.profile.clone(), &json!({"status": {"S": status}}));
+        self.put_profile(state);
         for mail in self.world.rows("MAIL#").iter().filter(|mail| mail["kind"]["S"] == "session-reuse") {
             let request = json!({"TableName": "Accounts", "Key": {"pk": mail["pk"], "sk": mail["sk"]}});
             let request = serde_json::from_value(request).expect("a deletion");
             self.world.system().database.delete_item(request).expect("the mail can be deleted");
         }
+    }
+
+    fn put_profile(&self, state: &State) {
+        let profile = state.account.profile.expect("nothing here erases the user");
+        let status = if profile.is_active { "active" } else { "disabled" };
+        let changes = json!({"status": {"S": status}, "epoch": {"N": profile.epoch.to_string()}});
+        self.world.tamper("Accounts", self.profile.clone(), &changes);
     }
 
     /// Makes the move on the wire.
@@ -144,9 +153,7 @@ impl Replay {
                 let newest = token(&from.state, 0);
                 assert_eq!(self.post("/api/auth/logout", &next.tokens[index(newest)]).await.status, 204);
             }
-            Move::Act(Action::Disable) => {
-                self.world.tamper("Accounts", self.profile.clone(), &json!({"status": {"S": "disabled"}}));
-            }
+            Move::Act(Action::Disable) => self.put_profile(&next.state),
             Move::Act(Action::Restore) => self.world.tamper("Accounts", self.first_row.clone(), &json!({})),
             Move::Act(other) => unreachable!("{other:?} cannot be done from outside"),
         }
@@ -216,28 +223,6 @@ fn model_moves(model: &Model, state: &mut State, step: Move) -> (Verdict, Option
         act(state, if std::mem::take(&mut unheard) { Action::WriteUnheard(request) } else { Action::Write(request) });
     }
     (Some(Err(())), broken)
-}
-
-const NUMBERS: [&str; 7] =
-    ["counter", "rotatedAt", "previousRotatedAt", "reissued", "idleExpiresAt", "expiresAt", "revokedAt"];
-
-/// Returns what changes of a row, from the table.
-fn numbers(row: &Value) -> [Option<i64>; 7] {
-    NUMBERS.map(|name| row[name]["N"].as_str().and_then(|number| number.parse().ok()))
-}
-
-/// Returns the same from the model.
-fn numbers_of(state: &State) -> [Option<i64>; 7] {
-    let row = &state.row;
-    [
-        row.counter.try_into().ok(),
-        Some(row.rotated_at.as_millisecond()),
-        row.previous_rotated_at.map(jiff::Timestamp::as_millisecond),
-        row.reissued.and_then(|counter| counter.try_into().ok()),
-        Some(row.idle_expires_at.as_millisecond()),
-        Some(row.expires_at.as_millisecond()),
-        row.revoked_at.map(jiff::Timestamp::as_millisecond),
-    ]
 }
 
 /// Replays all traces with these first moves. Traces that come to the same moment go on as one. Returns the number of moves.

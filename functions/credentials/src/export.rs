@@ -50,6 +50,7 @@ struct SessionData<'a> {
     last_used_at: String,
     expires_at: String,
     ended_at: Option<String>,
+    live: bool,
     user_agent: Option<&'a str>,
     network: Option<&'a str>,
 }
@@ -85,7 +86,7 @@ async fn export(call: &Call<'_>, identified: &Identified) -> Result<Response, Ap
     let document = Document {
         exported_at: rfc3339(now),
         user: UserData::from(user),
-        sessions: identified.sessions().iter().map(|session| SessionData::new(session, now)).collect(),
+        sessions: identified.sessions().iter().map(|session| SessionData::new(session, user, now)).collect(),
         mails: mails.iter().map(MailData::from).collect(),
         mails_omitted,
     };
@@ -116,7 +117,7 @@ impl<'a> From<&'a User> for UserData<'a> {
 }
 
 impl<'a> SessionData<'a> {
-    fn new(session: &'a Session, now: Timestamp) -> Self {
+    fn new(session: &'a Session, user: &User, now: Timestamp) -> Self {
         let expires_at = session.idle_expires_at.min(session.expires_at);
         Self {
             id: session.id,
@@ -124,6 +125,7 @@ impl<'a> SessionData<'a> {
             last_used_at: rfc3339(session.rotated_at),
             expires_at: rfc3339(expires_at),
             ended_at: session.revoked_at.or_else(|| session.is_expired(now).then_some(expires_at)).map(rfc3339),
+            live: session.is_of(user) && session.is_live(now),
             user_agent: session.origin.user_agent.as_deref(),
             network: session.origin.network.as_deref(),
         }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use shared::app::App;
 use shared::domain::{
-    Code, Device, DeviceToken, Limited, Mail, MailCode, MailId, NewPassword, PersonalWords, REPEAT_WINDOW, Rejected,
-    TicketId, User, UserId,
+    Device, DeviceToken, Limited, Mail, MailCode, MailId, NewPassword, PersonalWords, REPEAT_WINDOW, TicketId, User,
+    UserId,
 };
 use shared::error::{ApiError, Violation};
 use shared::http::{self as web, Request, Response};
@@ -88,7 +88,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> 
     Ok(answer)
 }
 
-/// Reads the new password, and either `token` or `flow` and `code`.
+/// Reads the new password, and either `token` or `flow` and `code`. Beside a token, the other two are ignored.
 fn read(app: &App, request: &Request) -> Result<(Proof, NewPassword), ApiError> {
     let mut fields = web::fields(request)?;
     let text = |text: &str| Ok(text.to_owned());
@@ -99,11 +99,7 @@ fn read(app: &App, request: &Request) -> Result<(Proof, NewPassword), ApiError> 
             let (flow, code) = (fields.required("flow", text), fields.required("code", text));
             flow.zip(code).map(|(flow, code)| Proof::Code(flow, code))
         }
-        Some(Some(token)) => {
-            let without_token = |_: &str| Err(Rejected::new(Code::Custom, "Send either token, or flow and code"));
-            let others = (fields.optional::<()>("flow", without_token), fields.optional::<()>("code", without_token));
-            others.0.zip(others.1).map(|_| Proof::Link(token))
-        }
+        Some(Some(token)) => Some(Proof::Link(token)),
         None => None,
     };
     fields.finish(|| Some((proof?, password?)))

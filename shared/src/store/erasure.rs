@@ -1,17 +1,19 @@
 //! The erasure of an account, which the sweeper drives page by page.
 
-use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{Delete, DeleteRequest, TransactWriteItem, WriteRequest};
 use jiff::fmt::serde::timestamp::millisecond::{optional as optional_millisecond, required as millisecond};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::keys::Key;
+use super::transaction::{Transaction, put_new};
+use super::users::{Changed, unwritable, update_item};
 use super::{
-    Conditional, StoreError, Users, keys, milliseconds, number, read, text, unavailable, update_conditionally,
-    update_existing,
+    Conditional, StoreError, Users, keys, milliseconds, number, outbox, read, text, unavailable, update_conditionally,
+    update_existing, update_if,
 };
-use crate::domain::{Status, UserId};
+use crate::domain::{Mail, Status, User, UserId};
 
 /// The most keys that one `BatchWriteItem` takes. A page has room for two keys or more, so it is never the profile
 /// alone.
@@ -44,7 +46,8 @@ struct ErasureRow {
 impl Users {
     /// Lets a user sign in, or no longer. Either way, all earlier sessions end at their next refresh.
     ///
-    /// Returns whether the user exists.
+    /// Returns whether the user exists and is not being erased. If an operator could enable a user who is being erased, a
+    /// login under way could open a session that refreshes until the profile is gone.
     pub async fn set_status(&self, id: UserId, status: Status) -> Result<bool, StoreError> {
         let status = match status {
             Status::Active => "active",
@@ -54,10 +57,43 @@ impl Users {
         let request = request
             .set_key(Some(keys::profile(id)))
             .update_expression("SET #status = :status, epoch = epoch + :one")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(erasingSince)")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", text(status))
             .expression_attribute_values(":one", number(1));
-        update_existing(request).await
+        update_if(request).await
+    }
+
+    /// Disables a user, frees the address, and owes the erasure of everything else and the mail about it.
+    pub async fn begin_erasure(&self, user: &User, mail: Option<&Mail>, now: Timestamp) -> Result<Changed, StoreError> {
+        let update = "SET #status = :disabled, epoch = :nextEpoch, erasingSince = :now, due = :now, dueShard = :shard";
+        let profile = self
+            .update_profile(user, update)
+            // An operator may have disabled the user before.
+            .condition_expression(
+                "#status IN (:active, :disabled) AND epoch = :epoch AND passwordVersion = :passwordVersion \
+                 AND addressVersion = :addressVersion AND attribute_not_exists(erasingSince)",
+            )
+            .expression_attribute_values(":disabled", text("disabled"))
+            .expression_attribute_values(":nextEpoch", number(user.epoch + 1))
+            .expression_attribute_values(":shard", text(keys::due_shard_of_erasure(user.id)))
+            .expression_attribute_values(":now", milliseconds(now));
+        let credential = Delete::builder()
+            .table_name(&self.tables.credentials)
+            .set_key(Some(keys::credential(&user.email)))
+            .condition_expression("userId = :user AND passwordVersion = :passwordVersion")
+            .expression_attribute_values(":user", text(user.id.to_string()))
+            .expression_attribute_values(":passwordVersion", number(user.password_version))
+            .build()
+            .map_err(unwritable)?;
+        let mut items = vec![update_item(profile)?, TransactWriteItem::builder().delete(credential).build()];
+        if let Some(mail) = mail {
+            items.push(put_new(&self.tables.accounts, outbox::to_item(mail)?)?);
+        }
+        match self.tables.transact(&items).await? {
+            Transaction::Applied => Ok(Changed::Applied),
+            Transaction::Refused { .. } => Ok(Changed::Overtaken),
+        }
     }
 
     /// Takes an erasure whose `due` still is `from`, so that only one of two sweeps works on it.

@@ -15,7 +15,7 @@ use crate::mail_queue::MailMessage;
 
 pub use overdue::OverduePage;
 pub(super) use row::to_item;
-use row::{MailRow, NOBODY_S_LIFETIME, StateRow};
+use row::{MailRow, StateRow, TO_NOBODY_LIFETIME};
 
 /// How long a finished row stays. A message cannot stay in both queues together for as long, so no message finds its
 /// row gone.
@@ -157,7 +157,7 @@ impl Outbox {
             .expression_attribute_values(":to", text("failed"))
             .expression_attribute_values(
                 ":ttl",
-                seconds(now + if mail.to_nobody { NOBODY_S_LIFETIME } else { FINISHED_LIFETIME }),
+                seconds(now + if mail.to_nobody { TO_NOBODY_LIFETIME } else { FINISHED_LIFETIME }),
             );
         update_conditionally(request, parse).await.map(drop)
     }

@@ -26,7 +26,7 @@ pub struct Tickets {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reset {
-    #[serde(skip, default = "TicketId::random")]
+    #[serde(rename = "ticket")]
     pub id: TicketId,
     #[serde(rename = "userId", default, skip_serializing_if = "Option::is_none")]
     pub user: Option<UserId>,
@@ -139,10 +139,6 @@ impl Try {
     fn holders(&self) -> AttributeValue {
         AttributeValue::Ss(vec![self.holder.clone()])
     }
-
-    fn most(&self) -> u32 {
-        self.kind.rules().tries
-    }
 }
 
 impl Tickets {
@@ -168,8 +164,7 @@ impl Tickets {
 
     /// Reads a reset.
     pub async fn reset(&self, id: TicketId) -> Result<Option<Reset>, StoreError> {
-        let reset = self.get::<Reset>("reset", keys::reset(id)).await?;
-        Ok(reset.map(|reset| Reset { id, ..reset }))
+        self.get("reset", keys::reset(id)).await
     }
 
     /// Reads the user's pending change of address.
@@ -182,29 +177,22 @@ impl Tickets {
     /// The counter is a set of tries. So a try is counted once, even if the SDK sends the write twice.
     pub async fn count(&self, tried: &Try) -> Result<bool, StoreError> {
         // The first try makes the row of a verification. The rows of other tickets exist.
-        let exists = match tried.kind {
+        let is_of_ticket = match tried.kind {
             TicketKind::Verification => "(attribute_not_exists(pk) OR ticket = :ticket)",
-            TicketKind::EmailChange => "ticket = :ticket",
-            TicketKind::Reset => "attribute_exists(pk)",
+            TicketKind::EmailChange | TicketKind::Reset => "ticket = :ticket",
         };
-        let mut request = self
+        let request = self
             .update(tried)
+            .update_expression("SET ticket = :ticket, #ttl = :ttl ADD tries :holders")
             .condition_expression(format!(
-                "{exists} AND (attribute_not_exists(tries) OR contains(tries, :holder) OR size(tries) < :most)"
+                "{is_of_ticket} AND (attribute_not_exists(tries) OR contains(tries, :holder) OR size(tries) < :most)"
             ))
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":ticket", text(tried.ticket.to_string()))
+            .expression_attribute_values(":ttl", seconds(tried.ttl))
             .expression_attribute_values(":holder", text(&tried.holder))
             .expression_attribute_values(":holders", tried.holders())
-            .expression_attribute_values(":most", number(tried.most()));
-        request = match tried.kind {
-            TicketKind::Verification => request
-                .update_expression("SET ticket = :ticket, #ttl = :ttl ADD tries :holders")
-                .expression_attribute_names("#ttl", "ttl")
-                .expression_attribute_values(":ttl", seconds(tried.ttl)),
-            TicketKind::EmailChange | TicketKind::Reset => request.update_expression("ADD tries :holders"),
-        };
-        if tried.kind != TicketKind::Reset {
-            request = request.expression_attribute_values(":ticket", text(tried.ticket.to_string()));
-        }
+            .expression_attribute_values(":most", number(tried.kind.rules().tries));
         update_if(request).await
     }
 

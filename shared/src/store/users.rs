@@ -1,5 +1,6 @@
 mod changes;
 mod email;
+mod passwords;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -10,8 +11,10 @@ use super::{Item, StoreError, Tables, keys, number, outbox, read, sessions, text
 use crate::domain::{Email, EmailStatus, Mail, Session, User, UserId};
 use crate::passwords::StoredHash;
 
-pub use changes::{Changed, NewPasswordWrite, Owed};
+pub use changes::{Changed, Owed};
+pub(super) use changes::{unwritable, update_item};
 pub use email::{EmailChanged, NewEmailWrite};
+pub use passwords::NewPasswordWrite;
 
 /// Accounts and their credentials.
 #[derive(Clone, Debug)]

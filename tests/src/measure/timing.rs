@@ -37,7 +37,7 @@ pub async fn measure(api: &Api) -> Result<(), AnyError> {
 }
 
 /// The probability that one of `longer` is longer than one of `shorter` (Mann and Whitney's U, normalised).
-fn auc(longer: &[Duration], shorter: &[Duration]) -> f64 {
+pub fn auc(longer: &[Duration], shorter: &[Duration]) -> f64 {
     let (mut points, mut pairs) = (0.0, 0.0);
     for one in longer {
         for other in shorter {
@@ -52,7 +52,7 @@ fn auc(longer: &[Duration], shorter: &[Duration]) -> f64 {
     points / pairs
 }
 
-fn median(times: &[Duration]) -> Duration {
+pub fn median(times: &[Duration]) -> Duration {
     let mut sorted = times.to_vec();
     sorted.sort();
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()

@@ -53,7 +53,7 @@ impl World {
             self.deliver_mail().await;
             self.deliver_mail_events().await;
             if self.now() >= next_sweep {
-                if self.has_overdue_work() {
+                if self.has_due_work() {
                     self.sweep().await;
                 }
                 next_sweep = self.now() + SignedDuration::from_mins(1);
@@ -69,8 +69,9 @@ impl World {
         self.deliver_mail_events().await;
     }
 
-    fn has_overdue_work(&self) -> bool {
-        let rows = self.items("Accounts");
+    /// Returns whether the sweeper would find a mail or an erasure that is due.
+    fn has_due_work(&self) -> bool {
+        let rows = [self.rows("MAIL#"), self.rows("PROFILE")].concat();
         let due = rows.iter().filter_map(|row| row.get("due").map(|_| time(row, "due")));
         due.min().is_some_and(|due| due <= self.now())
     }

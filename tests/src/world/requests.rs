@@ -110,6 +110,11 @@ impl World {
         Actor::signed_in(email, &self.login(email, PASSWORD).await, 200)
     }
 
+    /// Opens one more session of a user with this password.
+    pub async fn logged_in_with(&self, email: &str, password: &str) -> Actor {
+        Actor::signed_in(email, &self.login(email, password).await, 200)
+    }
+
     /// Presents a refresh token.
     pub async fn refresh(&self, refresh_token: &str) -> Answer {
         self.post("/api/auth/refresh", &json!({"refreshToken": refresh_token})).await

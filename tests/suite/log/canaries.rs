@@ -13,6 +13,8 @@ use crate::support::spellings;
 const EMAIL: &str = "Canary.Lovelace@example.com";
 const NAME: &str = "Canary of a name";
 const PASSWORD: &str = "canary of a password";
+const CHANGED: &str = "canary of a changed password";
+const RESET: &str = "canary of a reset password";
 const WRONG: &str = "canary of another password";
 
 /// Uses every route, with success and with failures. Returns the secrets that were used, and all answers.
@@ -63,6 +65,38 @@ async fn lives(world: &World) -> (Vec<String>, Vec<String>) {
     (secrets, answers)
 }
 
+/// Uses every route of accounts. Returns the secrets that were used.
+async fn changes(world: &World) -> Vec<String> {
+    let [old, new] = ["second.canary@example.com", "third.canary@example.com"];
+    let mut secrets: Vec<_> = [old, new, CHANGED, RESET, "Canary of a new name"].map(str::to_owned).to_vec();
+    let register = posted("/api/auth/register", &json!({"email": old, "password": PASSWORD}));
+    let ada = Actor::signed_in(old, &world.send(register.from_address("198.51.100.1")).await, 201);
+    world.deliver_mail().await;
+    secrets.push(world.code_mailed_to(old));
+    assert_eq!(world.verify(&ada, "7K3M-9XQ2").await.status, 400);
+    assert_eq!(world.verify(&ada, &world.code_mailed_to(old)).await.status, 200);
+    assert_eq!(world.rename(&ada, &json!("Canary of a new name")).await.status, 200);
+    assert_eq!(world.ask(&ada, "account/export", &json!({"password": WRONG})).await.status, 403);
+    assert_eq!(world.ask(&ada, "account/export", &json!({"password": PASSWORD})).await.status, 200);
+    let change = json!({"currentPassword": PASSWORD, "newPassword": CHANGED});
+    let ada = Actor::signed_in(old, &world.ask(&ada, "password/change", &change).await, 200);
+    let change = json!({"newEmail": new, "password": CHANGED});
+    assert_eq!(world.ask(&ada, "email/change", &change).await.status, 202);
+    world.deliver_mail().await;
+    secrets.push(world.code_mailed_to(new));
+    let ada = Actor::signed_in(new, &world.confirm_email(&ada, &world.code_mailed_to(new)).await, 200);
+    let flow = world.forgot(new).await;
+    world.deliver_mail().await;
+    let (code, token) = (world.code_mailed_to(new), world.link_token_mailed_to(new));
+    assert_eq!(world.reset_by_link(&token[..60], RESET).await.status, 400);
+    assert_eq!(world.reset(&flow, &code, RESET).await.status, 200);
+    secrets.extend([code, token, flow, ada.access_token]);
+    let ada = world.logged_in_with(new, RESET).await;
+    assert_eq!(world.ask(&ada, "account/delete", &json!({"password": RESET})).await.status, 202);
+    world.live_through(SignedDuration::from_mins(20)).await;
+    secrets
+}
+
 /// Returns the secrets that appear in a text, in any encoding, each with the text.
 fn found_in(texts: impl IntoIterator<Item = String>, secrets: &[String]) -> Vec<(&str, String)> {
     let texts: Vec<_> = texts.into_iter().collect();
@@ -77,9 +111,11 @@ fn found_in(texts: impl IntoIterator<Item = String>, secrets: &[String]) -> Vec<
 async fn no_log_line_message_or_answer_contains_a_secret_or_a_person() {
     // OBS-01, PWD-09: our own lines have no secret even at TRACE
     let world = World::telling_all().await;
-    let (secrets, answers) = lives(&world).await;
+    let changed = changes(&world).await;
+    let (mut secrets, answers) = lives(&world).await;
     let unanswered = [PASSWORD, WRONG, "canary-of-a-key"].map(str::to_owned);
     assert_eq!(found_in(answers, &unanswered), []);
+    secrets.extend(changed.clone());
     let messages = [MAIL_QUEUE, MAIL_EVENTS_QUEUE].map(|queue| world.aws().sqs.bodies(queue)).concat();
     let dead = world.dead_letters();
     assert!(!dead.is_empty());
@@ -94,5 +130,5 @@ async fn no_log_line_message_or_answer_contains_a_secret_or_a_person() {
     // finds.
     let found = found_in(fine.iter().map(Value::to_string), &secrets);
     let found: Vec<_> = found.into_iter().map(|(secret, _)| secret).collect();
-    assert_eq!(found, [EMAIL, &EMAIL.to_lowercase(), NAME]);
+    assert_eq!(found, [EMAIL, &EMAIL.to_lowercase(), NAME, &changed[0], &changed[1], &changed[4]]);
 }

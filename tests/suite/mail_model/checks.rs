@@ -1,7 +1,9 @@
 //! What the exploration finds: nothing wrong with the rules.
 
 use super::rules::REAL;
-use super::scenario::{CROWDED, ERASED, FORGOTTEN, NEW, OLD, REJECTED, Scenario, TOLD};
+use super::scenario::{
+    CROWDED, ERASED, EXPIRING, FORGOTTEN, NEW, OLD, REJECTED, Scenario, TOLD, UNVERIFIED, WELCOMED_LATE,
+};
 use super::{Model, Promise};
 use crate::explore;
 
@@ -45,6 +47,19 @@ fn a_mail_that_is_given_up_after_fourteen_days_is_not_lost() {
 fn an_erased_user_gets_no_mail_and_no_row() {
     // OUT-08
     assert_holds(ERASED, 110_000);
+}
+
+#[test]
+fn no_ticket_is_mailed_after_its_end_and_such_a_mail_ends_quietly() {
+    // TKT-07
+    assert_holds(EXPIRING, 140_000);
+    assert_holds(UNVERIFIED, 14_000);
+}
+
+#[test]
+fn a_welcome_mail_past_the_end_of_its_code_is_still_owed() {
+    // TKT-07, OUT-02
+    assert_holds(WELCOMED_LATE, 50_000);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a mailer does with a message: `functions/mailer`, one call at a time.
 
 use jiff::Timestamp;
-use shared::domain::{Claim, Mail, MailState, Refusal, Retry};
+use shared::domain::{Claim, Mail, MailState, Readiness, Refusal, Retry};
 
 use super::rules::{failed, sent};
 use super::state::{Answer, HIDDEN, Mailer, MailerStep, Message, State};
@@ -25,7 +25,7 @@ impl Model {
                 if self.rules.claims_first {
                     state.row = Some(mail.clone());
                 }
-                let mailer = Mailer { mail, message: hidden, claimed_at: now, step: MailerStep::Send };
+                let mailer = Mailer { mail, message: hidden, claimed_at: now, step: MailerStep::Ask };
                 if state.mailer.replace(mailer).is_some() {
                     return Some(Promise::OneHolder);
                 }
@@ -50,21 +50,49 @@ impl Model {
         None
     }
 
-    /// Asks for the user and calls SES.
-    pub(super) fn send(&self, state: &mut State, answer: Answer) -> Option<Promise> {
-        if !state.user_exists && self.rules.asks_for_the_user {
-            return goes_on(state, MailerStep::Fail);
+    /// Returns whether the mailer sends the mail, by what the user is now.
+    pub(super) fn is_ready(&self, state: &State, mail: &Mail) -> bool {
+        matches!(self.readiness(state, mail), Readiness::Ready | Readiness::ReadyWithoutCode)
+    }
+
+    fn readiness(&self, state: &State, mail: &Mail) -> Readiness {
+        (self.rules.readiness)(mail, state.user_exists.then_some(&self.user), state.now)
+    }
+
+    /// Asks for the user, and decides whether the mail is still to be sent.
+    pub(super) fn ask(&self, state: &mut State) {
+        let Some(Mailer { mail, message, .. }) = &state.mailer else { return };
+        let step = match self.readiness(state, mail) {
+            Readiness::Ready => Some(MailerStep::Send { with_code: mail.kind.rules().ticket.is_some() }),
+            Readiness::ReadyWithoutCode => Some(MailerStep::Send { with_code: false }),
+            Readiness::Suppressed | Readiness::Obsolete(_) => self.rules.when_obsolete,
+        };
+        let message = *message;
+        if let (Some(mailer), Some(step)) = (&mut state.mailer, step) {
+            mailer.step = step;
+        } else {
+            state.replace(message, None);
+            state.mailer = None;
         }
+    }
+
+    /// Calls SES.
+    pub(super) fn send(&self, state: &mut State, answer: Answer) -> Option<Promise> {
+        let step = |state: &State| state.mailer.as_ref().map(|mailer| mailer.step);
+        if step(state) == Some(MailerStep::Ask) {
+            self.ask(state);
+        }
+        let Some(MailerStep::Send { with_code }) = step(state) else { return None };
         match answer {
-            Answer::Accepted => Self::accept(state).or(goes_on(state, MailerStep::Sent)),
+            Answer::Accepted => self.accept(state, with_code).or(goes_on(state, MailerStep::Sent)),
             Answer::Refused(refusal) => goes_on(state, MailerStep::Postpone(refusal)),
             Answer::Rejected => goes_on(state, self.rules.when_rejected),
-            Answer::LostAccepted => Self::accept(state).or(self.unanswered(state)),
+            Answer::LostAccepted => self.accept(state, with_code).or(self.unanswered(state)),
             Answer::LostRefused => self.unanswered(state),
         }
     }
 
-    fn accept(state: &mut State) -> Option<Promise> {
+    fn accept(&self, state: &mut State, with_code: bool) -> Option<Promise> {
         let attempt = state.mailer.as_ref()?.mail.attempt;
         state.events.push(attempt);
         state.events.sort_unstable();
@@ -75,6 +103,7 @@ impl Model {
             (state.user_exists, Promise::NoMailForTheErased),
             (!history.is_told, Promise::Told),
             (history.acceptable >= 0, Promise::Once),
+            (!with_code || state.now < self.ticket_ends_at, Promise::NoLateTicket),
         ];
         rules.into_iter().find(|(holds, _)| !holds).map(|(_, promise)| promise)
     }
@@ -91,7 +120,7 @@ impl Model {
     pub(super) fn write(&self, state: &mut State) -> Option<Promise> {
         let Mailer { mail, message, claimed_at, step } = state.mailer.take()?;
         match step {
-            MailerStep::Send => {}
+            MailerStep::Ask | MailerStep::Send { .. } => {}
             MailerStep::Sent => {
                 self.rules.settle(&mut state.row, &mail, sent(&mail));
                 state.replace(message, None);
@@ -100,6 +129,7 @@ impl Model {
             MailerStep::Copy => {
                 state.copies.insert(mail.attempt);
                 state.mailer = Some(Mailer { mail, message, claimed_at, step: MailerStep::Fail });
+                return self.must_end_quietly(claimed_at).then_some(Promise::Quiet);
             }
             MailerStep::Fail => {
                 self.rules.settle(&mut state.row, &mail, failed(&mail));

@@ -2,11 +2,11 @@
 //!
 //! To add a mutant, add a row: the real rules with one replaced, the promise, and a scenario in which it is broken.
 
-use jiff::SignedDuration;
-use shared::domain::{Claim, Lease, Mail, MailState, Refusal, Retry};
+use jiff::{SignedDuration, Timestamp};
+use shared::domain::{Claim, Lease, Mail, MailState, Readiness, Refusal, Retry};
 
 use super::rules::{REAL, Rules};
-use super::scenario::{CROWDED, ERASED, NEW, REJECTED, Scenario, TOLD};
+use super::scenario::{CROWDED, ERASED, EXPIRING, NEW, REJECTED, Scenario, TOLD, UNVERIFIED, WELCOMED_LATE};
 use super::state::MailerStep;
 use super::{Model, Promise};
 use crate::explore;
@@ -20,7 +20,7 @@ struct Mutant {
     scenario: Scenario,
 }
 
-const MUTANTS: [Mutant; 14] = [
+const MUTANTS: [Mutant; 24] = [
     Mutant {
         name: "a row that another mailer is sending is taken",
         rules: Rules {
@@ -128,11 +128,109 @@ const MUTANTS: [Mutant; 14] = [
     },
     Mutant {
         name: "the mailer does not ask whether the user is still there",
-        rules: Rules { asks_for_the_user: false, ..REAL },
+        rules: Rules {
+            readiness: |mail, user, now| user.map_or(Readiness::Ready, |user| mail.readiness(Some(user), now)),
+            ..REAL
+        },
         breaks: Promise::NoMailForTheErased,
         scenario: ERASED,
     },
+    Mutant {
+        name: "the mailer does not look at notAfter",
+        rules: Rules {
+            readiness: |mail, user, now| Mail { not_after: None, ..mail.clone() }.readiness(user, now),
+            ..REAL
+        },
+        breaks: Promise::NoLateTicket,
+        scenario: EXPIRING,
+    },
+    Mutant {
+        name: "a ticket is mailed up to its very end",
+        rules: Rules {
+            readiness: |mail, user, now| {
+                let ends_at = mail.not_after.map(|not_after| not_after + not_after.duration_since(mail.created_at) / 5);
+                Mail { not_after: ends_at, ..mail.clone() }.readiness(user, now)
+            },
+            ..REAL
+        },
+        breaks: Promise::NoLateTicket,
+        scenario: EXPIRING,
+    },
+    Mutant {
+        name: "a redrive of a failed ticket mail sends it after its end",
+        rules: Rules {
+            claim: |row, retry, now| match row.claim(retry, now) {
+                Claim::Take(mail) if row.state == MailState::Failed => Claim::Take(Mail { not_after: None, ..mail }),
+                claim => claim,
+            },
+            ..REAL
+        },
+        breaks: Promise::NoLateTicket,
+        scenario: EXPIRING,
+    },
+    Mutant {
+        name: "a welcome mail past notAfter keeps its code",
+        rules: Rules {
+            readiness: |mail, user, now| match mail.readiness(user, now) {
+                Readiness::ReadyWithoutCode => Readiness::Ready,
+                readiness => readiness,
+            },
+            ..REAL
+        },
+        breaks: Promise::NoLateTicket,
+        scenario: WELCOMED_LATE,
+    },
+    Mutant {
+        name: "a welcome mail past notAfter is dropped by the mailer",
+        rules: Rules {
+            readiness: |mail, user, now| match mail.readiness(user, now) {
+                Readiness::ReadyWithoutCode => Readiness::Obsolete("expired"),
+                readiness => readiness,
+            },
+            ..REAL
+        },
+        breaks: Promise::NotLost,
+        scenario: WELCOMED_LATE,
+    },
+    Mutant {
+        name: "a welcome mail past notAfter is dropped by the sweeper",
+        rules: Rules { is_obsolete: is_past_not_after, ..REAL },
+        breaks: Promise::NotLost,
+        scenario: WELCOMED_LATE,
+    },
+    Mutant {
+        name: "the sweeper enqueues an expired ticket mail once more",
+        rules: Rules { is_obsolete: |_, _| false, ..REAL },
+        breaks: Promise::Quiet,
+        scenario: EXPIRING,
+    },
+    Mutant {
+        name: "the sweeper enqueues an expired ticket mail forever, because the mailer leaves its row as it is",
+        rules: Rules { is_obsolete: |_, _| false, when_obsolete: None, ..REAL },
+        breaks: Promise::NotLost,
+        scenario: UNVERIFIED,
+    },
+    Mutant {
+        name: "the mailer dead-letters an expired ticket mail",
+        rules: Rules { when_obsolete: Some(MailerStep::Copy), ..REAL },
+        breaks: Promise::Quiet,
+        scenario: EXPIRING,
+    },
+    Mutant {
+        name: "the sweeper dead-letters an expired ticket mail",
+        rules: Rules {
+            is_obsolete: |_, _| false,
+            is_given_up: |mail, now| mail.is_given_up(now) || is_past_not_after(mail, now),
+            ..REAL
+        },
+        breaks: Promise::Quiet,
+        scenario: EXPIRING,
+    },
 ];
+
+fn is_past_not_after(mail: &Mail, now: Timestamp) -> bool {
+    mail.not_after.is_some_and(|not_after| not_after <= now)
+}
 
 #[test]
 fn each_wrong_rule_breaks_its_promise() {

@@ -64,13 +64,17 @@ impl Model {
     fn writes(&self, state: &State, actions: &mut Vec<Action>) {
         let Some(mailer) = &state.mailer else { return };
         match mailer.step {
-            MailerStep::Send if !state.user_exists => actions.push(Action::Send(Answer::Accepted)),
-            MailerStep::Send => actions.extend(self.scenario.answers.iter().copied().map(Action::Send)),
+            MailerStep::Ask if self.scenario.waits_before_call => actions.push(Action::Ask),
+            // The mailer does not call SES, so there is one outcome.
+            MailerStep::Ask if !self.is_ready(state, &mailer.mail) => actions.push(Action::Send(Answer::Accepted)),
+            MailerStep::Ask | MailerStep::Send { .. } => {
+                actions.extend(self.scenario.answers.iter().copied().map(Action::Send));
+            }
             _ => actions.push(Action::Write),
         }
         if state.left.faults > 0 {
             actions.push(Action::Die);
-            if mailer.step != MailerStep::Send {
+            if !matches!(mailer.step, MailerStep::Ask | MailerStep::Send { .. }) {
                 actions.extend([Action::WriteFails, Action::WriteUnheard]);
             }
         }

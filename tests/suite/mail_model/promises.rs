@@ -1,6 +1,7 @@
 //! The promises that must hold of every state.
 
-use shared::domain::{Mail, MailState};
+use jiff::Timestamp;
+use shared::domain::{Mail, MailKind, MailState};
 
 use super::state::{Action, Answer, State, mark};
 use super::{Model, Promise};
@@ -14,7 +15,7 @@ impl Model {
         let Some(row) = &state.row else { return None };
         let is_kept = match row.state {
             MailState::Sent => state.history.is_accepted,
-            MailState::Failed => state.copies.has(row.attempt) || !state.user_exists,
+            MailState::Failed => self.may_have_failed(state, row),
             MailState::Pending | MailState::Sending(_) => self.recovers(state, row),
         };
         let is_unfinished = matches!(row.state, MailState::Pending | MailState::Sending(_));
@@ -24,6 +25,17 @@ impl Model {
             (row.due.is_some() == is_unfinished, Promise::Due),
         ];
         rules.into_iter().find(|(holds, _)| !holds).map(|(_, promise)| promise)
+    }
+
+    /// Returns whether a failed row has a copy in the dead-letter queue, or needs none.
+    fn may_have_failed(&self, state: &State, row: &Mail) -> bool {
+        state.copies.has(row.attempt) || !state.user_exists || self.must_end_quietly(state.now)
+    }
+
+    /// Returns whether a mail that is judged at `now` ends quietly: its ticket is no longer mailed, and the mail is of no use
+    /// without it.
+    pub(super) fn must_end_quietly(&self, now: Timestamp) -> bool {
+        self.scenario.kind != MailKind::Welcome && now >= self.mailed_until
     }
 
     /// Returns whether time and the sweeper alone finish an unfinished row, if the queue loses everything and every process dies.
@@ -52,7 +64,7 @@ impl Model {
         }
         state.row.as_ref().is_some_and(|row| match row.state {
             MailState::Sent => true,
-            MailState::Failed => state.copies.has(row.attempt) || !state.user_exists,
+            MailState::Failed => self.may_have_failed(state, row),
             MailState::Pending | MailState::Sending(_) => false,
         })
     }

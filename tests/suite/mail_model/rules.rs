@@ -1,12 +1,12 @@
 //! What is made of the row, and in which order a mailer works.
 //!
-//! Who may send, and when a mail comes back, is [`Mail`]'s own to say. The writes are expressions inside requests to DynamoDB in
+//! Who may send, whether a mail is still to be sent, and when it comes back, is [`Mail`]'s own to say. The writes are expressions inside requests to DynamoDB in
 //! `shared::store`, so they stand here a second time. `table.rs` compares the rows that they make with the store's.
 
 use std::mem::discriminant;
 
 use jiff::Timestamp;
-use shared::domain::{Claim, Mail, MailState, Refusal, Retry};
+use shared::domain::{Claim, Mail, MailState, Readiness, Refusal, Retry, User};
 
 use super::state::MailerStep;
 
@@ -30,8 +30,14 @@ pub struct Rules {
     pub events_make_rows: bool,
     /// Whether the mailer claims the row before it calls SES.
     pub claims_first: bool,
-    /// Whether the mailer asks whether the user is still there.
-    pub asks_for_the_user: bool,
+    /// Returns whether a claimed mail is still to be sent, by what its user is now.
+    pub readiness: fn(&Mail, Option<&User>, Timestamp) -> Readiness,
+    /// What the mailer does with a mail that is not to be sent any more. Nothing, if it only deletes the message.
+    pub when_obsolete: Option<MailerStep>,
+    /// Returns whether the sweeper ends the mail quietly.
+    pub is_obsolete: fn(&Mail, Timestamp) -> bool,
+    /// Returns whether the sweeper gives the mail up, with a dead letter.
+    pub is_given_up: fn(&Mail, Timestamp) -> bool,
     /// What the mailer does after a call of SES without an answer; nothing, if it leaves the row to its lease.
     pub when_unanswered: Option<MailerStep>,
     /// What the mailer does after a rejection.
@@ -56,7 +62,10 @@ pub const REAL: Rules = Rules {
     is_told: |_, _| true,
     events_make_rows: false,
     claims_first: true,
-    asks_for_the_user: true,
+    readiness: Mail::readiness,
+    when_obsolete: Some(MailerStep::Fail),
+    is_obsolete: Mail::is_obsolete,
+    is_given_up: Mail::is_given_up,
     when_unanswered: None,
     when_rejected: MailerStep::Copy,
     acknowledges_errors: false,

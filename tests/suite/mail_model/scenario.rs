@@ -1,7 +1,7 @@
 //! How much may happen.
 
 use jiff::SignedDuration;
-use shared::domain::{MAIL_LIFETIME, Refusal};
+use shared::domain::{MAIL_LIFETIME, MailKind, Refusal, VerificationTicket};
 
 use super::state::{Answer, Left};
 
@@ -16,9 +16,17 @@ pub const LEASE: SignedDuration = SignedDuration::from_mins(10);
 /// The longest wait.
 pub const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 
+/// Past the end of a ticket that is no longer mailed.
+pub const FOUR_HOURS: SignedDuration = SignedDuration::from_hours(4);
+/// The shortest `ResetMinutes`.
+const SHORTEST_RESET: SignedDuration = SignedDuration::from_mins(10);
+
 /// A part of what can happen, which is explored completely.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
+    pub kind: MailKind,
+    /// How long the mail's ticket is valid. The mail became owed when the ticket was made.
+    pub ticket_lifetime: SignedDuration,
     /// For how long the mail has been owed.
     pub age: SignedDuration,
     /// How much may happen in all.
@@ -29,6 +37,8 @@ pub struct Scenario {
     pub answers: &'static [Answer],
     /// Whether it counts as sending again when an operator redrives a mail that was given up without an answer.
     pub redrives_count: bool,
+    /// Whether anything may happen between the question for the user and the call of SES.
+    pub waits_before_call: bool,
 }
 
 const NOTHING: Left =
@@ -41,11 +51,14 @@ const ANY: [Answer; 6] =
 
 /// A new mail with every answer of SES, crashes and failing writes.
 pub const NEW: Scenario = Scenario {
+    kind: MailKind::Welcome,
+    ticket_lifetime: VerificationTicket::LIFETIME,
     age: SignedDuration::ZERO,
     left: Left { announcements: 1, calls: 3, clock: 3, faults: 2, sweeps: 1, ..NOTHING },
     clock: &[SHORT, MINUTE, LEASE],
     answers: &ANY,
     redrives_count: true,
+    waits_before_call: false,
 };
 
 /// Several messages and sweepers at once.
@@ -95,3 +108,28 @@ pub const ERASED: Scenario = Scenario {
     answers: &[Answer::Accepted, PASSING, Answer::Rejected, Answer::LostAccepted],
     ..NEW
 };
+
+/// A reset mail that is owed so long that its ticket expires: a retry, a sweep and a redrive come too late.
+pub const EXPIRING: Scenario = Scenario {
+    kind: MailKind::Reset,
+    ticket_lifetime: SHORTEST_RESET,
+    age: SignedDuration::from_mins(8),
+    left: Left { announcements: 1, calls: 2, clock: 3, faults: 1, sweeps: 2, redrives: 1, ..NOTHING },
+    clock: &[SHORT, LIFE, LEASE],
+    answers: &[Answer::Accepted, PASSING, Answer::Rejected, Answer::LostAccepted],
+    waits_before_call: true,
+    ..NEW
+};
+
+/// The same with a verification mail, which is sent again as often as the user asks.
+pub const UNVERIFIED: Scenario = Scenario {
+    kind: MailKind::Verification,
+    ticket_lifetime: VerificationTicket::LIFETIME,
+    age: SignedDuration::from_secs(20 * 60 * 60 - 20),
+    left: Left { announcements: 1, calls: 2, clock: 2, faults: 1, sweeps: 1, redrives: 1, ..NOTHING },
+    clock: &[LIFE, LEASE, FOUR_HOURS],
+    ..EXPIRING
+};
+
+/// A welcome mail whose code expires. It is owed nevertheless.
+pub const WELCOMED_LATE: Scenario = Scenario { kind: MailKind::Welcome, ..UNVERIFIED };

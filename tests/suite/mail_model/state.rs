@@ -36,8 +36,10 @@ pub struct Mailer {
 /// What a mailer does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailerStep {
-    /// Asks for the user, and calls SES.
-    Send,
+    /// Asks for the user, and decides whether the mail is still to be sent.
+    Ask,
+    /// Calls SES.
+    Send { with_code: bool },
     /// Marks the row: SES accepted.
     Sent,
     /// Puts the row back: SES refused for now.
@@ -60,7 +62,8 @@ pub struct Sweeper {
 pub enum SweeperStep {
     /// Moves the row's `due` on from this.
     Move(Timestamp),
-    /// Enqueues this row, or puts a copy into the dead-letter queue if it has been owed for too long.
+    /// Enqueues this row. If it has been owed for too long, puts a copy into the dead-letter queue. If its ticket has expired,
+    /// does neither.
     Enqueue(Mail),
     /// Marks this row: it is given up.
     Fail(Mail),
@@ -96,7 +99,10 @@ pub enum Action {
     ReceiveAndDie(Message),
     /// The queue delivers this message a second time.
     Duplicate(Message),
-    /// The mailer calls SES; without a user it does not.
+    /// The mailer asks for the user.
+    Ask,
+    /// The mailer calls SES. It asks for the user just before, unless it has asked already. If the mail is obsolete, the mailer
+    /// does not call.
     Send(Answer),
     /// The mailer's next write is made.
     Write,

@@ -17,15 +17,24 @@ impl Model {
     /// Makes a sweeper's next call.
     pub(super) fn sweep(&self, state: &mut State, which: usize) -> Option<Promise> {
         let Sweeper { started_at, step } = state.sweepers.remove(which);
+        let mut broken = None;
         let next = match step {
             SweeperStep::Move(due) => {
                 self.rules.move_due(&mut state.row, due, started_at + NEXT_SWEEP).map(SweeperStep::Enqueue)
             }
-            SweeperStep::Enqueue(mail) if mail.is_given_up(started_at) => {
+            SweeperStep::Enqueue(mail) if (self.rules.is_obsolete)(&mail, started_at) => {
+                let is_being_sent = matches!(mail.state, MailState::Sending(lease) if started_at < lease.until);
+                (!is_being_sent).then_some(SweeperStep::Fail(mail))
+            }
+            SweeperStep::Enqueue(mail) if (self.rules.is_given_up)(&mail, started_at) => {
                 state.copies.insert(mail.attempt);
+                broken = self.must_end_quietly(started_at).then_some(Promise::Quiet);
                 Some(SweeperStep::Fail(mail))
             }
-            SweeperStep::Enqueue(mail) => return enqueue(state, &mail),
+            SweeperStep::Enqueue(mail) => {
+                broken = self.must_end_quietly(started_at).then_some(Promise::Quiet).or(enqueue(state, &mail));
+                None
+            }
             SweeperStep::Fail(mail) => {
                 let settles = self.rules.settle(&mut state.row, &mail, failed(&mail));
                 state.history.unanswered |= settles && matches!(mail.state, MailState::Sending(_));
@@ -33,7 +42,7 @@ impl Model {
             }
         };
         state.sweepers.extend(next.map(|step| Sweeper { started_at, step }));
-        None
+        broken
     }
 
     /// Removes the sweepers that can make no difference any more, because what they know of the row will never be so again.

@@ -138,7 +138,10 @@ impl Table {
         assert_eq!(has("ttl"), is_finished, "{item}");
         let attempt = u32::try_from(number(&item, "attempt")).unwrap();
         let due = has("due").then(|| time(&item, "due"));
-        Some(Mail { state, attempt, due, created_at: time(&item, "createdAt"), ..self.mail.clone() })
+        let ticket = has("ticket").then(|| text(&item, "ticket").parse().unwrap());
+        let not_after = has("notAfter").then(|| time(&item, "notAfter"));
+        let created_at = time(&item, "createdAt");
+        Some(Mail { state, attempt, due, created_at, ticket, not_after, ..self.mail.clone() })
     }
 
     /// The write, by the store.

@@ -2,7 +2,8 @@
 
 use super::rules::REAL;
 use super::scenario::{
-    ALONE, AT_ONCE, CROWDED, ENDING, IN_TURN, OLD_AGE, Premise, RESTORED, STEPPING_BACK, Scenario, TWO_THEFTS,
+    ALONE, AT_ONCE, CROWDED, ENDING, ERASED, IN_TURN, OLD_AGE, PASSWORDS, Premise, REPEATS, RESTORED, STEPPING_BACK,
+    Scenario, TWO_THEFTS,
 };
 use super::{Model, Promise};
 use crate::explore;
@@ -44,6 +45,24 @@ fn a_session_that_has_ended_never_refreshes_again() {
 fn a_restored_backup_accuses_no_client() {
     // REF-09, REF-03
     assert_holds(RESTORED, 30_000);
+}
+
+#[test]
+fn nothing_that_an_older_password_opened_or_began_goes_on() {
+    // ACC-03, ACC-05, REF-09
+    assert_holds(PASSWORDS, 200_000);
+}
+
+#[test]
+fn an_ended_session_repeats_its_own_change_of_the_password_and_does_nothing_else() {
+    // ACC-13, ACC-05
+    assert_holds(REPEATS, 120_000);
+}
+
+#[test]
+fn no_session_of_a_disabled_or_erased_user_refreshes() {
+    // REF-06, ACC-03, ACC-08
+    assert_holds(ERASED, 125_000);
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Which actions are possible next.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::Model;
+use super::account::{Account, FIRST, PasswordNumber, Route};
 use super::scenario::{TIMEOUT, is_late};
 use super::state::{Action, Holder, State, Step};
 
@@ -35,10 +38,38 @@ impl Model {
         if state.left.endings > 0 {
             actions.extend([Action::LogOut, Action::Disable]);
         }
+        self.calls(state, &mut actions);
         if state.left.restores > 0 && state.under_way.is_empty() {
             actions.push(Action::Restore);
         }
         actions
+    }
+
+    fn calls(&self, state: &State, actions: &mut Vec<Action>) {
+        if !self.scenario.has_passwords() {
+            return;
+        }
+        let (account, left) = (&state.account, state.left);
+        if account.calls.len() < self.scenario.calls_at_once {
+            let sessions = || 0..=account.opened.len();
+            if left.logins > 0 {
+                actions.extend(passwords(account).into_iter().map(Route::Login).map(Action::Arrive));
+            }
+            if left.changes > 0 {
+                actions.extend(sessions().map(Route::ChangePassword).map(Action::Arrive));
+                actions.extend(sessions().map(Route::RepeatChange).map(Action::Arrive));
+            }
+            if left.resets > 0 {
+                actions.push(Action::Arrive(Route::Reset));
+            }
+            if left.deletions > 0 {
+                actions.extend(sessions().map(Route::DeleteAccount).map(Action::Arrive));
+            }
+        }
+        actions.extend(account.calls.iter().copied().map(Action::GoOn));
+        let goes_on = |number: &usize| self.may_continue(&self.session(state, *number), account.profile);
+        actions.extend((0..=account.opened.len()).filter(goes_on).map(Action::Refresh));
+        actions.extend(self.endings(state));
     }
 
     fn sends(&self, state: &State, actions: &mut Vec<Action>) {
@@ -61,4 +92,11 @@ impl Model {
             });
         }
     }
+}
+
+/// Returns the passwords that are or were the user's, or that a request under way sets.
+fn passwords(account: &Account) -> BTreeSet<PasswordNumber> {
+    let present = account.credential.map(|credential| credential.password);
+    let set = account.calls.iter().filter_map(|call| call.route.new_password(account.profile?));
+    set.chain(present).chain([FIRST]).collect()
 }

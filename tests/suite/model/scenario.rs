@@ -48,9 +48,22 @@ pub struct Scenario {
     pub in_turn: bool,
     /// The premise that the client does not keep to.
     pub without: Option<Premise>,
+    /// How many requests that take a password or a proof may be under way at once. If it is 0, passwords take no part.
+    pub calls_at_once: usize,
 }
 
-const NOTHING: Left = Left { requests: 0, clock: 0, thefts: 0, endings: 0, restores: 0 };
+pub const NOTHING: Left = Left {
+    requests: 0,
+    clock: 0,
+    thefts: 0,
+    endings: 0,
+    restores: 0,
+    logins: 0,
+    changes: 0,
+    resets: 0,
+    deletions: 0,
+    endings_of_all: 0,
+};
 
 /// One client, two tabs, answers that get lost. For R1 and R2.
 pub const ALONE: Scenario = Scenario {
@@ -62,6 +75,7 @@ pub const ALONE: Scenario = Scenario {
     is_promised: true,
     in_turn: false,
     without: None,
+    calls_at_once: 0,
 };
 
 /// The same with a clock that steps back.
@@ -106,6 +120,30 @@ pub const OLD_AGE: Scenario = Scenario { age: SignedDuration::from_hours(22 * 24
 pub const RESTORED: Scenario =
     Scenario { left: Left { requests: 5, clock: 2, restores: 1, ..NOTHING }, clock: &[PAST, BACK], ..ALONE };
 
+/// Logins that are under way while the password is changed or reset, by whoever knows the old one.
+pub const PASSWORDS: Scenario = Scenario {
+    left: Left { requests: 1, logins: 2, changes: 2, resets: 1, ..NOTHING },
+    clock: &[],
+    tabs: false,
+    is_promised: false,
+    calls_at_once: 3,
+    ..ALONE
+};
+
+/// Changes whose answers get lost, and what ends all sessions meanwhile.
+pub const REPEATS: Scenario = Scenario {
+    left: Left { changes: 4, resets: 1, endings_of_all: 2, logins: 1, ..NOTHING },
+    calls_at_once: 2,
+    ..PASSWORDS
+};
+
+/// A user who is disabled, enabled and erased while logins and a change are under way.
+pub const ERASED: Scenario = Scenario {
+    left: Left { requests: 1, logins: 2, changes: 1, deletions: 1, endings_of_all: 2, ..NOTHING },
+    calls_at_once: 2,
+    ..PASSWORDS
+};
+
 /// Returns whether a token's grace is over for a request.
 pub fn is_late(state: &State, token: u64, arrived: Timestamp) -> bool {
     let retired = usize::try_from(token).ok().and_then(|token| state.history.retired.get(token));
@@ -113,6 +151,11 @@ pub fn is_late(state: &State, token: u64, arrived: Timestamp) -> bool {
 }
 
 impl Scenario {
+    /// Returns whether passwords take part, and what ends all sessions of a user.
+    pub const fn has_passwords(&self) -> bool {
+        self.calls_at_once > 0
+    }
+
     /// Returns whether R1 and R2 promise anything about a request of the client's that reaches the store now.
     pub fn promises(&self, state: &State, token: u64, arrived: Timestamp) -> bool {
         let Some(behind) = state.row.counter.checked_sub(token) else { return true };

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use shared::domain::{ABSOLUTE_LIFETIME, Decision, IDLE_LIFETIME};
 
+use super::account::Verified;
 use super::scenario::is_late;
 use super::state::{Holder, Request, START, State, Step};
 use super::{Model, Promise};
@@ -81,13 +82,14 @@ impl Model {
         }
     }
 
-    /// Answers with the row's current token, if the user is still active.
+    /// Answers with the row's current token, if the session may go on by what its user was at the arrival.
     fn answer(&self, state: &mut State, request: Request) -> Option<Promise> {
-        let Request { token, arrived, user_is_active, .. } = request;
+        let Request { token, arrived, profile, ends, .. } = request;
         let answer = state.row.counter;
-        let step = if user_is_active { Step::Answer(answer) } else { Step::End };
+        let may_continue = self.may_continue(&state.row, profile);
+        let step = if may_continue { Step::Answer(answer) } else { Step::End };
         state.replace(request, Some(Request { step, ..request }));
-        if !user_is_active {
+        if !may_continue {
             return None;
         }
         let rules = [
@@ -96,7 +98,8 @@ impl Model {
             (!state.history.has_ended, Promise::EndsAreFinal),
             (!self.is_over(state, arrived), Promise::ExpiriesHold),
         ];
-        rules.into_iter().find(|(holds, _)| !holds).map(|(_, promise)| promise)
+        let broken = rules.into_iter().find(|(holds, _)| !holds).map(|(_, promise)| promise);
+        broken.or_else(|| self.answers(&state.row, profile, Verified::default(), ends))
     }
 
     pub(super) fn end(&self, state: &mut State, now: Timestamp) {

@@ -6,6 +6,8 @@ use std::hash::{Hash, Hasher};
 use jiff::{SignedDuration, Timestamp};
 use shared::domain::Session;
 
+use super::account::{Account, Call, Profile, Route, SessionNumber};
+
 /// When the model begins.
 pub const START: Timestamp = Timestamp::constant(1_800_014_400, 0);
 
@@ -24,8 +26,10 @@ pub struct Request {
     pub token: u64,
     /// When it arrived: the `now` of its handler, however late its writes are.
     pub arrived: Timestamp,
-    /// Whether its user was active then.
-    pub user_is_active: bool,
+    /// What its user was then.
+    pub profile: Option<Profile>,
+    /// How often all sessions of the user had been ended then. Only the promises look at it.
+    pub ends: u8,
     pub step: Step,
 }
 
@@ -61,8 +65,20 @@ pub enum Action {
     Pass(SignedDuration),
     /// The session is ended by its client.
     LogOut,
-    /// The user is disabled or deleted, or signs out everywhere.
+    /// The user is disabled.
     Disable,
+    /// The user is enabled again.
+    Enable,
+    /// All sessions are ended, by this one.
+    SignOutEverywhere(SessionNumber),
+    /// The erasure of the user ends. The rows of sessions that were written meanwhile may still be there.
+    EndErasure,
+    /// A request arrives that takes a password or a proof.
+    Arrive(Route),
+    /// Its next read or write reaches the store.
+    GoOn(Call),
+    /// A refresh of this session, which nothing interrupts. It is not recorded, because only its answer is of interest.
+    Refresh(SessionNumber),
     /// The table is restored from a backup of the start.
     Restore,
 }
@@ -72,7 +88,7 @@ pub enum Action {
 pub struct State {
     pub now: Timestamp,
     pub row: Session,
-    pub user_is_active: bool,
+    pub account: Account,
     /// Sorted: it does not matter who was first.
     pub under_way: Vec<Request>,
     /// The token that the client keeps.
@@ -106,8 +122,32 @@ pub struct Left {
     pub requests: u8,
     pub clock: u8,
     pub thefts: u8,
+    /// Of the session or its user.
     pub endings: u8,
     pub restores: u8,
+    pub logins: u8,
+    /// Changes of the password, and their repeats.
+    pub changes: u8,
+    pub resets: u8,
+    pub deletions: u8,
+    /// Sign-outs everywhere, and what an operator does.
+    pub endings_of_all: u8,
+}
+
+impl Left {
+    pub const fn spend_call(&mut self, route: Route) {
+        match route {
+            Route::Login(_) => self.logins -= 1,
+            Route::ChangePassword(_) | Route::RepeatChange(_) => self.changes -= 1,
+            Route::Reset => self.resets -= 1,
+            Route::DeleteAccount(_) => self.deletions -= 1,
+        }
+    }
+
+    /// An ending counts as one of all sessions where there can be several.
+    pub const fn spend_ending(&mut self, has_passwords: bool) {
+        if has_passwords { self.endings_of_all -= 1 } else { self.endings -= 1 }
+    }
 }
 
 impl State {
@@ -131,7 +171,7 @@ impl State {
 impl Hash for State {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.row.counter, self.row.rotated_at, self.row.reissued, self.row.revoked_at).hash(state);
-        (self.now, &self.under_way, self.client, self.thief, &self.history, self.left).hash(state);
+        (self.now, &self.under_way, self.client, self.thief, &self.history, self.left, &self.account).hash(state);
     }
 }
 

@@ -129,8 +129,7 @@ const MATRIX: [(&str, &[(&str, &str)]); 13] = [
         &[
             ("dynamodb:Query", "Accounts/index/due"),
             ("dynamodb:UpdateItem", "Accounts"),
-            ("dynamodb:GetItem", "Accounts"), // this and the next three erase an account
-            ("dynamodb:Query", "Accounts"),
+            ("dynamodb:Query", "Accounts"), // this and the next two erase an account
             ("dynamodb:BatchWriteItem", "Accounts"),
             ("dynamodb:DeleteItem", "Accounts"),
             ("sqs:SendMessage", "MailQueue"),

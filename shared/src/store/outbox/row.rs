@@ -9,7 +9,7 @@ use super::super::{Item, StoreError, keys, write};
 use crate::domain::{Email, Lease, Mail, MailKey, MailKind, MailState, Origin, TicketId};
 
 /// How long the row of a mail stays that nobody gets.
-pub(super) const NOBODY_S_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const TO_NOBODY_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -122,7 +122,7 @@ pub(in super::super) fn to_item(mail: &Mail) -> Result<Item, StoreError> {
         address_version: mail.address_version,
         about: mail.about.clone(),
         to_nobody: mail.to_nobody,
-        ttl: mail.to_nobody.then(|| (mail.created_at + NOBODY_S_LIFETIME).as_second()),
+        ttl: mail.to_nobody.then(|| (mail.created_at + TO_NOBODY_LIFETIME).as_second()),
     };
     write("mail", keys::mail(mail.key), &row)
 }

@@ -6,33 +6,19 @@
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem, Update};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::super::limits::count_in_transaction;
 use super::super::transaction::{Transaction, put_new};
-use super::super::{Conditional, StoreError, keys, milliseconds, number, outbox, sessions, text, update_conditionally};
+use super::super::{Conditional, StoreError, keys, milliseconds, number, outbox, text, update_conditionally};
 use super::{Users, from_item};
-use crate::domain::{Limit, Limited, Mail, Name, Session, User, VerificationTicket};
-use crate::passwords::StoredHash;
-use crate::store::Reset;
+use crate::domain::{Limit, Limited, Mail, Name, User, VerificationTicket};
 
 /// The condition that a user is active and none of the versions has moved.
 const IS_UNCHANGED: &str = "#status = :active AND epoch = :epoch AND passwordVersion = :passwordVersion \
                             AND addressVersion = :addressVersion";
-
-/// A new password, and all that is written with it.
-#[derive(Debug)]
-pub struct NewPasswordWrite<'a> {
-    /// The user as the change was judged.
-    pub before: &'a User,
-    /// The user after the change.
-    pub after: &'a User,
-    pub hash: &'a StoredHash,
-    /// The mail that tells the user.
-    pub mail: &'a Mail,
-}
 
 /// The result of a request for a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,81 +131,6 @@ impl Users {
         }
     }
 
-    /// Replaces the password and opens the session that goes on, in one transaction. Every other session ends, because
-    /// the epoch is raised.
-    pub async fn change_password(
-        &self,
-        change: &NewPasswordWrite<'_>,
-        session: &Session,
-        limit: Limit,
-        now: Timestamp,
-    ) -> Result<Changed, StoreError> {
-        let NewPasswordWrite { before, after, mail, .. } = change;
-        let profile = self
-            .update_profile(before, "SET epoch = :nextEpoch, passwordVersion = :nextVersion, passwordChangedBy = :by")
-            .expression_attribute_values(":nextEpoch", number(after.epoch))
-            .expression_attribute_values(":nextVersion", number(after.password_version))
-            .expression_attribute_values(":by", attribute(after.password_changed_by)?);
-        let items = [
-            self.replace_password(change)?,
-            update_item(profile)?,
-            self.count_of(before, Some(Limited::PasswordChanges), limit, now)?,
-            put_new(&self.tables.accounts, sessions::to_item(session)?)?,
-            put_new(&self.tables.accounts, outbox::to_item(mail)?)?,
-        ];
-        match self.tables.transact(&items).await? {
-            Transaction::Applied => Ok(Changed::Applied),
-            Transaction::Refused { position: 2, .. } => Ok(limit_reached(limit, now)),
-            Transaction::Refused { .. } => Ok(Changed::Overtaken),
-        }
-    }
-
-    /// Uses a reset up and replaces the password, in one transaction. All sessions end. Of two uses at once exactly one
-    /// is applied.
-    pub async fn reset_password(
-        &self,
-        reset: &Reset,
-        change: &NewPasswordWrite<'_>,
-        now: Timestamp,
-    ) -> Result<Changed, StoreError> {
-        let NewPasswordWrite { before, after, mail, .. } = change;
-        let used = Update::builder()
-            .table_name(&self.tables.accounts)
-            .set_key(Some(keys::reset(reset.id)))
-            .update_expression("SET usedAt = :now")
-            .condition_expression("attribute_not_exists(usedAt) AND expiresAt > :now AND userId = :user")
-            .expression_attribute_values(":now", milliseconds(now))
-            .expression_attribute_values(":user", text(before.id.to_string()));
-        // Not on condition of the epoch: whoever knows the old password could end every reset by signing out everywhere.
-        let profile = Update::builder()
-            .table_name(&self.tables.accounts)
-            .set_key(Some(keys::profile(before.id)))
-            .update_expression(
-                "SET epoch = epoch + :one, passwordVersion = :nextVersion, verifiedAt = if_not_exists(verifiedAt, :now) \
-                 REMOVE passwordChangedBy",
-            )
-            .condition_expression(
-                "#status = :active AND passwordVersion = :passwordVersion AND addressVersion = :addressVersion",
-            )
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":active", text("active"))
-            .expression_attribute_values(":passwordVersion", number(before.password_version))
-            .expression_attribute_values(":addressVersion", number(before.address_version))
-            .expression_attribute_values(":nextVersion", number(after.password_version))
-            .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":now", milliseconds(now));
-        let items = [
-            update_item(used)?,
-            self.replace_password(change)?,
-            update_item(profile)?,
-            put_new(&self.tables.accounts, outbox::to_item(mail)?)?,
-        ];
-        match self.tables.transact(&items).await? {
-            Transaction::Applied => Ok(Changed::Applied),
-            Transaction::Refused { .. } => Ok(Changed::Overtaken),
-        }
-    }
-
     /// Counts an export of a user who has not changed meanwhile.
     pub async fn count_export(&self, user: &User, limit: Limit, now: Timestamp) -> Result<Changed, StoreError> {
         let items = [self.count_of(user, Some(Limited::Exports), limit, now)?, self.check_profile(user)?];
@@ -228,56 +139,6 @@ impl Users {
             Transaction::Refused { position: 0, .. } => Ok(limit_reached(limit, now)),
             Transaction::Refused { .. } => Ok(Changed::Overtaken),
         }
-    }
-
-    /// Disables a user, frees the address, and owes the erasure of everything else and the mail about it.
-    pub async fn begin_erasure(&self, user: &User, mail: Option<&Mail>, now: Timestamp) -> Result<Changed, StoreError> {
-        let update = "SET #status = :disabled, epoch = :nextEpoch, erasingSince = :now, due = :now, dueShard = :shard";
-        let profile = self
-            .update_profile(user, update)
-            // An operator may have disabled the user before.
-            .condition_expression(
-                "#status IN (:active, :disabled) AND epoch = :epoch AND passwordVersion = :passwordVersion \
-                 AND addressVersion = :addressVersion AND attribute_not_exists(erasingSince)",
-            )
-            .expression_attribute_values(":disabled", text("disabled"))
-            .expression_attribute_values(":nextEpoch", number(user.epoch + 1))
-            .expression_attribute_values(":shard", text(keys::due_shard_of_erasure(user.id)))
-            .expression_attribute_values(":now", milliseconds(now));
-        let credential = Delete::builder()
-            .table_name(&self.tables.credentials)
-            .set_key(Some(keys::credential(&user.email)))
-            .condition_expression("userId = :user AND passwordVersion = :passwordVersion")
-            .expression_attribute_values(":user", text(user.id.to_string()))
-            .expression_attribute_values(":passwordVersion", number(user.password_version))
-            .build()
-            .map_err(unwritable)?;
-        let mut items = vec![update_item(profile)?, TransactWriteItem::builder().delete(credential).build()];
-        if let Some(mail) = mail {
-            items.push(put_new(&self.tables.accounts, outbox::to_item(mail)?)?);
-        }
-        match self.tables.transact(&items).await? {
-            Transaction::Applied => Ok(Changed::Applied),
-            Transaction::Refused { .. } => Ok(Changed::Overtaken),
-        }
-    }
-
-    /// Returns the write of the new hash, on condition that the credential still has the password's version. A login
-    /// that renews the hash in between changes no version.
-    fn replace_password(&self, change: &NewPasswordWrite<'_>) -> Result<TransactWriteItem, StoreError> {
-        let NewPasswordWrite { before, after, hash, .. } = change;
-        update_item(
-            Update::builder()
-                .table_name(&self.tables.credentials)
-                .set_key(Some(keys::credential(&before.email)))
-                .update_expression("SET #hash = :hash, passwordVersion = :nextVersion")
-                .condition_expression("userId = :user AND passwordVersion = :passwordVersion")
-                .expression_attribute_names("#hash", "hash")
-                .expression_attribute_values(":hash", text(hash.expose()))
-                .expression_attribute_values(":user", text(before.id.to_string()))
-                .expression_attribute_values(":passwordVersion", number(before.password_version))
-                .expression_attribute_values(":nextVersion", number(after.password_version)),
-        )
     }
 
     /// Returns an update of the profile alone, on condition that it is still as `user` was read.
@@ -293,7 +154,7 @@ impl Users {
     }
 
     /// Returns an update of the profile for a transaction, on condition that it is still as `user` was read.
-    pub(super) fn update_profile(&self, user: &User, update: &str) -> UpdateBuilder {
+    pub(in super::super) fn update_profile(&self, user: &User, update: &str) -> UpdateBuilder {
         let mut builder = Update::builder()
             .table_name(&self.tables.accounts)
             .set_key(Some(keys::profile(user.id)))
@@ -343,7 +204,7 @@ fn unchanged(user: &User) -> [(&'static str, AttributeValue); 4] {
     ]
 }
 
-fn attribute(value: impl Serialize) -> Result<AttributeValue, StoreError> {
+pub(super) fn attribute(value: impl Serialize) -> Result<AttributeValue, StoreError> {
     serde_dynamo::to_attribute_value(value).map_err(unwritable)
 }
 
@@ -351,10 +212,10 @@ pub(super) fn limit_reached(limit: Limit, now: Timestamp) -> Changed {
     Changed::LimitReached(limit.window(now).ends_at.duration_since(now))
 }
 
-pub(super) fn update_item(update: UpdateBuilder) -> Result<TransactWriteItem, StoreError> {
+pub(in super::super) fn update_item(update: UpdateBuilder) -> Result<TransactWriteItem, StoreError> {
     Ok(TransactWriteItem::builder().update(update.build().map_err(unwritable)?).build())
 }
 
-pub(super) fn unwritable(error: impl std::fmt::Display) -> StoreError {
+pub(in super::super) fn unwritable(error: impl std::fmt::Display) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }

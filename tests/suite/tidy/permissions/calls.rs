@@ -1,11 +1,11 @@
 //! The calls that the code makes are those that its role allows, on the tables, queues and secrets that it allows.
 
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::doubles::{Fault, Right, Service};
 use tests::event::HttpRequest;
-use tests::system::{ACCOUNT_KEYS, Answer, DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE, SECRETS, SIGNING_KEYS};
-use tests::world::{Actor, OUTDATED_HASH, PASSWORD, World, authorized, posted, request};
+use tests::system::{ACCOUNT_KEYS, DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE, SECRETS, SIGNING_KEYS};
+use tests::world::{Actor, NEW_PASSWORD, OUTDATED_HASH, PASSWORD, World, authorized, posted, request};
 
 use super::{MATRIX, Rights, SENDER, functions};
 
@@ -13,7 +13,6 @@ use super::{MATRIX, Rights, SENDER, functions};
 const CACHED: SignedDuration = SignedDuration::from_mins(6);
 /// Longer than the time between the two passes of an erasure.
 const SECOND_PASS: SignedDuration = SignedDuration::from_mins(20);
-const NEW_PASSWORD: &str = "violet harbour 47 teapot";
 
 #[tokio::test]
 async fn the_code_calls_what_its_role_allows() {
@@ -107,22 +106,22 @@ async fn act(world: &World, function: &str) -> Rights {
         }
         "credentials" => {
             let mut ada = world.registered("ada@example.com").await;
-            let code = code_mailed_to(world, "ada@example.com");
+            let code = world.code_mailed_to("ada@example.com");
             world.pass(CACHED);
             let from = world.aws().calls().len();
-            assert_eq!(ask(world, &ada, "email/verify", &json!({"code": code})).await.status, 200);
-            assert_eq!(ask(world, &ada, "account/export", &json!({"password": PASSWORD})).await.status, 200);
+            assert_eq!(world.ask(&ada, "email/verify", &json!({"code": code})).await.status, 200);
+            assert_eq!(world.ask(&ada, "account/export", &json!({"password": PASSWORD})).await.status, 200);
             let change = json!({"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD});
-            ada = Actor::signed_in(&ada.email, &ask(world, &ada, "password/change", &change).await, 200);
+            ada = Actor::signed_in(&ada.email, &world.ask(&ada, "password/change", &change).await, 200);
             let change = json!({"newEmail": "ada@example.org", "password": NEW_PASSWORD});
-            assert_eq!(ask(world, &ada, "email/change", &change).await.status, 202);
+            assert_eq!(world.ask(&ada, "email/change", &change).await.status, 202);
             let made = needed(world, from);
             world.deliver_mail().await;
-            let code = code_mailed_to(world, "ada@example.org");
+            let code = world.code_mailed_to("ada@example.org");
             let from = world.aws().calls().len();
-            let confirmed = ask(world, &ada, "email/confirm", &json!({"code": code})).await;
+            let confirmed = world.ask(&ada, "email/confirm", &json!({"code": code})).await;
             ada = Actor::signed_in("ada@example.org", &confirmed, 200);
-            assert_eq!(ask(world, &ada, "account/delete", &json!({"password": NEW_PASSWORD})).await.status, 202);
+            assert_eq!(world.ask(&ada, "account/delete", &json!({"password": NEW_PASSWORD})).await.status, 202);
             return &made | &needed(world, from);
         }
         "recovery" => {
@@ -132,7 +131,7 @@ async fn act(world: &World, function: &str) -> Rights {
             let flow = world.post("/api/auth/password/forgot", &json!({"email": "ada@example.com"})).await.text("flow");
             let made = needed(world, from);
             world.deliver_mail().await;
-            let code = code_mailed_to(world, "ada@example.com");
+            let code = world.code_mailed_to("ada@example.com");
             let from = world.aws().calls().len();
             let reset = json!({"flow": flow, "code": code, "newPassword": NEW_PASSWORD});
             assert_eq!(world.post("/api/auth/password/reset", &reset).await.status, 200);
@@ -174,7 +173,7 @@ async fn act(world: &World, function: &str) -> Rights {
                 world.pass(SignedDuration::from_hours(8 * 24)); // one is owed for too long at the end
             }
             let eve = world.registered("eve@example.com").await;
-            assert_eq!(ask(world, &eve, "account/delete", &json!({"password": PASSWORD})).await.status, 202);
+            assert_eq!(world.ask(&eve, "account/delete", &json!({"password": PASSWORD})).await.status, 202);
             world.pass(SECOND_PASS);
             let from = world.aws().calls().len();
             world.sweep().await;
@@ -191,24 +190,6 @@ async fn act(world: &World, function: &str) -> Rights {
         other => panic!("have `act` show what {other} calls"),
     };
     needed(world, from)
-}
-
-/// Posts a body to a route of the actor's own account.
-async fn ask(world: &World, actor: &Actor, route: &str, body: &Value) -> Answer {
-    world.send(authorized(posted(&format!("/api/auth/{route}"), body), Some(&actor.bearer()))).await
-}
-
-/// Returns the code in the last mail to an address.
-fn code_mailed_to(world: &World, email: &str) -> String {
-    let mail = world.mails().into_iter().rfind(|mail| mail.to == [email]).expect("a mail");
-    let text = mail.text.expect("a text");
-    let is_code = |word: &&str| {
-        let (first, last) = word.split_once('-').unwrap_or_default();
-        let is_sign = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
-        [first, last].iter().all(|half| half.len() == 4 && half.bytes().all(is_sign))
-    };
-    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
-    words.find(is_code).unwrap_or_else(|| panic!("no code: {text}")).to_owned()
 }
 
 /// Returns the rights that the calls from this one on need, with the resources named as the matrix names them.
