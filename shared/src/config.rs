@@ -71,6 +71,9 @@ pub struct Config {
     /// `FAILED_LOGINS_BEFORE_DELAY`: how many logins to one account may fail in a day, from all networks, before the
     /// next ones have to wait, 1 to 100.
     pub failed_logins_before_delay: u32,
+    /// `RESET_REQUESTS_PER_NETWORK`: how many resets one network may ask for in an hour, 1 to 1000000. It may try five
+    /// times as many.
+    pub reset_requests_per_network: u32,
     /// `REFRESH_GRACE_SECONDS`: how long a retired refresh token is still answered with its successor, 0 to 60.
     pub refresh_grace: SignedDuration,
     /// `HASH_CONCURRENCY`: how many threads hash passwords, each in 19 MiB. Without it, a password is hashed on the
@@ -208,6 +211,7 @@ impl Config {
             logins_per_account_and_network: env.within("LOGINS_PER_ACCOUNT_AND_NETWORK", "a number", 1..=100, 10)?,
             logins_per_network: env.within("LOGINS_PER_NETWORK", "a number", 1..=1_000_000, 100)?,
             failed_logins_before_delay: env.within("FAILED_LOGINS_BEFORE_DELAY", "a number", 1..=100, 10)?,
+            reset_requests_per_network: env.within("RESET_REQUESTS_PER_NETWORK", "a number", 1..=1_000_000, 20)?,
             refresh_grace: SignedDuration::from_secs(env.within(
                 "REFRESH_GRACE_SECONDS",
                 "a number of seconds",

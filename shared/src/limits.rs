@@ -59,19 +59,27 @@ impl Rule {
             Limited::FailuresOfDevice => row("device", Some(Subject::FailuresOfDevice), failures),
             Limited::WelcomeMails => row("welcome mails", None, welcome_mails),
             Limited::ReuseMails => row("reuse mails", None, reuse_mails),
-            Limited::ForgotOfNetwork => row("forgot: network", Some(Subject::ForgotOfNetwork), hourly(20)),
+            Limited::ForgotOfNetwork => {
+                row("forgot: network", Some(Subject::ForgotOfNetwork), hourly(config.reset_requests_per_network))
+            }
             Limited::ForgotOfAccountAndNetwork => {
                 row("forgot: account and network", Some(Subject::ForgotOfAccountAndNetwork), hourly(5))
             }
             Limited::ForgotOfAccount => row("forgot: account", Some(Subject::ForgotOfAccount), hourly(20)),
             Limited::ForgotOfDevice => row("forgot: device", Some(Subject::ForgotOfDevice), hourly(5)),
-            Limited::ResetsOfNetwork => row("resets", Some(Subject::ResetsOfNetwork), hourly(100)),
+            Limited::ResetsOfNetwork => row(
+                "resets",
+                Some(Subject::ResetsOfNetwork),
+                hourly(config.reset_requests_per_network.saturating_mul(5)),
+            ),
             Limited::PasswordChanges => row("password changes", None, daily(5)),
             Limited::EmailChanges => row("email changes", None, daily(3)),
             Limited::EmailChangesToAddress => {
                 row("email changes to an address", Some(Subject::EmailChangesToAddress), daily(3))
             }
             Limited::Exports => row("exports", None, daily(5)),
+            // Counts of a user begin anew with a new account. This one bounds how often.
+            Limited::DeletionsOfAddress => row("deletions", Some(Subject::DeletionsOfAddress), daily(3)),
         }
     }
 

@@ -47,7 +47,7 @@ async fn a_user_who_is_being_erased_cannot_be_enabled() {
     let ada = world.registered("ada@example.com").await;
     let users = &world.system().app.users;
     let user = users.find(ada.user_id()).await.unwrap().unwrap();
-    assert_eq!(users.begin_erasure(&user, None, world.now()).await.unwrap(), Changed::Applied);
+    assert_eq!(users.begin_erasure(&user, None, None, world.now()).await.unwrap(), Changed::Applied);
     for status in [Status::Active, Status::Disabled] {
         assert!(!users.set_status(user.id, status).await.unwrap(), "{status:?}");
     }

@@ -37,12 +37,16 @@ pub async fn list(app: &App, request: &Request) -> Result<Response, ApiError> {
     web::json(StatusCode::OK, &Body { sessions })
 }
 
-/// `DELETE`: ends the session that the path names and returns 204; 404 if the user has no such live session.
+/// `DELETE`: ends the session that the path names and returns 204; 401 if the caller's own session has ended; 404 if the
+/// user has no such live session.
 ///
 /// The session can no longer be refreshed. Its access tokens stay valid until they expire.
 pub async fn end(app: &App, request: &Request) -> Result<Response, ApiError> {
     let now = app.clock.now();
     let (claims, live) = live_sessions(app, request, now).await?;
+    if !live.iter().any(|session| session.id == claims.session) {
+        return Err(ApiError::InvalidToken("session ended"));
+    }
     let id = request.path_parameter("id").and_then(|id| id.parse::<SessionId>().ok());
     let session = live.iter().find(|session| Some(session.id) == id).ok_or(ApiError::SessionNotFound)?;
     app.sessions.end(claims.user, session.id, now).await?;

@@ -58,7 +58,7 @@ async fn respell(call: &Call<'_>, user: &User, new: &Email) -> Result<Response, 
 async fn begin(call: &Call<'_>, user: &User, pending: &PendingEmail) -> Result<Response, ApiError> {
     let (app, now) = (call.app, call.now);
     let to_address = Rule::of(Limited::EmailChangesToAddress, &app.config);
-    to_address.count(app, &call.account_keys, &[pending.address.canonical().as_bytes()], now).await?;
+    let digest = to_address.digest(&call.account_keys, &[pending.address.canonical().as_bytes()]);
     let to_new = match app.users.credential(&pending.address).await? {
         Some(credential) => Mail::account_exists(credential.user, now),
         None => {
@@ -68,7 +68,8 @@ async fn begin(call: &Call<'_>, user: &User, pending: &PendingEmail) -> Result<R
     let to_present = Mail::email_change_requested(user, &pending.address, call.request.origin(), now);
     let mails = [to_new, to_present];
     let rule = Rule::of(Limited::EmailChanges, &app.config);
-    match app.users.begin_email_change(user, pending, &mails, rule.policy.limit(), now).await? {
+    let of_address = (digest.as_str(), to_address.policy.limit());
+    match app.users.begin_email_change(user, pending, &mails, rule.policy.limit(), of_address, now).await? {
         Changed::Applied => {}
         Changed::Overtaken => return Err(OVERTAKEN),
         Changed::LimitReached(wait) => return Err(rule.refusal(wait)),

@@ -3,13 +3,15 @@
 use http::StatusCode;
 use shared::answers::Message;
 use shared::app::App;
-use shared::domain::{Mail, Password, User};
+use shared::domain::{Limited, Mail, Password, User};
 use shared::error::ApiError;
 use shared::http::{self as web, Request, Response};
+use shared::limits::Rule;
 use shared::sign_in::{self, Call};
 use shared::store::Changed;
 
-/// Returns 202, also when the request comes again; 403 for a wrong password.
+/// Returns 202, also when the request comes again; 403 for a wrong password; 429 if accounts of the address are deleted
+/// too often.
 pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> {
     let mut fields = web::fields(request)?;
     let password = fields.required("password", Password::parse);
@@ -39,11 +41,12 @@ async fn begin(call: &Call<'_>, user: &User) -> Result<Response, ApiError> {
     let (app, now) = (call.app, call.now);
     // A suppressed address gets no mail.
     let mail = (!user.is_suppressed()).then(|| Mail::goodbye(user, call.request.origin(), now));
-    match app.users.begin_erasure(user, mail.as_ref(), now).await? {
+    let rule = Rule::of(Limited::DeletionsOfAddress, &app.config);
+    let digest = rule.digest(&call.account_keys, &[user.email.canonical().as_bytes()]);
+    match app.users.begin_erasure(user, mail.as_ref(), Some((&digest, rule.policy.limit())), now).await? {
         Changed::Applied => {}
-        Changed::Overtaken | Changed::LimitReached(_) => {
-            return Err(ApiError::InvalidToken("the user changed meanwhile"));
-        }
+        Changed::Overtaken => return Err(ApiError::InvalidToken("the user changed meanwhile")),
+        Changed::LimitReached(wait) => return Err(rule.refusal(wait)),
     }
     tracing::warn!(event = "user_deleted", user = %user.id, by = "user", metric.Deletions = 1);
     if let Some(mail) = &mail {

@@ -24,7 +24,7 @@ struct Document<'a> {
     user: UserData<'a>,
     sessions: Vec<SessionData<'a>>,
     /// The newest first.
-    mails: Vec<MailData<'a>>,
+    mails: Vec<MailData>,
     /// Whether older mails were left out.
     mails_omitted: bool,
 }
@@ -57,12 +57,10 @@ struct SessionData<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct MailData<'a> {
+struct MailData {
     kind: MailKind,
     created_at: String,
     state: &'static str,
-    user_agent: Option<&'a str>,
-    network: Option<&'a str>,
 }
 
 /// Returns 200 with the document as an attachment; 403 for a wrong password; 429 after five exports in a day.
@@ -132,8 +130,8 @@ impl<'a> SessionData<'a> {
     }
 }
 
-impl<'a> From<&'a Mail> for MailData<'a> {
-    fn from(mail: &'a Mail) -> Self {
+impl From<&Mail> for MailData {
+    fn from(mail: &Mail) -> Self {
         Self {
             kind: mail.kind,
             created_at: rfc3339(mail.created_at),
@@ -143,8 +141,6 @@ impl<'a> From<&'a Mail> for MailData<'a> {
                 MailState::Sent => "sent",
                 MailState::Failed => "failed",
             },
-            user_agent: mail.origin.user_agent.as_deref(),
-            network: mail.origin.network.as_deref(),
         }
     }
 }

@@ -96,7 +96,9 @@ fn read(app: &App, request: &Request) -> Result<(Proof, NewPassword), ApiError> 
     let token = fields.optional("token", text);
     let proof = match token {
         Some(None) => {
-            let (flow, code) = (fields.required("flow", text), fields.required("code", text));
+            const WITHOUT_TOKEN: &str = "Required, unless token is sent";
+            let flow = fields.required_or("flow", WITHOUT_TOKEN, text);
+            let code = fields.required_or("code", WITHOUT_TOKEN, text);
             flow.zip(code).map(|(flow, code)| Proof::Code(flow, code))
         }
         Some(Some(token)) => Some(Proof::Link(token)),

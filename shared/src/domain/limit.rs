@@ -40,6 +40,8 @@ pub enum Limited {
     EmailChangesToAddress,
     /// Exports, by user.
     Exports,
+    /// Deletions of accounts, by address.
+    DeletionsOfAddress,
 }
 
 /// A maximum number of actions in a window of time.

@@ -32,7 +32,7 @@ impl MailCode {
         }
         let mut bits = 0_u64;
         let mut length = 0;
-        for c in text.chars().filter(|c| !c.is_whitespace() && *c != '-') {
+        for c in text.chars().filter(|c| !c.is_whitespace() && !is_dash(*c)) {
             let c = match c.to_ascii_uppercase() {
                 'I' | 'L' => '1',
                 'O' => '0',
@@ -70,4 +70,9 @@ impl fmt::Debug for MailCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MailCode(redacted)")
     }
+}
+
+/// Returns whether users may mean a dash by `c`: keyboards and programs replace the plain one.
+fn is_dash(c: char) -> bool {
+    matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}')
 }

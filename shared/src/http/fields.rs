@@ -45,9 +45,19 @@ pub fn fields(request: &Request) -> Result<Fields, ApiError> {
 impl Fields {
     /// Takes a string that must be present and parses it. Returns `None` if it is refused.
     pub fn required<T>(&mut self, field: &'static str, parse: impl FnOnce(&str) -> Result<T, Rejected>) -> Option<T> {
+        self.required_or(field, "Required", parse)
+    }
+
+    /// Does the same, and refuses an absent field with these words.
+    pub fn required_or<T>(
+        &mut self,
+        field: &'static str,
+        absent: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, Rejected>,
+    ) -> Option<T> {
         match self.object.remove(field) {
             Some(value) => self.text(field, value, parse),
-            None => self.refuse(field, Rejected::new(Code::InvalidType, "Required")),
+            None => self.refuse(field, Rejected::new(Code::InvalidType, absent)),
         }
     }
 

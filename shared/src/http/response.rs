@@ -164,7 +164,7 @@ pub(super) fn problem(error: &ApiError, request_id: &str) -> Response {
         ApiError::IdempotencyKeyReused(_) => (
             StatusCode::UNPROCESSABLE_ENTITY,
             "Idempotency key reused",
-            Some("The Idempotency-Key came with other fields before: send a new key with a new request"),
+            Some("The Idempotency-Key belongs to another request, or its account has changed: send a new key"),
         ),
         ApiError::BodyTooLarge => {
             (StatusCode::PAYLOAD_TOO_LARGE, "Payload too large", Some("The body may have 8192 bytes"))

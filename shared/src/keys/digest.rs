@@ -40,6 +40,8 @@ pub enum Subject {
     ResetsOfNetwork,
     /// The requests to change to an address.
     EmailChangesToAddress,
+    /// The deletions of accounts of an address.
+    DeletionsOfAddress,
     /// The address of a reset.
     ResetAddress,
     /// An address or a network, in the log.
@@ -84,6 +86,7 @@ impl Subject {
             Self::ForgotOfDevice => "forgot of a device",
             Self::ResetsOfNetwork => "resets of a network",
             Self::EmailChangesToAddress => "email changes to an address",
+            Self::DeletionsOfAddress => "deletions of an address",
             Self::ResetAddress => "address of a reset",
             Self::Pseudonym => "pseudonym",
         }

@@ -7,13 +7,14 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::keys::Key;
+use super::limits::count_of_digest;
 use super::transaction::{Transaction, put_new};
-use super::users::{Changed, unwritable, update_item};
+use super::users::{Changed, limit_reached, unwritable, update_item};
 use super::{
     Conditional, StoreError, Users, keys, milliseconds, number, outbox, read, text, unavailable, update_conditionally,
     update_existing, update_if,
 };
-use crate::domain::{Mail, Status, User, UserId};
+use crate::domain::{Limit, Mail, Status, User, UserId};
 
 /// The most keys that one `BatchWriteItem` takes. A page has room for two keys or more, so it is never the profile
 /// alone.
@@ -65,7 +66,16 @@ impl Users {
     }
 
     /// Disables a user, frees the address, and owes the erasure of everything else and the mail about it.
-    pub async fn begin_erasure(&self, user: &User, mail: Option<&Mail>, now: Timestamp) -> Result<Changed, StoreError> {
+    ///
+    /// `of_address` is the digest of the address and the limit on its deletions. Without such a limit, who deletes an
+    /// account and registers it again could mail a stranger's address without end.
+    pub async fn begin_erasure(
+        &self,
+        user: &User,
+        mail: Option<&Mail>,
+        of_address: Option<(&str, Limit)>,
+        now: Timestamp,
+    ) -> Result<Changed, StoreError> {
         let update = "SET #status = :disabled, epoch = :nextEpoch, erasingSince = :now, due = :now, dueShard = :shard";
         let profile = self
             .update_profile(user, update)
@@ -87,12 +97,16 @@ impl Users {
             .build()
             .map_err(unwritable)?;
         let mut items = vec![update_item(profile)?, TransactWriteItem::builder().delete(credential).build()];
+        if let Some((digest, limit)) = of_address {
+            items.push(count_of_digest(&self.tables.accounts, digest, limit, now)?);
+        }
         if let Some(mail) = mail {
             items.push(put_new(&self.tables.accounts, outbox::to_item(mail)?)?);
         }
-        match self.tables.transact(&items).await? {
-            Transaction::Applied => Ok(Changed::Applied),
-            Transaction::Refused { .. } => Ok(Changed::Overtaken),
+        match (self.tables.transact(&items).await?, of_address) {
+            (Transaction::Applied, _) => Ok(Changed::Applied),
+            (Transaction::Refused { position: 2, .. }, Some((_, limit))) => Ok(limit_reached(limit, now)),
+            (Transaction::Refused { .. }, _) => Ok(Changed::Overtaken),
         }
     }
 

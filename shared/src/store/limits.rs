@@ -75,6 +75,18 @@ pub(super) fn is_too_hot<R>(error: &SdkError<UpdateItemError, R>) -> bool {
     matches!(error.code(), Some("ThrottlingException" | "ProvisionedThroughputExceededException"))
 }
 
+/// Returns the write that counts one more under `digest` in the present window of `limit`, on condition that there is
+/// room.
+pub(super) fn count_of_digest(
+    table: &str,
+    digest: &str,
+    limit: Limit,
+    now: Timestamp,
+) -> Result<TransactWriteItem, StoreError> {
+    let window = limit.window(now);
+    count_in_transaction(table, keys::limit(digest, window.number), limit, window)
+}
+
 /// Returns the write that counts one more in a window, on condition that there is room. `counter` is the key of the
 /// window's item.
 pub(super) fn count_in_transaction(

@@ -127,7 +127,8 @@ impl Outbox {
         let request = self
             .settle(
                 mail,
-                "SET #state = :to, messageId = :messageId, #ttl = :ttl REMOVE due, dueShard, leaseUntil, holder, #recipient",
+                "SET #state = :to, messageId = :messageId, #ttl = :ttl \
+                 REMOVE due, dueShard, leaseUntil, holder, #recipient, about, network, userAgent",
             )
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_names("#recipient", "to")
@@ -176,7 +177,7 @@ impl Outbox {
             .update(key)
             .update_expression(
                 "SET #state = :sent, messageId = if_not_exists(messageId, :messageId), #ttl = if_not_exists(#ttl, :ttl) \
-                 REMOVE due, dueShard, leaseUntil, holder, #recipient ADD events :event",
+                 REMOVE due, dueShard, leaseUntil, holder, #recipient, about, network, userAgent ADD events :event",
             )
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#state", "state")

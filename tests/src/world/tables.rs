@@ -177,7 +177,7 @@ impl World {
         const ANSWERS: &str = "the store answers";
         let (users, id, now) = (&self.system.app.users, actor.user_id(), self.now());
         let user = users.find(id).await.expect(ANSWERS).expect("a user");
-        assert_eq!(users.begin_erasure(&user, None, now).await.expect(ANSWERS), Changed::Applied);
+        assert_eq!(users.begin_erasure(&user, None, None, now).await.expect(ANSWERS), Changed::Applied);
         for due in [now, now + SignedDuration::from_mins(15)] {
             let erasure = users.take_erasure(id, due, now).await.expect(ANSWERS).expect("an erasure that is due");
             while users.erase_page(id).await.expect(ANSWERS) {}

@@ -65,6 +65,37 @@ async fn a_wrong_password_deletes_nothing() {
 }
 
 #[tokio::test]
+async fn accounts_of_one_address_are_deleted_three_times_a_day() {
+    // Otherwise the counts of a user's mails would begin anew without end.
+    let world = World::new().await;
+    for _ in 0..3 {
+        let ada = world.registered("ada@example.com").await;
+        assert_eq!(world.delete_account(&ada).await.status, 202);
+    }
+    let ada = world.registered("ADA@example.com").await;
+    let refused = world.delete_account(&ada).await;
+    assert!(refused.status == 429 && refused.headers.contains_key("retry-after"));
+    assert_eq!(world.me(&ada).await.status, 200, "nothing was deleted");
+    world.live_through(SignedDuration::from_hours(24)).await;
+    let ada = world.logged_in("ada@example.com").await;
+    assert_eq!(world.delete_account(&ada).await.status, 202);
+    world.live_through(SignedDuration::from_mins(20)).await;
+}
+
+#[tokio::test]
+async fn the_row_of_a_sent_goodbye_holds_nothing_of_a_person() {
+    // ACC-08
+    let world = World::new().await;
+    let ada = world.verified("ada@example.com").await;
+    assert_eq!(world.delete_account(&ada).await.status, 202);
+    world.live_through(SignedDuration::from_mins(20)).await;
+    let row = world.rows("MAIL#").into_iter().find(|row| text(row, "kind") == "goodbye").unwrap();
+    for name in ["to", "network", "userAgent", "about"] {
+        assert!(row.get(name).is_none(), "{name}: {row}");
+    }
+}
+
+#[tokio::test]
 async fn a_write_that_straggles_behind_the_first_pass_is_gone_after_the_second() {
     // ACC-08
     let world = World::new().await;

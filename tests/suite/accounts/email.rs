@@ -203,6 +203,33 @@ async fn a_user_asks_three_times_a_day_and_an_address_is_asked_three_times() {
 }
 
 #[tokio::test]
+async fn a_request_beyond_the_users_own_limit_does_not_count_for_the_address() {
+    let world = World::new().await;
+    world.leave_mail();
+    let ada = world.registered("ada@example.com").await;
+    for n in 0..3 {
+        assert_eq!(world.change_email(&ada, &format!("{n}@example.org")).await.status, 202);
+    }
+    for _ in 0..3 {
+        assert_eq!(world.change_email(&ada, "wanted@example.org").await.status, 429);
+    }
+    let bob = world.registered("bob@example.com").await;
+    assert_eq!(world.change_email(&bob, "wanted@example.org").await.status, 202);
+}
+
+#[tokio::test]
+async fn a_mailbox_that_was_never_verified_sees_no_address_of_a_strangers_choice() {
+    // FLT-02
+    let world = World::new().await;
+    let stranger = world.registered("victim@example.com").await;
+    assert_eq!(world.change_email(&stranger, "x@claim-your-prize.example").await.status, 202);
+    world.deliver_mail().await;
+    for mail in world.mails().iter().filter(|mail| mail.to == ["victim@example.com"]) {
+        assert!(!format!("{mail:?}").contains("claim-your-prize"), "{mail:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_password_changes_no_address() {
     let world = World::new().await;
     let ada = world.registered("ada@example.com").await;

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::rows::text;
 use tests::system::Answer;
-use tests::world::{Actor, PASSWORD, World};
+use tests::world::{Actor, PASSWORD, World, posted};
 
 async fn export(world: &World, actor: &Actor) -> Answer {
     world.ask(actor, "account/export", &json!({"password": PASSWORD})).await
@@ -95,6 +95,18 @@ async fn five_exports_a_day_are_allowed() {
     world.pass(SignedDuration::from_hours(24));
     let ada = world.logged_in(&ada.email).await;
     assert_eq!(export(&world, &ada).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_export_does_not_tell_where_a_reset_was_asked_for() {
+    // The account may be a stranger's, who opened it with another person's address.
+    let world = World::new().await;
+    let stranger = world.registered("victim@example.com").await;
+    let forgot = posted("/api/auth/password/forgot", &json!({"email": "victim@example.com"}));
+    assert_eq!(world.send(forgot.from_address("203.0.113.77")).await.status, 202);
+    let body = export(&world, &stranger).await.body;
+    assert!(!body.contains("203.0.113.77"), "{body}");
+    world.deliver_mail().await;
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ impl Mail {
     #[must_use]
     pub fn email_change_requested(user: &User, new: &Email, origin: Origin, now: Timestamp) -> Self {
         let mail = Self::to_user(user, MailKind::EmailChangeRequested, origin, now);
-        Self { address_version: Some(user.address_version), about: Some(masked(new)), ..mail }
+        Self { address_version: Some(user.address_version), about: masked_if_verified(user, new), ..mail }
     }
 
     /// Returns the mail that tells the user's present address, which is about to be the old one, of the change to
@@ -82,7 +82,7 @@ impl Mail {
     #[must_use]
     pub fn email_changed(user: &User, new: &Email, origin: Origin, now: Timestamp) -> Self {
         let mail = Self::to_user(user, MailKind::EmailChanged, if_verified(user, origin), now);
-        Self { recipient: Some(user.email.clone()), about: Some(masked(new)), ..mail }
+        Self { recipient: Some(user.email.clone()), about: masked_if_verified(user, new), ..mail }
     }
 
     /// Returns the mail that confirms the deletion of an account. It is in a partition of its own, because the user's
@@ -108,6 +108,12 @@ impl Mail {
             None => self,
         }
     }
+}
+
+/// Returns the new address, masked, if the user's address is verified. The new one is the choice of whoever opened the
+/// account, and mail programs may turn its domain into a link.
+fn masked_if_verified(user: &User, new: &Email) -> Option<String> {
+    user.is_verified().then(|| masked(new))
 }
 
 /// Returns the origin if the user's address is verified. Another mailbox may be a stranger's, and must not learn it.

@@ -26,8 +26,13 @@ fn a_code_reads_as_it_is_written_and_as_users_type_it() {
     let code = ticket(TicketKind::Reset).code(&key(1));
     let shown = code.to_string();
     assert!(shown.len() == 9 && shown.as_bytes()[4] == b'-', "{shown}");
-    for typed in [shown.clone(), shown.to_lowercase(), shown.replace('-', ""), format!(" {} ", shown.replace('-', " "))]
-    {
+    for typed in [
+        shown.clone(),
+        shown.to_lowercase(),
+        shown.replace('-', ""),
+        format!(" {} ", shown.replace('-', " ")),
+        shown.replace('-', "\u{2013}"),
+    ] {
         assert!(MailCode::parse(&typed).is_some_and(|read| read.is(&code)), "{typed}");
     }
     assert_eq!(MailCode::parse("ILO0-iloZ").unwrap().to_string(), "1100-110Z");

@@ -208,7 +208,7 @@ pub(super) fn attribute(value: impl Serialize) -> Result<AttributeValue, StoreEr
     serde_dynamo::to_attribute_value(value).map_err(unwritable)
 }
 
-pub(super) fn limit_reached(limit: Limit, now: Timestamp) -> Changed {
+pub(in super::super) fn limit_reached(limit: Limit, now: Timestamp) -> Changed {
     Changed::LimitReached(limit.window(now).ends_at.duration_since(now))
 }
 

@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 use jiff::Timestamp;
 
+use super::super::limits::count_of_digest;
 use super::super::transaction::{Transaction, put_new};
 use super::super::{
     Conditional, StoreError, keys, milliseconds, number, outbox, seconds, sessions, text, update_conditionally, write,
@@ -39,19 +40,22 @@ pub enum EmailChanged {
 }
 
 impl Users {
-    /// Remembers a pending change of address in place of an earlier one, and owes its mails, within `limit`.
+    /// Remembers a pending change of address in place of an earlier one, and owes its mails, within the `limit` of the
+    /// user and the limit of the new address, which is counted under its digest.
     pub async fn begin_email_change(
         &self,
         user: &User,
         pending: &PendingEmail,
         mails: &[Mail],
         limit: Limit,
+        (digest, of_address): (&str, Limit),
         now: Timestamp,
     ) -> Result<Changed, StoreError> {
         let table = &self.tables.accounts;
         let row = Put::builder().table_name(table).set_item(Some(pending.to_item(user.id)?)).build();
         let mut items = vec![
             self.count_of(user, Some(Limited::EmailChanges), limit, now)?,
+            count_of_digest(table, digest, of_address, now)?,
             self.check_profile(user)?,
             TransactWriteItem::builder().put(row.map_err(unwritable)?).build(),
         ];
@@ -61,6 +65,7 @@ impl Users {
         match self.tables.transact(&items).await? {
             Transaction::Applied => Ok(Changed::Applied),
             Transaction::Refused { position: 0, .. } => Ok(limit_reached(limit, now)),
+            Transaction::Refused { position: 1, .. } => Ok(limit_reached(of_address, now)),
             Transaction::Refused { .. } => Ok(Changed::Overtaken),
         }
     }
