@@ -76,7 +76,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> 
     let answer = answer(&keys, &after, now)?;
     let write = NewPasswordWrite { before: user, after: &after, hash: &hash, mail: &mail };
     let (changed, ()) =
-        tokio::join!(app.users.reset_password(reset, &write, now), clear_failures(app, &keys, user, &network, now),);
+        tokio::join!(app.users.reset_password(reset, &write, now), clear_failures(app, &keys, user, &network, now));
     match changed? {
         Changed::Applied => {}
         Changed::Overtaken | Changed::LimitReached(_) => {
