@@ -59,12 +59,17 @@ async fn overlap(name: &'static str, wish: Wish, status: &'static [u16], calls: 
     stage.violations().await
 }
 
-/// Returns after how many calls of the first request the repeat comes: in a sample after two numbers of the seed's choice.
+/// Returns after how many calls of the first request the repeat comes: in a sample, the seed
+/// chooses two of them.
 fn chosen(name: &str, calls: usize) -> Vec<usize> {
     let mut numbers: Vec<_> = (1..=calls).collect();
-    if let Selection::Sample { seed } = Selection::of_this_run() {
-        numbers.sort_by_key(|number| hash((seed, name, number)));
-        numbers.truncate(IN_A_SAMPLE);
+    match Selection::of_this_run() {
+        Selection::Sample { seed } => {
+            numbers.sort_by_key(|number| hash((seed, name, number)));
+            numbers.truncate(IN_A_SAMPLE);
+        }
+        Selection::All { part, parts } => numbers = numbers.into_iter().skip(part).step_by(parts).collect(),
+        named @ Selection::Named(_) => numbers.retain(|_| named.takes(name)),
     }
     numbers
 }
