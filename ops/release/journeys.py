@@ -31,9 +31,11 @@ class Answer:
         return f"{self.status} {json.dumps(self.body)[:300]}"
 
 
-def call(url, method, path, body=None, token=None):
+def call(url, method, path, body=None, token=None, headers=None):
     """Sends a request. No answer at all is the status 0."""
-    headers = {"Content-Type": "application/json"} if body is not None else {}
+    headers = dict(headers or {})
+    if body is not None:
+        headers["Content-Type"] = "application/json"
     if token:
         headers["Authorization"] = f"Bearer {token}"
     data = json.dumps(body).encode() if body is not None else None
@@ -99,7 +101,7 @@ def account(url):
         forgot = expect(202, post(url, "password/forgot", {"email": email}), "password/forgot")
         wrong = {"flow": forgot["flow"], "code": "0000-0000", "newPassword": secrets.token_urlsafe(48)}
         expect(400, post(url, "password/reset", wrong), "password/reset with a wrong code")
-        expect(200, post(url, "logout", {"refreshToken": repeated["refreshToken"]}), "logout")
+        expect(204, post(url, "logout", {"refreshToken": repeated["refreshToken"]}), "logout")
         expect(401, post(url, "refresh", {"refreshToken": repeated["refreshToken"]}), "refresh after logout")
     finally:
         if token:
