@@ -10,7 +10,7 @@ import mail
 import releases
 import users
 from release.journeys import call
-from tier import BEGUN, SENDER, Emulator, Failed, Tier, check, say
+from tier import BEGUN, REGION, SENDER, Emulator, Failed, Tier, check, say
 
 
 def main():
@@ -20,7 +20,7 @@ def main():
         emulator.wait()
         say("MiniStack answers")
         tier = Tier(emulator)
-        boto3.client("sesv2", endpoint_url=emulator.url).create_email_identity(EmailIdentity=SENDER)
+        boto3.client("sesv2", region_name=REGION, endpoint_url=emulator.url).create_email_identity(EmailIdentity=SENDER)
         tier.ses.verify_email_identity(EmailAddress=SENDER)
         first_deployment(tier)
         for journey in [users.ada, mail.lost_message, mail.dead_letter, mail.poison, mail.kills]:

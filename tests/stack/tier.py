@@ -14,14 +14,14 @@ import urllib.request
 from pathlib import Path
 
 import boto3
+from release import journeys
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORK = ROOT / "target" / "stack"
 STACK = "latchkey-dev"
+# Not us-east-1: there the AWS CLI 1.x asks a host of its own for SQS.
+REGION = "eu-central-1"
 SENDER = "no-reply@latchkey.example"
-
-sys.path.insert(0, str(ROOT / "ops"))
-from release import journeys  # noqa: E402
 
 BEGUN = time.monotonic()
 
@@ -70,8 +70,8 @@ class Emulator:
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -124,7 +124,7 @@ class Tier:
 
     def __init__(self, emulator):
         self.emulator = emulator
-        client = lambda service: boto3.client(service, region_name="us-east-1", endpoint_url=emulator.url)  # noqa: E731
+        client = lambda service: boto3.client(service, region_name=REGION, endpoint_url=emulator.url)  # noqa: E731
         self.cloudformation, self.functions = client("cloudformation"), client("lambda")
         self.tables, self.queues, self.secrets = client("dynamodb"), client("sqs"), client("secretsmanager")
         self.apis, self.ses = client("apigatewayv2"), client("ses")
