@@ -19,7 +19,6 @@ from release import journeys
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORK = ROOT / "target" / "stack"
 STACK = "latchkey-dev"
-# Not us-east-1: there the AWS CLI 1.x asks a host of its own for SQS.
 REGION = "eu-central-1"
 SENDER = "no-reply@latchkey.example"
 
