@@ -10,6 +10,7 @@ mod events;
 mod mutants;
 mod parameters;
 mod permissions;
+mod releases;
 mod sam;
 mod settings;
 mod sources;

@@ -12,10 +12,16 @@ const LONGEST_FUNCTION_NAME: usize = 64;
 fn every_command_of_sam_reads_the_template_itself() {
     // `sam build` leaves a copy, and an edit of the template must not be missing from a deployment
     let config = read("samconfig.toml");
-    let mut sections = config.split("\n[").skip(1);
-    let global = sections.find(|section| section.starts_with("default.global.parameters]")).expect("global parameters");
-    assert!(global.lines().any(|line| line == "template_file = \"template.yaml\""), "samconfig.toml: pin it globally");
-    assert_eq!(config.matches("template_file").count(), 1, "samconfig.toml: no command has a template of its own");
+    let environments: Vec<_> =
+        config.split("\n[").filter_map(|section| section.split_once(".global.parameters]")).collect();
+    let names: Vec<_> = environments.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["default", "dev", "staging", "prod"]);
+    for (name, global) in &environments {
+        let is_pinned = global.lines().any(|line| line == "template_file = \"template.yaml\"");
+        assert!(is_pinned, "samconfig.toml: pin it globally for {name}");
+    }
+    let count = config.matches("template_file").count();
+    assert_eq!(count, environments.len(), "samconfig.toml: no command has a template of its own");
 }
 
 #[test]
@@ -67,6 +73,7 @@ fn functions_with_a_name_are_named_after_the_stack_and_the_folder_and_lambda_tak
         assert!(read(file).contains(&told), "{file}: a stack's name has {told}");
     }
     let stack = read("samconfig.toml");
-    let stack = stack.lines().find_map(|line| line.strip_prefix("stack_name = ")).expect("a stack's name");
-    assert!(stack.trim_matches('"').len() <= most, "samconfig.toml: {stack} is too long");
+    for stack in stack.lines().filter_map(|line| line.strip_prefix("stack_name = ")) {
+        assert!(stack.trim_matches('"').len() <= most, "samconfig.toml: {stack} is too long");
+    }
 }

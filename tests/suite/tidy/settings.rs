@@ -12,8 +12,8 @@ use super::read;
 const DOCUMENT: &str = "docs/configuration.md";
 /// Read by the code, and not the template's to give: Lambda or the SDK's user sets the one, one hash at a time is Lambda's way.
 const NOT_GIVEN: [&str; 1] = ["HASH_CONCURRENCY"];
-/// Given by the template, and read by the TLS library.
-const NOT_READ: [&str; 1] = ["SSL_CERT_FILE"];
+/// Given by the template, and read by the TLS library; and what tells two releases apart, which nothing reads.
+const NOT_READ: [&str; 2] = ["RELEASE", "SSL_CERT_FILE"];
 
 #[test]
 fn the_template_gives_every_setting_that_the_code_reads_and_no_other() {

@@ -48,7 +48,7 @@ fn the_secrets_are_retained_and_their_placeholders_untouched() {
         assert_eq!(rotation["DependsOn"], "RotateKeysPermission", "{id}: its first rotation wants the permission");
         let expected = json!({
             "SecretId": id,
-            "RotationLambdaARN": "RotateKeysFunction.Arn",
+            "RotationLambdaARN": "RotateKeysFunction.Alias",
             "RotateImmediatelyOnUpdate": true, // makes the first keys
             "RotationRules": {"AutomaticallyAfterDays": 30},
         });
