@@ -14,6 +14,7 @@ mod sam;
 mod settings;
 mod sources;
 mod stack;
+mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -182,13 +182,13 @@ fn with_code_marked(text: &str) -> impl Iterator<Item = (&str, bool)> {
     })
 }
 
-fn headings(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn headings(text: &str) -> impl Iterator<Item = &str> {
     let lines = with_code_marked(text).filter(|(_, is_code)| !is_code);
     lines.filter_map(|(line, _)| line.strip_prefix('#').map(|line| line.trim_start_matches('#').trim()))
 }
 
 /// Returns the anchor that GitHub gives a heading.
-fn anchor(heading: &str) -> String {
+pub(super) fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
 }
@@ -227,8 +227,9 @@ fn named_files(text: &str) -> BTreeSet<String> {
         let code = if is_code { vec![line.to_owned()] } else { inline_code(line) };
         for word in code.iter().flat_map(|code| code.split_whitespace()) {
             let word = word.trim_end_matches(['/', '.', ',', ';', ':']);
-            let is_ours =
-                ["docs/", "shared/", "functions/", "tests/", "fuzz/", ".ci/"].iter().any(|top| word.starts_with(top));
+            let is_ours = ["docs/", "shared/", "functions/", "tests/", "fuzz/", "ops/", ".ci/", ".github/"]
+                .iter()
+                .any(|top| word.starts_with(top));
             if is_ours && word.chars().all(is_path_character) {
                 named.insert(word.to_owned());
             }

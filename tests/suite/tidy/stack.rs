@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::domain::{Lease, NEXT_SWEEP};
 use tests::template::TEMPLATE;
 
-use super::{production, read, resources};
+use super::resources;
 
 #[test]
 fn tables_survive_mistakes() {
@@ -176,53 +176,6 @@ fn all_functions_log_to_one_group_and_every_group_has_a_retention() {
     assert_eq!(*logging, json!({"LogGroup": "FunctionLogs", "LogFormat": "JSON"}));
     for (id, function) in resources("AWS::Serverless::Function") {
         assert_eq!(function["Properties"]["LoggingConfig"], Value::Null, "{id}: leave the log group to Globals");
-    }
-}
-
-#[test]
-fn alarms_watch_what_lies_before_a_person_and_what_the_code_counts() {
-    // SQS-05, OUT-02, OUT-06, SES-01, OBS-04
-    let sources = production("functions").into_iter().chain(production("shared"));
-    let sources: String = sources.map(|(_, text)| text).collect();
-    let mut watched = Vec::new();
-    for (id, alarm) in resources("AWS::CloudWatch::Alarm") {
-        let properties = &alarm["Properties"];
-        assert_eq!(properties["AlarmActions"], json!(["Alarms"]), "{id}: tell somebody");
-        let metric = properties["MetricName"].as_str().expect("a metric");
-        if properties["Namespace"].as_str().is_some_and(|namespace| namespace.starts_with("AWS/")) {
-            let of = properties["Dimensions"][0]["Value"].as_str().unwrap_or("all");
-            watched.push(format!("{metric} of {of}"));
-            continue;
-        }
-        assert_eq!(properties["Namespace"], "Latchkey/${AWS::StackName}", "{id}: METRICS_NAMESPACE, in Globals");
-        assert!(sources.contains(&format!("metric.{metric} =")), "{id}: nothing counts {metric}");
-        watched.push(metric.to_owned());
-    }
-    watched.sort();
-    let expected = [
-        "5xx of Api",
-        "ApproximateAgeOfOldestMessage of MailDeadLetterQueue.QueueName",
-        "ApproximateAgeOfOldestMessage of MailEventsDeadLetterQueue.QueueName",
-        "ApproximateAgeOfOldestMessage of MailEventsQueue.QueueName",
-        "ApproximateNumberOfMessagesVisible of MailDeadLetterQueue.QueueName",
-        "ApproximateNumberOfMessagesVisible of MailEventsDeadLetterQueue.QueueName",
-        "Latency of Api",
-        "MailsSentAgain",
-        "MailsThatNeedOperator",
-        "OldestErasureSeconds",
-        "OldestMailSeconds",
-        "Reputation.BounceRate of all",
-        "RequestsOverLimit",
-        "ReusedTokens",
-    ];
-    assert_eq!(watched, expected);
-    for id in ["OldestMailAlarm", "OldestErasureAlarm"] {
-        let oldest = &TEMPLATE["Resources"][id]["Properties"];
-        assert_eq!(oldest["TreatMissingData"], "breaching", "{id}: a sweeper that says nothing does not sweep");
-    }
-    let guides = ["docs/mail.md", "docs/attack.md"].map(read).concat();
-    for (id, _) in resources("AWS::CloudWatch::Alarm") {
-        assert!(guides.contains(&format!("`{id}`")), "docs: say what to do at {id}");
     }
 }
 
