@@ -34,6 +34,7 @@ mod input;
 mod limits;
 mod log;
 mod properties;
+mod proxy;
 mod races;
 mod tokens;
 mod unknown_items;

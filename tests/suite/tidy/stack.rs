@@ -45,7 +45,15 @@ fn the_secrets_are_retained_and_their_placeholders_untouched() {
         assert_eq!(properties["SecretString"], "{}", "{id}: CloudFormation would write another text over the keys");
         assert_eq!(properties["GenerateSecretString"], Value::Null, "{id}: the rotation function makes the keys");
         let rotation = &TEMPLATE["Resources"][format!("{id}Rotation")];
-        assert_eq!(rotation["DependsOn"], "RotateKeysPermission", "{id}: its first rotation wants the permission");
+        let permission = if id == "SigningKeys" { "RotateKeysPermission" } else { "RotateAccountKeysPermission" };
+        assert_eq!(rotation["DependsOn"], permission, "{id}: its first rotation wants the permission");
+        let invoker = &TEMPLATE["Resources"][permission]["Properties"];
+        let source = [&invoker["Principal"], &invoker["SourceAccount"], &invoker["SourceArn"]];
+        assert_eq!(
+            source,
+            ["secretsmanager.amazonaws.com", "AWS::AccountId", id],
+            "{permission}: IAM-01, this secret alone"
+        );
         let expected = json!({
             "SecretId": id,
             "RotationLambdaARN": "RotateKeysFunction.Arn",
