@@ -173,6 +173,47 @@ fn functions_answer_before_api_gateway_gives_up() {
 }
 
 #[test]
+fn the_limits_of_sqs_lambda_and_api_gateway_fit_each_other() {
+    // SQS-02, LIM-06, DDB-02: what no emulator refuses, and AWS does
+    let number = |value: &Value| value.as_i64();
+    for (id, queue) in resources("AWS::SQS::Queue") {
+        let retention = seconds(&queue["Properties"], "MessageRetentionPeriod");
+        assert!((60..=days(14)).contains(&retention), "{id}: SQS keeps a message for 14 days at most");
+        let visibility = number(&queue["Properties"]["VisibilityTimeout"]).unwrap_or(30);
+        assert!(visibility <= 12 * 60 * 60, "{id}: SQS hides a message for 12 hours at most");
+        if let Some(dead_letters) = queue["Properties"]["RedrivePolicy"]["deadLetterTargetArn"].as_str() {
+            let kept = seconds(self::queue(dead_letters.trim_end_matches(".Arn")), "MessageRetentionPeriod");
+            assert!(
+                kept >= retention + days(7),
+                "{id}: a dead letter, as old as its message, waits a week for a person"
+            );
+            let receives = number(&queue["Properties"]["RedrivePolicy"]["maxReceiveCount"]).unwrap_or_default();
+            assert!(receives >= 5, "{id}: Lambda's pollers receive a message in vain while a function is throttled");
+            assert!(receives * visibility < retention, "{id}: a message is set aside before it expires");
+        }
+    }
+    for (id, function) in resources("AWS::Serverless::Function") {
+        let properties = &function["Properties"];
+        let global = &TEMPLATE["Globals"]["Function"];
+        let timeout = number(&properties["Timeout"]).unwrap_or_else(|| seconds(global, "Timeout"));
+        assert!(timeout <= 900, "{id}: Lambda runs for 15 minutes at most");
+        let memory = number(&properties["MemorySize"]).unwrap_or_else(|| seconds(global, "MemorySize"));
+        assert!((128..=10_240).contains(&memory), "{id}: Lambda's memory");
+        for event in properties["Events"].as_object().into_iter().flat_map(|events| events.values()) {
+            if event["Type"] == "SQS" {
+                let batch = number(&event["Properties"]["BatchSize"]).unwrap_or(10);
+                assert!((1..=10).contains(&batch), "{id}: a larger batch wants a batching window");
+            }
+        }
+    }
+    // HTTP APIs take a burst of 5000 in most accounts, and wait 30 s for an answer, which nothing raises.
+    let rate = &TEMPLATE["Parameters"]["RequestsPerSecond"];
+    assert_eq!((number(&rate["MinValue"]), number(&rate["MaxValue"])), (Some(1), Some(5000)));
+    let concurrency = &TEMPLATE["Parameters"]["ReservedConcurrency"];
+    assert_eq!(number(&concurrency["MaxValue"]), Some(1000), "the concurrency of an account");
+}
+
+#[test]
 fn all_functions_log_to_one_group_and_every_group_has_a_retention() {
     // OBS-04
     let groups: Vec<_> = resources("AWS::Logs::LogGroup").collect();
