@@ -36,6 +36,7 @@ mod log;
 mod properties;
 mod proxy;
 mod races;
+mod restore;
 mod tokens;
 mod unknown_items;
 

@@ -16,6 +16,7 @@ mod settings;
 mod sources;
 mod stack;
 mod watching;
+mod workflows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
