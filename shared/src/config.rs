@@ -1,7 +1,7 @@
 //! The settings, read from the environment once. No other module reads it.
 //!
 //! Every function gets the same variables. They are names, not secrets: a function's role decides what it may do with a
-//! name. To add a setting: add a field with its doc, a line in [`Config::read`], the variable in the template's
+//! name. `ORIGIN_SECRET` is the exception: it opens nothing but the way around a proxy. To add a setting: add a field with its doc, a line in [`Config::read`], the variable in the template's
 //! `Globals`, and a row in `docs/configuration.md`.
 
 mod checks;
@@ -14,7 +14,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use jiff::SignedDuration;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 pub use sender::Sender;
@@ -43,6 +43,9 @@ pub struct Config {
     pub signing_algorithm: Algorithm,
     /// `ISSUER`: the `iss` of access tokens. If it is empty, `iss` is `https://` and the API's domain name.
     pub issuer: Option<String>,
+    /// `ORIGIN_SECRET`: the secret by which the deployment's own proxy proves itself, or the new one and the old one
+    /// while it changes. Without it, clients call the API directly.
+    pub origin_secrets: Vec<SecretString>,
     /// `AUDIENCE`: the `aud` of access tokens, 1 to 128 printable ASCII characters without spaces.
     pub audience: String,
     /// `MAIL_SENDER`: the sender of mails, as `address` or `Name <address>`.
@@ -193,6 +196,7 @@ impl Config {
             account_keys_secret: env.required("ACCOUNT_KEYS_SECRET", "the ARN of the secret with the account keys")?,
             signing_algorithm: env.parsed("SIGNING_ALGORITHM", "ES256 or RS256")?.unwrap_or(Algorithm::Es256),
             issuer: env.checked("ISSUER", &checks::ISSUER)?,
+            origin_secrets: env.secrets("ORIGIN_SECRET", &checks::ORIGIN_SECRET)?,
             audience: env.checked("AUDIENCE", &checks::AUDIENCE)?.unwrap_or("latchkey".into()),
             mail_sender: env.sender("MAIL_SENDER")?,
             service_name: env.checked("SERVICE_NAME", &checks::SERVICE_NAME)?.unwrap_or("our platform".into()),
@@ -274,6 +278,13 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
             Some(value) if !(check.is_met)(&value) => Err(wrong(variable, check.wants)),
             value => Ok(value),
         }
+    }
+
+    /// Reads secrets that are separated by commas.
+    fn secrets(&self, variable: &'static str, check: &Check) -> Result<Vec<SecretString>, ConfigError> {
+        let text = self.checked(variable, check)?.map(SecretString::from);
+        let parts = text.iter().flat_map(|text| text.expose_secret().split(','));
+        Ok(parts.map(SecretString::from).collect())
     }
 
     fn parsed<T: FromStr>(&self, variable: &'static str, wants: &'static str) -> Result<Option<T>, ConfigError> {

@@ -46,6 +46,9 @@ pub enum ApiError {
     /// 401: the access token or refresh token is not good. The client is not told the reason.
     #[error("the token is refused: {0}")]
     InvalidToken(&'static str),
+    /// 403: the request did not come through the deployment's own proxy. The client is not told what is missing.
+    #[error("the request did not come through the proxy: {0}")]
+    AroundProxy(&'static str),
     /// 404: API Gateway called the function for a route that the function does not have.
     #[error("no such route")]
     RouteNotFound,

@@ -34,7 +34,9 @@ mod input;
 mod limits;
 mod log;
 mod properties;
+mod proxy;
 mod races;
+mod restore;
 mod tokens;
 mod unknown_items;
 

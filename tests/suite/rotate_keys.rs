@@ -1,9 +1,10 @@
 //! The signing keys and their rotation.
 //!
-//! `outages` tests rotations that are interrupted, `withdrawals` keys that have leaked, and `year` a year of both. To
+//! `alarms` tests what an operator is told, `outages` tests rotations that are interrupted, `withdrawals` keys that have leaked, and `year` a year of both. To
 //! add a test: `world.rotate_keys()` for a whole rotation or `step` for one step, `world.pass`, then `assert_good`
 //! for each actor.
 
+mod alarms;
 mod outages;
 mod withdrawals;
 mod year;

@@ -5,6 +5,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot read the sources has nothing to go on with")]
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it does not have")]
 
+mod deployer;
 mod docs;
 mod events;
 mod mutants;
@@ -15,6 +16,8 @@ mod sam;
 mod settings;
 mod sources;
 mod stack;
+mod watching;
+mod workflows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -36,7 +36,7 @@ struct Rotation {
     client_request_token: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 enum Step {
     #[serde(rename = "createSecret")]
     Create,
@@ -62,14 +62,18 @@ pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<Option<InFor
         Event::Withdrawal(withdrawal) => return withdrawal::withdraw(app, &withdrawal).await.map(Some),
         Event::Rotation(rotation) => rotation,
     };
-    if rotation.secret_id == app.signing_keys.id() {
-        rotate(app, &app.signing_keys, &rotation).await?;
+    let result = if rotation.secret_id == app.signing_keys.id() {
+        rotate(app, &app.signing_keys, &rotation).await
     } else if rotation.secret_id == app.account_keys.id() {
-        rotate(app, &app.account_keys, &rotation).await?;
+        rotate(app, &app.account_keys, &rotation).await
     } else {
-        return Err("this function does not rotate that secret".into());
+        Err("this function does not rotate that secret".into())
+    };
+    if let Err(reason) = &result {
+        // Secrets Manager tells no one that a rotation failed.
+        tracing::error!(event = "rotation_failed", step = ?rotation.step, secret = rotation.secret_id, %reason, metric.FailedRotations = 1);
     }
-    Ok(None)
+    result.map(|()| None)
 }
 
 async fn rotate<K: Keys>(app: &App, secret: &Secret<K>, rotation: &Rotation) -> Result<(), Error> {

@@ -12,6 +12,10 @@ pub(super) const AUDIENCE: Check =
 pub(super) const ENDPOINT: Check = Check { wants: "a URL, such as http://127.0.0.1:4566", is_met: is_url };
 pub(super) const ISSUER: Check =
     Check { wants: "an https:// URL without a query and without a slash at its end", is_met: is_issuer };
+pub(super) const ORIGIN_SECRET: Check = Check {
+    wants: "32 to 128 printable ASCII characters without spaces and commas, or two such secrets with a comma between",
+    is_met: is_origin_secret,
+};
 pub(super) const CONTACT: Check =
     Check { wants: "1 to 128 characters on one line, without `<` and `>`", is_met: is_contact };
 pub(super) const RESET_URL: Check =
@@ -61,6 +65,11 @@ fn is_reset_url(text: &str) -> bool {
 
 fn is_port(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0') && text.parse::<u16>().is_ok()
+}
+
+fn is_origin_secret(text: &str) -> bool {
+    let is_secret = |text: &str| is_word(text) && (32..=128).contains(&text.len());
+    text.split(',').count() <= 2 && text.split(',').all(is_secret)
 }
 
 fn is_audience(text: &str) -> bool {

@@ -2,6 +2,7 @@
 
 mod authentication;
 mod fields;
+mod proxy;
 mod request;
 mod response;
 
@@ -46,7 +47,10 @@ where
     let result = match event {
         Some(event) => {
             let time = deadline.time_left();
-            let answer = async { handle(app, Request::new(event, deadline)).await };
+            let answer = async {
+                let request = proxy::admit(Request::new(event, deadline), &app.config.origin_secrets)?;
+                handle(app, request).await
+            };
             let answer = AssertUnwindSafe(answer).catch_unwind().instrument(span.clone());
             match app.clock.within(time, answer).await {
                 Ok(Ok(result)) => result,

@@ -24,6 +24,10 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// A request to an HTTP API of API Gateway.
 pub struct Request(lambda_http::Request);
 
+/// The client's address, as the deployment's own proxy tells it.
+#[derive(Clone, Copy)]
+struct ClientAddress(IpAddr);
+
 /// Shows the path alone, because the headers and the body hold tokens and passwords.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,6 +55,12 @@ impl Request {
         }
         request.extensions_mut().insert(deadline);
         Self(request.with_request_context(RequestContext::ApiGatewayV2(context)))
+    }
+
+    /// Returns the request of a client at `address`, which a trusted proxy tells.
+    pub(super) fn from_client(mut self, address: IpAddr) -> Self {
+        self.0.extensions_mut().insert(ClientAddress(address));
+        self
     }
 
     /// Returns the key of the route that API Gateway matched, such as `GET /api/auth/sessions/{id}`.
@@ -124,16 +134,24 @@ impl Request {
 
     /// Returns the client's network: an IPv4 address, or the /64 of an IPv6 address.
     ///
-    /// It trusts API Gateway's source address alone, because a client can forge `X-Forwarded-For`.
     #[must_use]
     pub fn network(&self) -> Option<String> {
-        let address: IpAddr = self.context()?.http.source_ip.as_deref()?.parse().ok()?;
-        match address.to_canonical() {
+        match self.client_address()?.to_canonical() {
             IpAddr::V4(address) => Some(address.to_string()),
             IpAddr::V6(address) => {
                 let network = address.to_bits() >> 64 << 64;
                 Some(format!("{}/64", Ipv6Addr::from_bits(network)))
             }
+        }
+    }
+
+    /// Returns the client's address: API Gateway's source address, unless a trusted proxy tells another one.
+    ///
+    /// No other header is read, because a client can forge `X-Forwarded-For`.
+    fn client_address(&self) -> Option<IpAddr> {
+        match self.0.extensions().get() {
+            Some(ClientAddress(address)) => Some(*address),
+            None => self.context()?.http.source_ip.as_deref()?.parse().ok(),
         }
     }
 
@@ -167,7 +185,7 @@ impl Request {
         }
     }
 
-    fn header(&self, name: HeaderName) -> Option<&str> {
+    pub(super) fn header(&self, name: HeaderName) -> Option<&str> {
         self.0.headers().get(name)?.to_str().ok()
     }
 

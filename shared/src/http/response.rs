@@ -152,6 +152,7 @@ pub(super) fn problem(error: &ApiError, request_id: &str) -> Response {
         ApiError::InvalidCode(_) => (StatusCode::BAD_REQUEST, "Invalid code", None),
         ApiError::NoToken => (StatusCode::UNAUTHORIZED, "No token provided", None),
         ApiError::InvalidToken(_) => (StatusCode::UNAUTHORIZED, "Invalid token", None),
+        ApiError::AroundProxy(_) => (StatusCode::FORBIDDEN, "Forbidden", None),
         ApiError::RouteNotFound => (StatusCode::NOT_FOUND, "Not found", None),
         ApiError::UserNotFound => (StatusCode::NOT_FOUND, "User not found", None),
         ApiError::SessionNotFound => (StatusCode::NOT_FOUND, "Session not found", None),

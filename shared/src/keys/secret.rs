@@ -5,7 +5,7 @@ use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{KeyError, KeySet, Keys};
+use super::{KeyError, KeySet, Keys, SecretKind};
 use crate::aws::describe;
 use crate::cached::Cached;
 
@@ -63,7 +63,10 @@ impl<K: Keys> Secret<K> {
         self.cache
             .get(now, async || {
                 let version = self.version(CURRENT, None).await?.ok_or(KeyError)?;
-                Ok(K::from_json(version.text.expose_secret())?)
+                let set = KeySet::from_json(K::KIND, version.text.expose_secret())?;
+                let keys = K::read(&set)?;
+                log_age(&set, now);
+                Ok(keys)
             })
             .await
     }
@@ -113,6 +116,17 @@ impl<K: Keys> Secret<K> {
         let request = self.client.update_secret_version_stage().secret_id(&self.id).version_stage(CURRENT);
         let request = request.move_to_version_id(id).remove_from_version_id(from);
         request.send().await.map(drop).map_err(|error| unavailable("UpdateSecretVersionStage", &error))
+    }
+}
+
+/// Logs how long ago the secret was rotated. An alarm watches both metrics, because a rotation that never starts leaves
+/// no other trace.
+fn log_age(set: &KeySet, now: Timestamp) {
+    let Some(rotated_at) = set.rotated_at() else { return };
+    let age = now.duration_since(rotated_at).as_secs().max(0);
+    match set.kind {
+        SecretKind::Signing => tracing::info!(event = "signing_keys_read", metric.SigningKeyAgeSeconds = age),
+        SecretKind::Account => tracing::info!(event = "account_keys_read", metric.AccountKeyAgeSeconds = age),
     }
 }
 

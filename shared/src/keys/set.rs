@@ -127,6 +127,14 @@ impl KeySet {
         self.keys.iter().map(name).collect()
     }
 
+    /// Returns when the set was last rotated: the time at which every rotating purpose had got its latest key.
+    ///
+    /// A withdrawal replaces the keys of one purpose. It counts as no rotation, because the other purposes keep theirs.
+    pub(super) fn rotated_at(&self) -> Option<Timestamp> {
+        let rotating = self.kind.purposes().iter().filter(|purpose| purpose.lifetime().is_some());
+        rotating.filter_map(|purpose| self.of(purpose).map(|key| key.published_at).max()).min()
+    }
+
     pub(super) fn of(&self, purpose: &Purpose) -> impl Iterator<Item = &StoredKey> {
         self.keys.iter().filter(move |key| key.purpose == *purpose)
     }

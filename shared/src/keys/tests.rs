@@ -120,6 +120,21 @@ fn a_withdrawn_key_of_any_purpose_is_replaced_at_once() {
 }
 
 #[test]
+fn a_set_is_as_old_as_its_last_rotation_whatever_was_withdrawn_since() {
+    // OBS-04
+    for kind in [SecretKind::Signing, SecretKind::Account] {
+        let set = first(kind);
+        assert_eq!(set.rotated_at(), Some(at(0)));
+        let set = set.rotated(Algorithm::Es256, at(30)).unwrap();
+        assert_eq!(set.rotated_at(), Some(at(30)));
+    }
+    let set = first(SecretKind::Signing);
+    let access: Vec<_> = set.of(&Purpose::Access).map(|key| key.id.clone()).collect();
+    let set = set.without(&access, Algorithm::Es256, at(20)).unwrap().unwrap();
+    assert_eq!(set.rotated_at(), Some(at(0)), "the refresh key is as old as before");
+}
+
+#[test]
 fn a_set_with_a_bad_key_is_refused() {
     // KEY-03
     let signing = first(SecretKind::Signing);

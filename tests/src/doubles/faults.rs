@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::rights::Right;
+use super::rights::{Partition, Right};
 
 /// A service behind the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +76,8 @@ struct Log {
     calls: Vec<Call>,
     /// The rights that each of `calls` needs.
     rights: Vec<Vec<Right>>,
+    /// The partitions that each of `calls` touches.
+    partitions: Vec<Vec<Partition>>,
 }
 
 #[derive(Debug)]
@@ -136,11 +138,13 @@ impl Faults {
         self.log().positions.push(Position { spared, found: None, fault, times });
     }
 
-    /// Logs a call that arrived, with the rights that it needs. Returns the fault that it meets, if any.
-    pub(super) fn meet(&self, call: &Call, rights: Vec<Right>) -> Option<Fault> {
+    /// Logs a call that arrived, with the rights that it needs and the partitions that it touches. Returns the fault that
+    /// it meets, if any.
+    pub(super) fn meet(&self, call: &Call, rights: Vec<Right>, partitions: Vec<Partition>) -> Option<Fault> {
         let mut log = self.log();
         log.calls.push(call.clone());
         log.rights.push(rights);
+        log.partitions.push(partitions);
         if !call.is_pollers() {
             // Each of them counts each call; the first that wants it has it.
             let met: Vec<_> = log.positions.iter_mut().filter_map(|position| position.meet(call)).collect();
@@ -169,6 +173,11 @@ impl Faults {
         self.log().calls.clone()
     }
 
+    /// The partitions that each of the calls so far touches.
+    pub(super) fn partitions(&self) -> Vec<Vec<Partition>> {
+        self.log().partitions.clone()
+    }
+
     /// The rights that each of the calls so far needs.
     pub(super) fn rights(&self) -> Vec<Vec<Right>> {
         self.log().rights.clone()
@@ -179,6 +188,7 @@ impl Faults {
         let mut log = self.log();
         log.calls.clear();
         log.rights.clear();
+        log.partitions.clear();
     }
 
     /// Lets every process die that has a call under way.

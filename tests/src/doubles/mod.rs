@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 pub use capacity::Units;
 pub use connector::http;
 pub use faults::{Call, Fault, Service};
-pub use rights::Right;
+pub use rights::{Partition, Right};
 pub use secrets::Secrets;
 pub use ses::{SentMail, Ses, event as ses_event};
 pub use sqs::{Counts, QueueSettings, Sqs};
@@ -151,6 +151,12 @@ impl Aws {
     #[must_use]
     pub fn rights(&self) -> Vec<Vec<Right>> {
         self.faults.rights()
+    }
+
+    /// Returns the partitions that each of [`Aws::calls`] touches.
+    #[must_use]
+    pub fn partitions(&self) -> Vec<Vec<Partition>> {
+        self.faults.partitions()
     }
 
     /// Empties the log of calls.

@@ -9,6 +9,38 @@ use super::faults::{Call, Service};
 /// Tables are named as in the template. Queues and secrets have the names that the test's system gives them.
 pub type Right = (String, String);
 
+/// A table and the kind of one of its partitions, such as `Accounts` and `USER#`.
+pub type Partition = (String, String);
+
+/// Returns the kinds of partition of every item that a call to DynamoDB reads or writes by its key.
+pub(super) fn partitions(call: &Call, body: &[u8]) -> Vec<Partition> {
+    let input: Value = serde_json::from_slice(body).unwrap_or_default();
+    let mut found = Vec::new();
+    if call.service == Service::DynamoDb && input["IndexName"].is_null() {
+        collect_partitions(&input, text(&input["TableName"]), &mut found);
+    }
+    found
+}
+
+/// Collects the values of `pk` in keys, items and key conditions, each with the nearest table above it.
+fn collect_partitions(value: &Value, table: &str, found: &mut Vec<Partition>) {
+    let Some(members) = value.as_object() else {
+        return value.as_array().into_iter().flatten().for_each(|item| collect_partitions(item, table, found));
+    };
+    let table = members.get("TableName").map_or(table, text);
+    for (name, member) in members {
+        match member["S"].as_str() {
+            Some(key) if name == "pk" || name == ":pk" => {
+                let kind = key.split_inclusive('#').next().unwrap_or_default();
+                found.push((table.to_owned(), kind.to_owned()));
+            }
+            // The members of `RequestItems` are called after their tables.
+            _ if table.is_empty() && member.is_array() => collect_partitions(member, name, found),
+            _ => collect_partitions(member, table, found),
+        }
+    }
+}
+
 /// Returns every right that a call needs. An item of a transaction needs the right of its own kind, and a batch of
 /// messages needs that of one message: AWS has no rights for `TransactWriteItems` and `SendMessageBatch`.
 pub(super) fn needed(call: &Call, body: &[u8]) -> Vec<Right> {
@@ -90,6 +122,34 @@ mod tests {
             ("dynamodb:ConditionCheckItem", "Accounts"),
         ];
         assert_eq!(rights(Service::DynamoDb, "TransactWriteItems", &items), expected(&all));
+    }
+
+    #[test]
+    fn partitions_are_found_in_keys_items_conditions_transactions_and_batches() {
+        // IAM-01
+        let of = |operation: &str, input: Value| {
+            let call = Call { service: Service::DynamoDb, operation: operation.to_owned() };
+            partitions(&call, input.to_string().as_bytes())
+        };
+        let key = |pk: &str| json!({"pk": {"S": pk}, "sk": {"S": "x"}});
+        assert_eq!(
+            of("GetItem", json!({"TableName": "Accounts", "Key": key("USER#1")})),
+            expected(&[("Accounts", "USER#")])
+        );
+        let query =
+            json!({"TableName": "Accounts", "ExpressionAttributeValues": {":pk": {"S": "USER#1"}, ":x": {"S": "Y#"}}});
+        assert_eq!(of("Query", query), expected(&[("Accounts", "USER#")]));
+        let index =
+            json!({"TableName": "Accounts", "IndexName": "due", "ExpressionAttributeValues": {":pk": {"S": "DUE#1"}}});
+        assert_eq!(of("Query", index), []);
+        let items = json!({"TransactItems": [
+            {"Put": {"TableName": "Accounts", "Item": key("FLOW#1")}},
+            {"Update": {"TableName": "Credentials", "Key": key("EMAIL#a")}},
+        ]});
+        let both = expected(&[("Accounts", "FLOW#"), ("Credentials", "EMAIL#")]);
+        assert_eq!(of("TransactWriteItems", items), both);
+        let batch = json!({"RequestItems": {"Accounts": [{"DeleteRequest": {"Key": key("USER#1")}}]}});
+        assert_eq!(of("BatchWriteItem", batch), expected(&[("Accounts", "USER#")]));
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Server {
         let Some(call) = wire::recognise(&head, &body) else {
             return Ok(wire::no_such_service());
         };
-        match self.faults.meet(&call, rights::needed(&call, &body)) {
+        match self.faults.meet(&call, rights::needed(&call, &body), rights::partitions(&call, &body)) {
             None => Ok(self.serve(&call, head, body).await),
             Some(Fault::Error { status, code, message }) => {
                 Ok(wire::reply(&call, Err(Refusal::asked_for(status, code, message))))

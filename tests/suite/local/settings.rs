@@ -81,7 +81,8 @@ fn every_setting_of_an_operator_is_passed_on_and_none_of_aws() {
         assert_eq!(passed.get(name), Some(&format!("the {name}")));
     }
     let foreign = |name: &&String| {
-        name.starts_with("AWS_") || ["_TABLE", "_QUEUE_URL", "_SECRET", "_SET"].iter().any(|end| name.ends_with(end))
+        name.starts_with("AWS_")
+            || ["_TABLE", "_QUEUE_URL", "_KEYS_SECRET", "_SET"].iter().any(|end| name.ends_with(end))
     };
     assert_eq!(passed.keys().find(foreign), None);
     assert_eq!(settings("http://localhost:1", |_| None)["ISSUER"], "http://localhost:1");

@@ -72,6 +72,38 @@ fn the_files_that_documents_name_exist() {
 }
 
 #[test]
+fn what_the_table_of_asvs_cites_exists() {
+    // style: an honest table says "gap", and a row without evidence has nothing to say
+    let suite: String = ["tests", "shared", "functions"].into_iter().flat_map(sources).map(|(_, text)| text).collect();
+    let explained = read(REQUIREMENTS);
+    let mut chapters = BTreeMap::<String, usize>::new();
+    for row in read("docs/asvs.md").lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ASVS")) {
+        let cells: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [id, level, _, shown] = cells[..] else { panic!("docs/asvs.md: {row}: four cells") };
+        assert!(["1", "2", "3"].contains(&level), "docs/asvs.md: {id}: {level} is no level");
+        *chapters.entry(id.split('.').next().unwrap_or_default().to_owned()).or_default() += 1;
+        let ids: Vec<_> = shown.split(|c: char| !c.is_alphanumeric() && c != '-').filter(|word| is_id(word)).collect();
+        let names: Vec<_> = inline_code(shown).into_iter().filter(|code| code.contains('_')).collect();
+        for cited in &ids {
+            assert!(
+                explained.contains(&format!("**{cited}**")),
+                "docs/asvs.md: {id} cites {cited}, which is not explained"
+            );
+        }
+        for name in &names {
+            assert!(
+                suite.contains(&format!("fn {name}(")),
+                "docs/asvs.md: {id} cites the test {name}, which does not exist"
+            );
+        }
+        let says = ["gap", "no such thing", "documented: ["].iter().any(|start| shown.starts_with(start));
+        assert!(says || !ids.is_empty() || !names.is_empty(), "docs/asvs.md: {id}: cite a test, or say \"gap\"");
+    }
+    let expected = [("16", 17), ("6", 47), ("7", 19), ("9", 7)].map(|(chapter, rows)| (chapter.to_owned(), rows));
+    assert_eq!(chapters, expected.into(), "docs/asvs.md: a row for each demand of the four chapters");
+}
+
+#[test]
 fn documents_can_be_skimmed() {
     // style
     let readme = read("README.md").lines().count();
@@ -182,13 +214,13 @@ fn with_code_marked(text: &str) -> impl Iterator<Item = (&str, bool)> {
     })
 }
 
-fn headings(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn headings(text: &str) -> impl Iterator<Item = &str> {
     let lines = with_code_marked(text).filter(|(_, is_code)| !is_code);
     lines.filter_map(|(line, _)| line.strip_prefix('#').map(|line| line.trim_start_matches('#').trim()))
 }
 
 /// Returns the anchor that GitHub gives a heading.
-fn anchor(heading: &str) -> String {
+pub(super) fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
 }
@@ -227,8 +259,9 @@ fn named_files(text: &str) -> BTreeSet<String> {
         let code = if is_code { vec![line.to_owned()] } else { inline_code(line) };
         for word in code.iter().flat_map(|code| code.split_whitespace()) {
             let word = word.trim_end_matches(['/', '.', ',', ';', ':']);
-            let is_ours =
-                ["docs/", "shared/", "functions/", "tests/", "fuzz/", ".ci/"].iter().any(|top| word.starts_with(top));
+            let is_ours = ["docs/", "shared/", "functions/", "tests/", "fuzz/", "ops/", ".ci/", ".github/"]
+                .iter()
+                .any(|top| word.starts_with(top));
             if is_ours && word.chars().all(is_path_character) {
                 named.insert(word.to_owned());
             }

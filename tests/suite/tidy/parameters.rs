@@ -11,7 +11,7 @@ use tests::local::Origins;
 use tests::template::TEMPLATE;
 
 /// Parameter, variable, and values that both allow. Every value that is one edit away is compared too.
-const SAMPLES: [(&str, &str, &[&str]); 8] = [
+const SAMPLES: [(&str, &str, &[&str]); 9] = [
     (
         "Sender",
         "MAIL_SENDER",
@@ -45,6 +45,11 @@ const SAMPLES: [(&str, &str, &[&str]); 8] = [
         &["*", "https://app.example.com", "http://localhost:5173,https://a-1.example:8443"],
     ),
     ("Issuer", "ISSUER", &["https://id.example.com", "https://ID.example.com:8443/tenants/a-1/~b_c.d"]),
+    (
+        "OriginSecret",
+        "ORIGIN_SECRET",
+        &["32-printable-characters-are-fine", "!\"#$%&'()*+-./0aZ:;<=>?@[\\]^_`{|}~,the-old-secret-stays-good-for-now"],
+    ),
     ("Audience", "AUDIENCE", &["latchkey", "urn:example:\"a\"'b'/c?d=<e>#f%20"]),
 ];
 
@@ -163,7 +168,7 @@ fn code_allows(variable: &str, value: &str) -> bool {
     let base = |name: &str| match name {
         "MAIL_SENDER" => Some("a@example.com"),
         "MAIL_CONFIGURATION_SET" | "AWS_REGION" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("x"),
-        name if name.ends_with("_TABLE") || name.ends_with("_SECRET") => Some("x"),
+        name if name.ends_with("_TABLE") || name.ends_with("_KEYS_SECRET") => Some("x"),
         name if name.ends_with("QUEUE_URL") => Some("https://example.com/queue"),
         _ => None,
     };

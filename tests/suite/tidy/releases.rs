@@ -13,7 +13,10 @@ fn every_function_has_a_live_alias_that_follows_the_release() {
     // REL-01
     let globals = &TEMPLATE["Globals"]["Function"];
     assert_eq!(globals["AutoPublishAlias"], "live", "Globals: what calls a function calls this alias");
-    assert_eq!(globals["Environment"]["Variables"]["RELEASE"], "Release", "Globals: each release changes each function");
+    assert_eq!(
+        globals["Environment"]["Variables"]["RELEASE"], "Release",
+        "Globals: each release changes each function"
+    );
     for (id, function) in resources("AWS::Serverless::Function") {
         let properties = &function["Properties"];
         assert_eq!(properties["AutoPublishAlias"], Value::Null, "{id}: leave the alias to Globals");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::domain::{Lease, NEXT_SWEEP};
 use tests::template::TEMPLATE;
 
-use super::{production, read, resources};
+use super::resources;
 
 #[test]
 fn tables_survive_mistakes() {
@@ -45,7 +45,15 @@ fn the_secrets_are_retained_and_their_placeholders_untouched() {
         assert_eq!(properties["SecretString"], "{}", "{id}: CloudFormation would write another text over the keys");
         assert_eq!(properties["GenerateSecretString"], Value::Null, "{id}: the rotation function makes the keys");
         let rotation = &TEMPLATE["Resources"][format!("{id}Rotation")];
-        assert_eq!(rotation["DependsOn"], "RotateKeysPermission", "{id}: its first rotation wants the permission");
+        let permission = if id == "SigningKeys" { "RotateKeysPermission" } else { "RotateAccountKeysPermission" };
+        assert_eq!(rotation["DependsOn"], permission, "{id}: its first rotation wants the permission");
+        let invoker = &TEMPLATE["Resources"][permission]["Properties"];
+        let source = [&invoker["Principal"], &invoker["SourceAccount"], &invoker["SourceArn"]];
+        assert_eq!(
+            source,
+            ["secretsmanager.amazonaws.com", "AWS::AccountId", id],
+            "{permission}: IAM-01, this secret alone"
+        );
         let expected = json!({
             "SecretId": id,
             "RotationLambdaARN": "RotateKeysFunction.Alias",
@@ -165,6 +173,47 @@ fn functions_answer_before_api_gateway_gives_up() {
 }
 
 #[test]
+fn the_limits_of_sqs_lambda_and_api_gateway_fit_each_other() {
+    // SQS-02, LIM-06, DDB-02: what no emulator refuses, and AWS does
+    let number = |value: &Value| value.as_i64();
+    for (id, queue) in resources("AWS::SQS::Queue") {
+        let retention = seconds(&queue["Properties"], "MessageRetentionPeriod");
+        assert!((60..=days(14)).contains(&retention), "{id}: SQS keeps a message for 14 days at most");
+        let visibility = number(&queue["Properties"]["VisibilityTimeout"]).unwrap_or(30);
+        assert!(visibility <= 12 * 60 * 60, "{id}: SQS hides a message for 12 hours at most");
+        if let Some(dead_letters) = queue["Properties"]["RedrivePolicy"]["deadLetterTargetArn"].as_str() {
+            let kept = seconds(self::queue(dead_letters.trim_end_matches(".Arn")), "MessageRetentionPeriod");
+            assert!(
+                kept >= retention + days(7),
+                "{id}: a dead letter, as old as its message, waits a week for a person"
+            );
+            let receives = number(&queue["Properties"]["RedrivePolicy"]["maxReceiveCount"]).unwrap_or_default();
+            assert!(receives >= 5, "{id}: Lambda's pollers receive a message in vain while a function is throttled");
+            assert!(receives * visibility < retention, "{id}: a message is set aside before it expires");
+        }
+    }
+    for (id, function) in resources("AWS::Serverless::Function") {
+        let properties = &function["Properties"];
+        let global = &TEMPLATE["Globals"]["Function"];
+        let timeout = number(&properties["Timeout"]).unwrap_or_else(|| seconds(global, "Timeout"));
+        assert!(timeout <= 900, "{id}: Lambda runs for 15 minutes at most");
+        let memory = number(&properties["MemorySize"]).unwrap_or_else(|| seconds(global, "MemorySize"));
+        assert!((128..=10_240).contains(&memory), "{id}: Lambda's memory");
+        for event in properties["Events"].as_object().into_iter().flat_map(|events| events.values()) {
+            if event["Type"] == "SQS" {
+                let batch = number(&event["Properties"]["BatchSize"]).unwrap_or(10);
+                assert!((1..=10).contains(&batch), "{id}: a larger batch wants a batching window");
+            }
+        }
+    }
+    // HTTP APIs take a burst of 5000 in most accounts, and wait 30 s for an answer, which nothing raises.
+    let rate = &TEMPLATE["Parameters"]["RequestsPerSecond"];
+    assert_eq!((number(&rate["MinValue"]), number(&rate["MaxValue"])), (Some(1), Some(5000)));
+    let concurrency = &TEMPLATE["Parameters"]["ReservedConcurrency"];
+    assert_eq!(number(&concurrency["MaxValue"]), Some(1000), "the concurrency of an account");
+}
+
+#[test]
 fn all_functions_log_to_one_group_and_every_group_has_a_retention() {
     // OBS-04
     let groups: Vec<_> = resources("AWS::Logs::LogGroup").collect();
@@ -176,53 +225,6 @@ fn all_functions_log_to_one_group_and_every_group_has_a_retention() {
     assert_eq!(*logging, json!({"LogGroup": "FunctionLogs", "LogFormat": "JSON"}));
     for (id, function) in resources("AWS::Serverless::Function") {
         assert_eq!(function["Properties"]["LoggingConfig"], Value::Null, "{id}: leave the log group to Globals");
-    }
-}
-
-#[test]
-fn alarms_watch_what_lies_before_a_person_and_what_the_code_counts() {
-    // SQS-05, OUT-02, OUT-06, SES-01, OBS-04
-    let sources = production("functions").into_iter().chain(production("shared"));
-    let sources: String = sources.map(|(_, text)| text).collect();
-    let mut watched = Vec::new();
-    for (id, alarm) in resources("AWS::CloudWatch::Alarm") {
-        let properties = &alarm["Properties"];
-        assert_eq!(properties["AlarmActions"], json!(["Alarms"]), "{id}: tell somebody");
-        let metric = properties["MetricName"].as_str().expect("a metric");
-        if properties["Namespace"].as_str().is_some_and(|namespace| namespace.starts_with("AWS/")) {
-            let of = properties["Dimensions"][0]["Value"].as_str().unwrap_or("all");
-            watched.push(format!("{metric} of {of}"));
-            continue;
-        }
-        assert_eq!(properties["Namespace"], "Latchkey/${AWS::StackName}", "{id}: METRICS_NAMESPACE, in Globals");
-        assert!(sources.contains(&format!("metric.{metric} =")), "{id}: nothing counts {metric}");
-        watched.push(metric.to_owned());
-    }
-    watched.sort();
-    let expected = [
-        "5xx of Api",
-        "ApproximateAgeOfOldestMessage of MailDeadLetterQueue.QueueName",
-        "ApproximateAgeOfOldestMessage of MailEventsDeadLetterQueue.QueueName",
-        "ApproximateAgeOfOldestMessage of MailEventsQueue.QueueName",
-        "ApproximateNumberOfMessagesVisible of MailDeadLetterQueue.QueueName",
-        "ApproximateNumberOfMessagesVisible of MailEventsDeadLetterQueue.QueueName",
-        "Latency of Api",
-        "MailsSentAgain",
-        "MailsThatNeedOperator",
-        "OldestErasureSeconds",
-        "OldestMailSeconds",
-        "Reputation.BounceRate of all",
-        "RequestsOverLimit",
-        "ReusedTokens",
-    ];
-    assert_eq!(watched, expected);
-    for id in ["OldestMailAlarm", "OldestErasureAlarm"] {
-        let oldest = &TEMPLATE["Resources"][id]["Properties"];
-        assert_eq!(oldest["TreatMissingData"], "breaching", "{id}: a sweeper that says nothing does not sweep");
-    }
-    let guides = ["docs/mail.md", "docs/attack.md"].map(read).concat();
-    for (id, _) in resources("AWS::CloudWatch::Alarm") {
-        assert!(guides.contains(&format!("`{id}`")), "docs: say what to do at {id}");
     }
 }
 

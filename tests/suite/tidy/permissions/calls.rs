@@ -1,13 +1,15 @@
 //! The calls that the code makes are those that its role allows, on the tables, queues and secrets that it allows.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use serde_json::json;
-use tests::doubles::{Fault, Right, Service};
+use tests::doubles::{Fault, Partition, Right, Service};
 use tests::event::HttpRequest;
 use tests::system::{ACCOUNT_KEYS, DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE, SECRETS, SIGNING_KEYS};
 use tests::world::{Actor, NEW_PASSWORD, OUTDATED_HASH, PASSWORD, World, authorized, posted, request};
 
-use super::{MATRIX, Rights, SENDER, functions};
+use super::{MATRIX, PARTITIONS, Rights, SENDER, functions};
 
 /// For how long keys are not read again.
 const CACHED: SignedDuration = SignedDuration::from_mins(6);
@@ -21,7 +23,7 @@ async fn the_code_calls_what_its_role_allows() {
         let world = World::with(&[("ISSUER", "https://id.latchkey.example")]).await;
         world.leave_mail();
         world.aws().clear_calls();
-        let made = act(&world, &function).await;
+        let Made { rights: made, partitions } = act(&world, &function).await;
         assert!(!made.is_empty(), "{function}: have it call something");
         let rights = MATRIX.iter().find(|(of, _)| *of == function).map(|(_, rights)| *rights).unwrap_or_default();
         let rights: Rights = rights.iter().map(|(action, on)| ((*action).to_owned(), (*on).to_owned())).collect();
@@ -30,8 +32,27 @@ async fn the_code_calls_what_its_role_allows() {
             refused.is_empty(),
             "{function} needs {refused:?}: give it the right in MATRIX and template.yaml, or leave the call out"
         );
+        if let Some((_, kinds)) = PARTITIONS.iter().find(|(of, _)| *of == function) {
+            let kinds: BTreeSet<_> = kinds.iter().map(|kind| ("Accounts".to_owned(), (*kind).to_owned())).collect();
+            let touched: BTreeSet<_> = partitions.into_iter().filter(|(table, _)| table == "Accounts").collect();
+            assert_eq!(touched, kinds, "{function}: the kinds of partition in PARTITIONS and template.yaml");
+        }
         let idle: Vec<_> = rights.difference(&made).filter(|right| !is_used_unseen(&function, right)).collect();
         assert!(idle.is_empty(), "{function} does not use {idle:?}: take the right away, or have `act` show the call");
+    }
+}
+
+/// What the calls of a function need.
+struct Made {
+    rights: Rights,
+    partitions: BTreeSet<Partition>,
+}
+
+impl Made {
+    fn and(mut self, other: Self) -> Self {
+        self.rights.extend(other.rights);
+        self.partitions.extend(other.partitions);
+        self
     }
 }
 
@@ -44,9 +65,9 @@ fn is_used_unseen(function: &str, (action, on): &Right) -> bool {
     }
 }
 
-/// Has one function do all that it can, and returns the rights that its calls need.
+/// Has one function do all that it can, and returns what its calls need.
 #[expect(clippy::too_many_lines, reason = "an arm for each function")]
-async fn act(world: &World, function: &str) -> Rights {
+async fn act(world: &World, function: &str) -> Made {
     let from = match function {
         "register" => {
             world.aws().clear_calls();
@@ -122,7 +143,7 @@ async fn act(world: &World, function: &str) -> Rights {
             let confirmed = world.ask(&ada, "email/confirm", &json!({"code": code})).await;
             ada = Actor::signed_in("ada@example.org", &confirmed, 200);
             assert_eq!(world.ask(&ada, "account/delete", &json!({"password": NEW_PASSWORD})).await.status, 202);
-            return &made | &needed(world, from);
+            return made.and(needed(world, from));
         }
         "recovery" => {
             world.registered("ada@example.com").await;
@@ -135,7 +156,7 @@ async fn act(world: &World, function: &str) -> Rights {
             let from = world.aws().calls().len();
             let reset = json!({"flow": flow, "code": code, "newPassword": NEW_PASSWORD});
             assert_eq!(world.post("/api/auth/password/reset", &reset).await.status, 200);
-            return &made | &needed(world, from);
+            return made.and(needed(world, from));
         }
         "public" => {
             assert_eq!(world.get("/.well-known/jwks.json", None).await.status, 200);
@@ -152,6 +173,8 @@ async fn act(world: &World, function: &str) -> Rights {
         "mailer" => {
             world.registered_with_queued_mail("ada@example.com").await;
             world.pass(CACHED);
+            let forgot = world.post("/api/auth/password/forgot", &json!({"email": "ada@example.com"})).await;
+            assert_eq!(forgot.status, 202);
             world.aws().fail(Service::Ses, "SendEmail", Fault::Reset, 1);
             world.aws().fail(Service::Ses, "SendEmail", Fault::rejected(), 1);
             let from = world.aws().calls().len();
@@ -192,8 +215,8 @@ async fn act(world: &World, function: &str) -> Rights {
     needed(world, from)
 }
 
-/// Returns the rights that the calls from this one on need, with the resources named as the matrix names them.
-fn needed(world: &World, from: usize) -> Rights {
+/// Returns what the calls from this one on need, with the resources named as the matrix names them.
+fn needed(world: &World, from: usize) -> Made {
     let name = |(action, on): Right| {
         let on = match on.as_str() {
             MAIL_QUEUE => "MailQueue",
@@ -206,5 +229,8 @@ fn needed(world: &World, from: usize) -> Rights {
         };
         (action, on.to_owned())
     };
-    world.aws().rights().into_iter().skip(from).flatten().map(name).collect()
+    Made {
+        rights: world.aws().rights().into_iter().skip(from).flatten().map(name).collect(),
+        partitions: world.aws().partitions().into_iter().skip(from).flatten().collect(),
+    }
 }

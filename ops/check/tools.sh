@@ -1,0 +1,12 @@
+# Sourced by the checks. Installs programs of PyPI under target/tools, once for each version.
+
+# Makes the virtual environment target/tools/$1 with the packages that follow.
+tools() {
+    local folder="target/tools/$1" wanted="${*:2}"
+    [ "$(cat "$folder/packages" 2>/dev/null)" = "$wanted" ] && return
+    rm -rf "$folder"
+    python3 -m venv "$folder"
+    # shellcheck disable=SC2086 # a list of packages
+    "$folder/bin/pip" install --quiet --disable-pip-version-check $wanted
+    printf '%s\n' "$wanted" > "$folder/packages"
+}
