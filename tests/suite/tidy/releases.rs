@@ -32,8 +32,9 @@ fn nothing_calls_a_function_past_its_alias() {
     let functions: BTreeSet<_> = resources("AWS::Serverless::Function").map(|(id, _)| id).collect();
     let everything = TEMPLATE["Resources"].as_object().expect("resources").iter();
     for (id, resource) in everything.chain(TEMPLATE["Outputs"].as_object().expect("outputs")) {
-        if functions.contains(id.as_str()) {
-            continue; // SAM points a function's own events at the alias
+        // SAM points a function's own events at the alias. Metrics name the function and count all its versions.
+        if functions.contains(id.as_str()) || resource["Type"] == "AWS::CloudWatch::Alarm" {
+            continue;
         }
         let text = resource.to_string();
         for function in &functions {
