@@ -1,4 +1,4 @@
-//! Requests through a proxy of the deployment's own, such as CloudFront, which proves itself by a secret header.
+//! Requests through a proxy of the deployment's own, such as `CloudFront`, which proves itself by a secret header.
 //!
 //! Behind a proxy all connections come from the proxy. It alone knows the client's address, and anyone can forge the
 //! header that tells it. So the address is believed only beside the secret, and requests without the secret are refused.
@@ -36,7 +36,7 @@ pub(super) fn admit(request: Request, secrets: &[SecretString]) -> Result<Reques
     }
     let address = request.header(VIEWER_ADDRESS).and_then(client_address);
     let address = address.ok_or(ApiError::AroundProxy("the proxy does not tell the client's address"))?;
-    Ok(request.from_client(address))
+    Ok(request.of_client_at(address))
 }
 
 fn is_equal(secret: &SecretString, sent: &str) -> bool {
