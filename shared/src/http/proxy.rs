@@ -36,7 +36,7 @@ pub(super) fn admit(request: Request, secrets: &[SecretString]) -> Result<Reques
     }
     let address = request.header(VIEWER_ADDRESS).and_then(client_address);
     let address = address.ok_or(ApiError::AroundProxy("the proxy does not tell the client's address"))?;
-    Ok(request.sent_by(address))
+    Ok(request.of_client_at(address))
 }
 
 fn is_equal(secret: &SecretString, sent: &str) -> bool {

@@ -58,7 +58,7 @@ impl Request {
     }
 
     /// Returns the request of a client at `address`, which a trusted proxy tells.
-    pub(super) fn sent_by(mut self, address: IpAddr) -> Self {
+    pub(super) fn of_client_at(mut self, address: IpAddr) -> Self {
         self.0.extensions_mut().insert(ClientAddress(address));
         self
     }
