@@ -96,19 +96,18 @@ class Stack:
         versions = self._resources("AWS::Lambda::Version")
         return {logical_id.rpartition("Version")[0]: arn.rpartition(":")[2] for logical_id, arn in versions.items()}
 
-    def point(self, versions):
-        """Points the aliases at versions, and returns what changed. All of a version's requests go there."""
+    def point(self, versions, live):
+        """Points the aliases, which are at the versions `live`, at others. All requests go there. Returns what changed."""
         aliases = {key.removesuffix(f"Alias{ALIAS}"): arn for key, arn in self._resources("AWS::Lambda::Alias").items()}
         gone = sorted(set(versions) - set(aliases))
         if gone:
             raise Failure(f"The stack has no {', '.join(gone)} any more. Deploy the commit of that release instead.")
-        before = self.live()
 
         def move(function):
             weights = ["--routing-config", "AdditionalVersionWeights={}"]
             arguments = [*_alias(aliases[function]), "--function-version", versions[function], *weights]
             aws("lambda", "update-alias", *arguments)
-            return function, (before[function], versions[function])
+            return function, (live[function], versions[function])
 
         with ThreadPoolExecutor(8) as pool:
             return dict(pool.map(move, versions))

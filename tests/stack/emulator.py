@@ -13,7 +13,8 @@ import uuid
 import boto3
 from ministack import app
 from ministack.services import apigateway
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners
+from samtranslator.translator import transform as sam
 
 HANDLERS = provisioners._RESOURCE_HANDLERS
 
@@ -72,6 +73,19 @@ def with_routes(make_api):
 
     return make
 
+
+# ---- The parameters of the stack, which MiniStack does not tell SAM's transform ----
+
+
+def with_parameters(template, provided=None, previous=None):
+    """Applies the transforms. `AutoPublishCodeSha256` follows a parameter."""
+    values = engine._transform_parameters(template, provided, previous)
+    sam.transform = lambda fragment, _none, loader: transform(fragment, values, loader)
+    return apply_transforms(template, provided, previous)
+
+
+transform, apply_transforms = sam.transform, engine._apply_transforms
+changesets._apply_transforms = handlers._apply_transforms = with_parameters
 
 HANDLERS["AWS::SecretsManager::RotationSchedule"] = {
     "create": create_schedule,

@@ -1,5 +1,6 @@
 """Deploys the template to MiniStack, and lives in it. `tests/stack/run` calls it."""
 
+import signal
 import sys
 import time
 
@@ -14,6 +15,8 @@ from tier import BEGUN, REGION, SENDER, Emulator, Failed, Tier, check, say
 
 
 def main():
+    # So that MiniStack ends with a run that is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     canary.check_template()
     emulator = Emulator()
     try:
