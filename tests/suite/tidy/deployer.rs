@@ -1,7 +1,7 @@
 //! `ops/deployer-policy.json`: what the role that deploys may do, and what it may not.
 //!
 //! To add a resource of a new type to the template: a line in [`NEEDED`] with the actions that create, change and delete
-//! it. `ops/check/template` compares the policy with CloudFormation's own list of every action.
+//! it. `ops/check/template` compares the policy with `CloudFormation`'s own list of every action.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use tests::template::TEMPLATE;
 use super::read;
 
 const POLICY: &str = "ops/deployer-policy.json";
-/// The types of the template, and actions without which CloudFormation cannot make, change or delete one.
+/// The types of the template, and actions without which `CloudFormation` cannot make, change or delete one.
 const NEEDED: [(&str, &[&str]); 21] = [
     ("AWS::ApiGatewayV2::ApiMapping", &["apigateway:POST", "apigateway:PATCH", "apigateway:DELETE"]),
     ("AWS::ApiGatewayV2::DomainName", &["apigateway:POST", "apigateway:AddCertificateToDomain"]),

@@ -99,7 +99,7 @@ const ALARMS: [(&str, &[&str]); 23] = [
         ],
     ),
 ];
-/// The most metrics that CloudWatch allows one alarm.
+/// The most metrics that `CloudWatch` allows one alarm.
 const MOST_METRICS: usize = 10;
 const OURS: &str = "Latchkey/${AWS::StackName}";
 
