@@ -33,6 +33,9 @@ pub struct Session {
     /// The token that was exchanged for the current one.
     previous: Option<String>,
     current: String,
+    access_token: String,
+    /// When it got its access token.
+    signed_in_at: Timestamp,
 }
 
 /// A client and all that it knows.

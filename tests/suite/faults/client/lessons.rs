@@ -24,9 +24,7 @@ impl Client {
                 self.open_session(answer);
             }
             (Wish::Refresh | Wish::RefreshAgain, 200) => self.keep(wish, answer),
-            (Wish::Refresh | Wish::RefreshWithFirst, 401) | (Wish::LogOut, 204) => {
-                self.ended.extend(self.sessions.pop().map(|session| session.current));
-            }
+            (Wish::Refresh | Wish::RefreshWithFirst, 401) | (Wish::LogOut, 204) => self.end_session(),
             (Wish::LogOutEverywhere, 204) => self.end_sessions(),
             (Wish::EndOther, 204) => self.ended.push(self.sessions.remove(0).current),
             (Wish::Rename, 200) => self.name = answer.json()["user"]["name"].as_str().map(str::to_owned),
@@ -53,8 +51,25 @@ impl Client {
 
     fn open_session(&mut self, answer: &Answer) {
         let (id, token) = (session_of(&answer.text("accessToken")), answer.text("refreshToken"));
-        self.sessions.push(Session { id, first: token.clone(), previous: None, current: token });
-        self.access_token = Some(answer.text("accessToken"));
+        let (access_token, signed_in_at) = (answer.text("accessToken"), self.signed_in_at);
+        self.access_token = Some(access_token.clone());
+        self.sessions.push(Session {
+            id,
+            first: token.clone(),
+            previous: None,
+            current: token,
+            access_token,
+            signed_in_at,
+        });
+    }
+
+    /// Notes that the session in use is ended. The client goes on with the one before, if it has one.
+    fn end_session(&mut self) {
+        self.ended.extend(self.sessions.pop().map(|session| session.current));
+        if let Some(session) = self.sessions.last() {
+            self.access_token = Some(session.access_token.clone());
+            self.signed_in_at = session.signed_in_at;
+        }
     }
 
     fn end_sessions(&mut self) {
@@ -86,7 +101,9 @@ impl Client {
         let successor = answer.text("refreshToken");
         session.current.clone_from(&successor);
         session.previous = Some(presented.clone());
-        self.access_token = Some(answer.text("accessToken"));
+        session.access_token = answer.text("accessToken");
+        session.signed_in_at = self.signed_in_at;
+        self.access_token = Some(session.access_token.clone());
         if self.successors.insert(presented, successor.clone()).is_some_and(|before| before != successor) {
             self.complain("I5", "one token has two successors".to_owned());
         }
