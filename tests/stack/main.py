@@ -44,8 +44,14 @@ def main():
 
 def first_deployment(tier):
     """Deploys the template as it is, and compares what stands with what it says."""
+    tree = releases.tree()
+    code, output = tier.deploy(tree, "--platform", "gcp")
+    check(code == 1 and "AWS only" in output, "ops/deploy refuses other platforms", output[-3000:])
+    code, output = tier.deploy(tree, "--dry-run", "--skip-tests", "--skip-build")
+    check(code == 0 and "would be deployed" in output, "ops/deploy --dry-run succeeds", output[-3000:])
+    check(not tier.cloudformation.list_stacks()["StackSummaries"], "a dry run makes no stack")
     begun = time.monotonic()
-    code, output = tier.deploy(releases.tree(), "--skip-tests", "--skip-build")
+    code, output = tier.deploy(tree, "--skip-tests", "--skip-build")
     check(code == 0, "ops/deploy succeeds", output[-5000:])
     tier.look()
     processed = tier.cloudformation.get_template(StackName=tier.stack_name, TemplateStage="Processed")["TemplateBody"]
