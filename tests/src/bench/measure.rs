@@ -48,19 +48,23 @@ pub struct Row {
 
 pub struct Bench {
     pub system: System,
-    root: PathBuf,
+    binaries: PathBuf,
+    files: PathBuf,
 }
 
 impl Bench {
-    pub fn new(system: System) -> Result<Self, AnyError> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("no workspace")?.to_owned();
-        fs::create_dir_all(root.join("target/bench"))?;
-        Ok(Self { system, root })
+    /// Returns a bench for the binaries of `cargo lambda build`, or those in another folder.
+    pub fn new(system: System, binaries: Option<String>) -> Result<Self, AnyError> {
+        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+        let binaries = binaries.map_or_else(|| target.join("lambda"), PathBuf::from);
+        let files = target.join("bench");
+        fs::create_dir_all(&files)?;
+        Ok(Self { system, binaries, files })
     }
 
     /// Returns a function's release binary.
     pub fn binary(&self, function: &str) -> Result<PathBuf, AnyError> {
-        let binary = self.root.join("target/lambda").join(function).join("bootstrap");
+        let binary = self.binaries.join(function).join("bootstrap");
         if !binary.is_file() {
             let help = "cargo lambda build --release, with --package floors too";
             return Err(format!("{} is missing. Run {help}.", binary.display()).into());
@@ -70,7 +74,7 @@ impl Bench {
 
     /// Returns a file among the bench's own.
     pub fn file(&self, name: &str) -> PathBuf {
-        self.root.join("target/bench").join(name)
+        self.files.join(name)
     }
 
     /// Starts a function's process behind `wrapper`, if there is one.
