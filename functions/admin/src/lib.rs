@@ -45,7 +45,8 @@ struct Call<'a> {
 /// operator nothing.
 pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<Value, Error> {
     let deadline = Deadline::new(&app.clock, event.context.deadline);
-    let stated = |name: &str| event.payload.get(name).and_then(|value| serde_json::from_value::<Line>(value.clone()).ok());
+    let stated =
+        |name: &str| event.payload.get(name).and_then(|value| serde_json::from_value::<Line>(value.clone()).ok());
     let [operation, actor, reason] = ["operation", "actor", "reason"].map(|name| stated(name).map(display));
     let span = tracing::error_span!(
         "operation",

@@ -125,7 +125,8 @@ impl TryFrom<String> for Line {
     fn try_from(text: String) -> Result<Self, String> {
         let text = text.trim();
         let fits = (1..=LONGEST_LINE).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        fits.then(|| Self(text.to_owned())).ok_or_else(|| format!("one line of 1 to {LONGEST_LINE} characters is wanted"))
+        fits.then(|| Self(text.to_owned()))
+            .ok_or_else(|| format!("one line of 1 to {LONGEST_LINE} characters is wanted"))
     }
 }
 

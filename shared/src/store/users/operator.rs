@@ -206,7 +206,9 @@ impl Users {
             .table_name(&self.tables.accounts)
             .set_key(Some(keys::profile(id)))
             .update_expression(update)
-            .condition_expression(format!("attribute_exists(pk) AND attribute_not_exists(erasingSince) AND ({condition})"))
+            .condition_expression(format!(
+                "attribute_exists(pk) AND attribute_not_exists(erasingSince) AND ({condition})"
+            ))
     }
 
     async fn apply(&self, update: UpdateBuilder) -> Result<bool, StoreError> {

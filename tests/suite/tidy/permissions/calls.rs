@@ -6,7 +6,10 @@ use jiff::SignedDuration;
 use serde_json::json;
 use tests::doubles::{Fault, Partition, Right, Service};
 use tests::event::HttpRequest;
-use tests::system::{ACCOUNT_KEYS, DEAD_LETTER_QUEUE, MAIL_EVENTS_DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE, SECRETS, SIGNING_KEYS};
+use tests::system::{
+    ACCOUNT_KEYS, DEAD_LETTER_QUEUE, MAIL_EVENTS_DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE, SECRETS,
+    SIGNING_KEYS,
+};
 use tests::world::{Actor, NEW_PASSWORD, OUTDATED_HASH, PASSWORD, World, authorized, posted, request};
 
 use super::{ACCOUNT_OF_SES, MATRIX, PARTITIONS, Rights, SENDER, functions};
@@ -20,8 +23,7 @@ const SECOND_PASS: SignedDuration = SignedDuration::from_mins(20);
 async fn the_code_calls_what_its_role_allows() {
     // IAM-01
     for function in functions() {
-        let settings =
-            [("ISSUER", "https://id.latchkey.example"), ("RESET_URL", "https://app.example.com/reset")];
+        let settings = [("ISSUER", "https://id.latchkey.example"), ("RESET_URL", "https://app.example.com/reset")];
         let world = World::with(&settings).await;
         world.leave_mail();
         world.aws().clear_calls();
