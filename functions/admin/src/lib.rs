@@ -73,7 +73,10 @@ async fn answer(app: &App, payload: Value, deadline: &Deadline) -> Result<Value,
             Ok(answer)
         }
         Err(refusal) => {
-            tracing::warn!(event = "authz_admin", outcome = "refused", status = refusal.status(), refusal = %refusal);
+            // A message about a field may repeat what was in it, such as an address.
+            let field = if let Refusal::Invalid { field, .. } = &refusal { field.as_deref() } else { None };
+            let why = (refusal.status() != 400).then(|| refusal.to_string());
+            tracing::warn!(event = "authz_admin", outcome = "refused", status = refusal.status(), field, refusal = why);
             Ok(serde_json::to_value(refusal.body())?)
         }
     }
