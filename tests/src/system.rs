@@ -132,13 +132,12 @@ impl System {
         let queue = |name, id, dead_letters| aws.sqs.create_queue(name, template::queue(id, dead_letters));
         let dead_letters = queue(DEAD_LETTER_QUEUE, "MailDeadLetterQueue", "");
         let mails = queue(MAIL_QUEUE, "MailQueue", DEAD_LETTER_QUEUE);
-        let event_dead_letters = queue(MAIL_EVENTS_DEAD_LETTER_QUEUE, "MailEventsDeadLetterQueue", "");
+        let dead_events = queue(MAIL_EVENTS_DEAD_LETTER_QUEUE, "MailEventsDeadLetterQueue", "");
         let events = queue(MAIL_EVENTS_QUEUE, "MailEventsQueue", MAIL_EVENTS_DEAD_LETTER_QUEUE);
         aws.ses.verify(SENDER_DOMAIN);
         aws.ses.create_configuration_set(CONFIGURATION_SET);
         aws.ses.publish_events(aws.sqs.clone(), MAIL_EVENTS_QUEUE);
-        let placeholders = || ["{}", "{}"].map(str::to_owned);
-        let [signing_keys, account_keys] = secrets.unwrap_or_else(placeholders);
+        let [signing_keys, account_keys] = secrets.unwrap_or_else(|| ["{}", "{}"].map(str::to_owned));
         let signing_keys = aws.secrets.create(SIGNING_KEYS, &signing_keys);
         let account_keys = aws.secrets.create(ACCOUNT_KEYS, &account_keys);
 
@@ -149,7 +148,7 @@ impl System {
             ("MAIL_QUEUE_URL", mails),
             ("MAIL_DEAD_LETTER_QUEUE_URL", dead_letters),
             ("MAIL_EVENTS_QUEUE_URL", events),
-            ("MAIL_EVENTS_DEAD_LETTER_QUEUE_URL", event_dead_letters),
+            ("MAIL_EVENTS_DEAD_LETTER_QUEUE_URL", dead_events),
             ("MAIL_CONFIGURATION_SET", CONFIGURATION_SET.to_owned()),
             ("SIGNING_KEYS_SECRET", signing_keys),
             ("ACCOUNT_KEYS_SECRET", account_keys),
