@@ -116,13 +116,12 @@ impl System {
     pub async fn start(options: Options) -> Result<Self, AnyError> {
         let Options { clock, data, aws_port, settings, secrets, log } = options;
         let database = database::open(data.as_deref())?;
-        database::create_table(&database, CREDENTIALS)?;
-        database::create_table(&database, ACCOUNTS)?;
-        database::create_table(&database, PUBLIC_KEYS)?;
+        for table in [CREDENTIALS, ACCOUNTS, PUBLIC_KEYS] {
+            database::create_table(&database, table)?;
+        }
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let dynamodb = format!("http://{}", listener.local_addr()?);
-        let (stop, stopped) = oneshot::channel::<()>();
-        let served = database.clone();
+        let ((stop, stopped), served) = (oneshot::channel::<()>(), database.clone());
         tokio::spawn(async move {
             let stopped = async move { drop(stopped.await) };
             dynoxide::server::serve_with_shutdown(listener, served, stopped).await
@@ -164,12 +163,12 @@ impl System {
         let config = Config::read(|variable| environment.get(variable).cloned())?;
 
         let http = doubles::http(&clock);
-        // The poller's own: it waits for messages longer than a function may.
+        // The poller waits for messages longer than a function may.
         let sqs = Clients::new(&config.aws, &http, &clock).sqs.config().to_builder();
         let sqs = aws_sdk_sqs::Client::from_conf(sqs.timeout_config(TimeoutConfig::disabled()).build());
         let app = App::new(config, clock, &http);
-        let system =
-            Self { app, aws, database, environment, stand_ins: HashMap::new(), sqs, log, _stop_dynamodb: stop };
+        let stand_ins = HashMap::new();
+        let system = Self { app, aws, database, environment, stand_ins, sqs, log, _stop_dynamodb: stop };
         for secret in SECRETS {
             if system.aws.secrets.value(secret, "AWSCURRENT").as_deref() == Some("{}") {
                 system.rotate(secret).await?;
