@@ -5,6 +5,7 @@
 //! `Globals`, and a row in `docs/configuration.md`.
 
 mod checks;
+mod choices;
 mod sender;
 
 use std::borrow::Cow;
@@ -15,8 +16,8 @@ use std::str::FromStr;
 
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 
+pub use choices::{Algorithm, LogLevel, RegistrationMode};
 pub use sender::Sender;
 
 use checks::Check;
@@ -33,6 +34,10 @@ pub struct Config {
     pub mail_queue_url: String,
     /// `MAIL_DEAD_LETTER_QUEUE_URL`: the queue of mails that need an operator.
     pub mail_dead_letter_queue_url: String,
+    /// `MAIL_EVENTS_QUEUE_URL`: the queue of what SES reports about mails.
+    pub mail_events_queue_url: String,
+    /// `MAIL_EVENTS_DEAD_LETTER_QUEUE_URL`: the queue of reports that need an operator.
+    pub mail_events_dead_letter_queue_url: String,
     /// `MAIL_CONFIGURATION_SET`: the SES configuration set that publishes events about mails.
     pub mail_configuration_set: String,
     /// `SIGNING_KEYS_SECRET`: name or ARN of the secret with the keys of tokens.
@@ -56,6 +61,8 @@ pub struct Config {
     pub welcome_subject: String,
     /// `SUPPORT_CONTACT`: where mails send users for help, at most 128 characters. Without it, mails name no contact.
     pub support_contact: Option<String>,
+    /// `REGISTRATION_MODE`: `open`, or `closed` if users come by invitation and import alone.
+    pub registration_mode: RegistrationMode,
     /// `RESET_URL`: the page on which users choose a new password. Without it, mails carry the code alone.
     pub reset_url: Option<String>,
     /// `RESET_MINUTES`: how long a reset is valid, 10 to 60.
@@ -107,27 +114,6 @@ pub struct AwsConfig {
     pub ses_endpoint: Option<String>,
     /// `AWS_ENDPOINT_URL_SECRETS_MANAGER`, or `AWS_ENDPOINT_URL`.
     pub secrets_manager_endpoint: Option<String>,
-}
-
-/// The algorithm of access tokens (RFC 7518, 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Algorithm {
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-    /// RSASSA-PKCS1-v1_5 with SHA-256, 2048 bits.
-    Rs256,
-}
-
-/// The lowest level of events that are logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    /// All events of release builds.
-    Info,
-    /// Events that an operator should look at.
-    Warn,
-    /// Events that an operator must look at.
-    Error,
 }
 
 /// The name and version of this function, for its log. Lambda sets these variables. Outside of Lambda they are absent.
@@ -191,6 +177,9 @@ impl Config {
             mail_queue_url: env.required_url("MAIL_QUEUE_URL", "the URL of the mail queue")?,
             mail_dead_letter_queue_url: env
                 .required_url("MAIL_DEAD_LETTER_QUEUE_URL", "the URL of the mail queue's dead-letter queue")?,
+            mail_events_queue_url: env.required_url("MAIL_EVENTS_QUEUE_URL", "the URL of the queue of SES's events")?,
+            mail_events_dead_letter_queue_url: env
+                .required_url("MAIL_EVENTS_DEAD_LETTER_QUEUE_URL", "the URL of that queue's dead-letter queue")?,
             mail_configuration_set: env.required("MAIL_CONFIGURATION_SET", "the name of an SES configuration set")?,
             signing_keys_secret: env.required("SIGNING_KEYS_SECRET", "the ARN of the secret with the signing keys")?,
             account_keys_secret: env.required("ACCOUNT_KEYS_SECRET", "the ARN of the secret with the account keys")?,
@@ -202,6 +191,7 @@ impl Config {
             service_name: env.checked("SERVICE_NAME", &checks::SERVICE_NAME)?.unwrap_or("our platform".into()),
             welcome_subject: env.checked("WELCOME_SUBJECT", &checks::SUBJECT)?.unwrap_or("Welcome!".into()),
             support_contact: env.checked("SUPPORT_CONTACT", &checks::CONTACT)?,
+            registration_mode: env.parsed("REGISTRATION_MODE", "open or closed")?.unwrap_or(RegistrationMode::Open),
             reset_url: env.checked("RESET_URL", &checks::RESET_URL)?,
             reset_lifetime: SignedDuration::from_mins(env.within(
                 "RESET_MINUTES",
@@ -326,31 +316,6 @@ const fn missing(variable: &'static str, wants: &'static str) -> ConfigError {
 
 fn wrong(variable: &'static str, wants: impl Into<Cow<'static, str>>) -> ConfigError {
     ConfigError { variable, problem: "cannot be used as it is set", wants: wants.into() }
-}
-
-impl FromStr for Algorithm {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "ES256" => Ok(Self::Es256),
-            "RS256" => Ok(Self::Rs256),
-            _ => Err(()),
-        }
-    }
-}
-
-impl FromStr for LogLevel {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "INFO" => Ok(Self::Info),
-            "WARN" => Ok(Self::Warn),
-            "ERROR" => Ok(Self::Error),
-            _ => Err(()),
-        }
-    }
 }
 
 #[cfg(test)]
