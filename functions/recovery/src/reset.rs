@@ -13,6 +13,7 @@ use shared::domain::{
 use shared::error::{ApiError, Violation};
 use shared::http::{self as web, Request, Response};
 use shared::keys::{AccountKeys, KeyError, Subject};
+use shared::passwords::Match;
 use shared::limits::{Rule, counted_network};
 use shared::store::{Changed, NewPasswordWrite, Reset, Try};
 
@@ -176,7 +177,7 @@ async fn repeat(
     }
     let credential = app.users.credential(&user.email).await?.filter(|credential| credential.is_of(user, &user.email));
     let hash = credential.and_then(|credential| credential.hash);
-    if !app.passwords.verify(password.password(), hash.as_ref()).await? {
+    if app.passwords.verify(password.password(), hash.as_ref(), None).await? == Match::No {
         return Err(ApiError::InvalidCode("used"));
     }
     answer(keys, user, now)

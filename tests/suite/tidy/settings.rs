@@ -121,7 +121,9 @@ fn the_template_allows_what_the_code_takes() {
         let outside = [least - 1, most + 1].map(|value| takes(variable, &value.to_string()));
         assert_eq!((inside, outside), ([true; 2], [false; 2]), "{parameter}: the bounds are those of Config::read");
     }
-    for (parameter, variable) in [("SigningAlgorithm", "SIGNING_ALGORITHM"), ("LogLevel", "LOG_LEVEL")] {
+    let lists =
+        [("SigningAlgorithm", "SIGNING_ALGORITHM"), ("LogLevel", "LOG_LEVEL"), ("LegacyHashes", "LEGACY_HASHES")];
+    for (parameter, variable) in lists {
         for value in TEMPLATE["Parameters"][parameter]["AllowedValues"].as_array().expect("a list") {
             assert!(takes(variable, value.as_str().expect("a text")), "{parameter}: the code does not take {value}");
         }
