@@ -1,8 +1,9 @@
 //! The clients and stores that a handler works with, made once per process.
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::SdkConfig;
 
-use crate::aws::Clients;
+use crate::aws::{self, Clients};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::{AccountKeys, Secret, SigningKeys};
@@ -34,6 +35,8 @@ pub struct App {
     pub outbox: Outbox,
     pub mail_queue: MailQueue,
     pub mailer: Mailer,
+    /// For a function that makes a client of its own, of a service that no other function uses.
+    pub aws: SdkConfig,
 }
 
 impl App {
@@ -48,6 +51,7 @@ impl App {
             public_keys: config.public_keys_table.clone(),
         };
         Self {
+            aws: aws::sdk_config(&config.aws, http, &clock),
             clock,
             passwords: Passwords::new(config.hash_concurrency),
             signing_keys: Secret::new(clients.secrets_manager.clone(), config.signing_keys_secret.clone()),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::SharedAsyncSleep;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -21,6 +22,8 @@ use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryA
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
 use secrecy::ExposeSecret;
 
 use crate::clock::Clock;
@@ -47,30 +50,11 @@ impl Clients {
     /// Builds the clients over `http`, with timeouts by `clock`. Nothing is connected yet.
     #[must_use]
     pub fn new(config: &AwsConfig, http: &SharedHttpClient, clock: &Clock) -> Self {
-        let region = || aws_sdk_dynamodb::config::Region::new(config.region.clone());
-        let credentials = SharedCredentialsProvider::new(Credentials::new(
-            &config.access_key_id,
-            config.secret_access_key.expose_secret(),
-            config.session_token.as_ref().map(|token| token.expose_secret().to_owned()),
-            None,
-            "environment",
-        ));
+        let aws = sdk_config(config, http, clock);
         let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50));
-        let timeouts = |attempt, operation| {
-            TimeoutConfig::builder()
-                .connect_timeout(CONNECT)
-                .operation_attempt_timeout(attempt)
-                .operation_timeout(operation)
-                .build()
-        };
         macro_rules! client {
             ($service:ident, $endpoint:expr, $retries:expr, $timeouts:expr) => {{
-                let builder = $service::Config::builder()
-                    .behavior_version(BehaviorVersion::latest())
-                    .region(region())
-                    .credentials_provider(credentials.clone())
-                    .http_client(http.clone())
-                    .sleep_impl(clock.clone())
+                let builder = $service::config::Builder::from(&aws)
                     .retry_config($retries)
                     .retry_classifier(RetryTransactionConflict)
                     .timeout_config($timeouts);
@@ -96,6 +80,37 @@ impl Clients {
             ),
         }
     }
+}
+
+/// Returns what every client needs: region, credentials, and the HTTP client with timeouts by `clock`.
+///
+/// A function that alone uses a service makes its client from this. Its operations have 5 s.
+#[must_use]
+pub fn sdk_config(config: &AwsConfig, http: &SharedHttpClient, clock: &Clock) -> SdkConfig {
+    let credentials = Credentials::new(
+        &config.access_key_id,
+        config.secret_access_key.expose_secret(),
+        config.session_token.as_ref().map(|token| token.expose_secret().to_owned()),
+        None,
+        "environment",
+    );
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(config.region.clone()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(http.clone())
+        .sleep_impl(SharedAsyncSleep::new(clock.clone()))
+        .retry_config(RetryConfig::standard())
+        .timeout_config(timeouts(ATTEMPT, OPERATION))
+        .build()
+}
+
+fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(operation)
+        .build()
 }
 
 /// Retries a write of one item that conflicts with a transaction. It had no effect, and the conflict is over a moment

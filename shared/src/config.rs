@@ -33,6 +33,10 @@ pub struct Config {
     pub mail_queue_url: String,
     /// `MAIL_DEAD_LETTER_QUEUE_URL`: the queue of mails that need an operator.
     pub mail_dead_letter_queue_url: String,
+    /// `MAIL_EVENTS_QUEUE_URL`: the queue of what SES reports about mails.
+    pub mail_events_queue_url: String,
+    /// `MAIL_EVENTS_DEAD_LETTER_QUEUE_URL`: the queue of reports that need an operator.
+    pub mail_events_dead_letter_queue_url: String,
     /// `MAIL_CONFIGURATION_SET`: the SES configuration set that publishes events about mails.
     pub mail_configuration_set: String,
     /// `SIGNING_KEYS_SECRET`: name or ARN of the secret with the keys of tokens.
@@ -56,6 +60,8 @@ pub struct Config {
     pub welcome_subject: String,
     /// `SUPPORT_CONTACT`: where mails send users for help, at most 128 characters. Without it, mails name no contact.
     pub support_contact: Option<String>,
+    /// `REGISTRATION`: `open`, or `closed` if users come by invitation and import alone.
+    pub registration: Registration,
     /// `RESET_URL`: the page on which users choose a new password. Without it, mails carry the code alone.
     pub reset_url: Option<String>,
     /// `RESET_MINUTES`: how long a reset is valid, 10 to 60.
@@ -120,6 +126,24 @@ pub enum Algorithm {
     Es256,
     /// RSASSA-PKCS1-v1_5 with SHA-256, 2048 bits.
     Rs256,
+}
+
+/// Whether everyone may open an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    Open,
+    Closed,
+}
+
+impl Registration {
+    /// Returns the text of the setting.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 /// The lowest level of events that are logged.
@@ -194,6 +218,9 @@ impl Config {
             mail_queue_url: env.required_url("MAIL_QUEUE_URL", "the URL of the mail queue")?,
             mail_dead_letter_queue_url: env
                 .required_url("MAIL_DEAD_LETTER_QUEUE_URL", "the URL of the mail queue's dead-letter queue")?,
+            mail_events_queue_url: env.required_url("MAIL_EVENTS_QUEUE_URL", "the URL of the queue of SES's events")?,
+            mail_events_dead_letter_queue_url: env
+                .required_url("MAIL_EVENTS_DEAD_LETTER_QUEUE_URL", "the URL of that queue's dead-letter queue")?,
             mail_configuration_set: env.required("MAIL_CONFIGURATION_SET", "the name of an SES configuration set")?,
             signing_keys_secret: env.required("SIGNING_KEYS_SECRET", "the ARN of the secret with the signing keys")?,
             account_keys_secret: env.required("ACCOUNT_KEYS_SECRET", "the ARN of the secret with the account keys")?,
@@ -205,6 +232,7 @@ impl Config {
             service_name: env.checked("SERVICE_NAME", &checks::SERVICE_NAME)?.unwrap_or("our platform".into()),
             welcome_subject: env.checked("WELCOME_SUBJECT", &checks::SUBJECT)?.unwrap_or("Welcome!".into()),
             support_contact: env.checked("SUPPORT_CONTACT", &checks::CONTACT)?,
+            registration: env.parsed("REGISTRATION", "open or closed")?.unwrap_or(Registration::Open),
             reset_url: env.checked("RESET_URL", &checks::RESET_URL)?,
             reset_lifetime: SignedDuration::from_mins(env.within(
                 "RESET_MINUTES",
@@ -341,6 +369,14 @@ impl FromStr for Algorithm {
             "RS256" => Ok(Self::Rs256),
             _ => Err(()),
         }
+    }
+}
+
+impl FromStr for Registration {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        [Self::Open, Self::Closed].into_iter().find(|mode| mode.as_str() == text).ok_or(())
     }
 }
 

@@ -70,6 +70,7 @@ pub async fn invoke(app: &App, function: &str, event: LambdaEvent<Value>) -> Res
         "mailer" => return Ok(serde_json::to_value(mailer::handle(app, event).boxed().await?)?),
         "mail-events" => return Ok(serde_json::to_value(mail_events::handle(app, event).boxed().await?)?),
         "sweeper" => return Ok(serde_json::to_value(sweeper::handle(app, event).boxed().await?)?),
+        "admin" => return Ok(serde_json::to_value(admin::handle(app, event).boxed().await?)?),
         "rotate-keys" => return Ok(serde_json::to_value(rotate_keys::handle(app, event).boxed().await?)?),
         _ => return Err(format!("there is no function {function}").into()),
     };

@@ -132,8 +132,8 @@ impl System {
         let queue = |name, id, dead_letters| aws.sqs.create_queue(name, template::queue(id, dead_letters));
         let dead_letters = queue(DEAD_LETTER_QUEUE, "MailDeadLetterQueue", "");
         let mails = queue(MAIL_QUEUE, "MailQueue", DEAD_LETTER_QUEUE);
-        queue(MAIL_EVENTS_DEAD_LETTER_QUEUE, "MailEventsDeadLetterQueue", "");
-        queue(MAIL_EVENTS_QUEUE, "MailEventsQueue", MAIL_EVENTS_DEAD_LETTER_QUEUE);
+        let event_dead_letters = queue(MAIL_EVENTS_DEAD_LETTER_QUEUE, "MailEventsDeadLetterQueue", "");
+        let events = queue(MAIL_EVENTS_QUEUE, "MailEventsQueue", MAIL_EVENTS_DEAD_LETTER_QUEUE);
         aws.ses.verify(SENDER_DOMAIN);
         aws.ses.create_configuration_set(CONFIGURATION_SET);
         aws.ses.publish_events(aws.sqs.clone(), MAIL_EVENTS_QUEUE);
@@ -148,6 +148,8 @@ impl System {
             ("PUBLIC_KEYS_TABLE", PUBLIC_KEYS.to_owned()),
             ("MAIL_QUEUE_URL", mails),
             ("MAIL_DEAD_LETTER_QUEUE_URL", dead_letters),
+            ("MAIL_EVENTS_QUEUE_URL", events),
+            ("MAIL_EVENTS_DEAD_LETTER_QUEUE_URL", event_dead_letters),
             ("MAIL_CONFIGURATION_SET", CONFIGURATION_SET.to_owned()),
             ("SIGNING_KEYS_SECRET", signing_keys),
             ("ACCOUNT_KEYS_SECRET", account_keys),

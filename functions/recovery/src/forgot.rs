@@ -39,7 +39,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> 
     let reset = Reset {
         id,
         user: user.as_ref().map(|user| user.id),
-        address_digest: keys.digests().digest(Subject::ResetAddress, &[email.canonical().as_bytes()]),
+        address_digest: Some(keys.digests().digest(Subject::ResetAddress, &[email.canonical().as_bytes()])),
         versions: user.as_ref().map(Versions::of).unwrap_or_default(),
         made_at: now,
         expires_at: now + lifetime,

@@ -141,7 +141,8 @@ async fn prove(app: &App, keys: &AccountKeys, proof: &Proof, now: Timestamp) -> 
         Proof::Code(_, code) => MailCode::parse(code).is_some_and(|code| ticket.is_proved_by_code(&code, key)),
     };
     let digest = keys.digests().digest(Subject::ResetAddress, &[address.as_bytes()]);
-    if is_proved && reset.address_digest == digest && reset.user == Some(user.id) {
+    let is_of_address = reset.address_digest.as_ref().is_none_or(|of_reset| *of_reset == digest);
+    if is_proved && is_of_address && reset.user == Some(user.id) {
         return Ok(Proved { reset, user, tried });
     }
     Err(ApiError::InvalidCode("wrong"))

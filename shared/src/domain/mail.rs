@@ -84,6 +84,19 @@ pub enum MailState {
     Failed,
 }
 
+impl MailState {
+    /// Returns the text of the state in answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Sending(_) => "sending",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// The time in which only one attempt may send the mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {

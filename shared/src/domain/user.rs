@@ -150,6 +150,24 @@ impl User {
         }
     }
 
+    /// Returns the user after an operator's change to an address that nobody has proved. It ends all sessions, all tickets
+    /// and the password.
+    #[must_use]
+    pub fn with_email_set(&self, email: Email, now: Timestamp) -> Self {
+        Self {
+            email,
+            epoch: self.epoch + 1,
+            password_version: self.password_version + 1,
+            address_version: self.address_version + 1,
+            verified_at: None,
+            verification: Some(VerificationTicket::new(now)),
+            password_changed_by: None,
+            updated_at: now,
+            email_history: BTreeSet::new(),
+            ..self.clone()
+        }
+    }
+
     /// Returns whether `session` made the last change of the password and nothing else ended its sessions since.
     #[must_use]
     pub fn has_password_of(&self, session: SessionId) -> bool {

@@ -93,6 +93,16 @@ impl<K: Keys> Secret<K> {
         }
     }
 
+    /// Returns when the secret was rotated last. It reads nothing of the secret itself.
+    ///
+    /// # Errors
+    /// [`SecretError::Unavailable`] if Secrets Manager does not answer.
+    pub async fn rotated_at(&self) -> Result<Option<Timestamp>, SecretError> {
+        let output = self.client.describe_secret().secret_id(&self.id).send().await;
+        let output = output.map_err(|error| unavailable("DescribeSecret", &error))?;
+        Ok(output.last_rotated_date.and_then(|at| Timestamp::from_second(at.secs()).ok()))
+    }
+
     /// Stores `set` as the pending version `id`. Repeating it with the same set changes nothing.
     pub async fn put_pending(&self, id: &str, set: &KeySet) -> Result<(), SecretError> {
         let text = set.to_json()?;

@@ -12,9 +12,9 @@ use super::transaction::{Transaction, put_new};
 use super::users::{Changed, limit_reached, unwritable, update_item};
 use super::{
     Conditional, StoreError, Users, keys, milliseconds, number, outbox, read, text, unavailable, update_conditionally,
-    update_existing, update_if,
+    update_existing,
 };
-use crate::domain::{Limit, Mail, Status, User, UserId};
+use crate::domain::{Limit, Mail, User, UserId};
 
 /// The most keys that one `BatchWriteItem` takes. A page has room for two keys or more, so it is never the profile
 /// alone.
@@ -45,26 +45,6 @@ struct ErasureRow {
 }
 
 impl Users {
-    /// Lets a user sign in, or no longer. Either way, all earlier sessions end at their next refresh.
-    ///
-    /// Returns whether the user exists and is not being erased. If an operator could enable a user who is being erased, a
-    /// login under way could open a session that refreshes until the profile is gone.
-    pub async fn set_status(&self, id: UserId, status: Status) -> Result<bool, StoreError> {
-        let status = match status {
-            Status::Active => "active",
-            Status::Disabled => "disabled",
-        };
-        let request = self.tables.client.update_item().table_name(&self.tables.accounts);
-        let request = request
-            .set_key(Some(keys::profile(id)))
-            .update_expression("SET #status = :status, epoch = epoch + :one")
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(erasingSince)")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":status", text(status))
-            .expression_attribute_values(":one", number(1));
-        update_if(request).await
-    }
-
     /// Disables a user, frees the address, and owes the erasure of everything else and the mail about it.
     ///
     /// `of_address` is the digest of the address and the limit on its deletions. Without such a limit, who deletes an

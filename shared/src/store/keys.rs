@@ -30,6 +30,13 @@ pub fn credential(email: &Email) -> Key {
     key(format!("{EMAIL}{}", email.canonical()), PASSWORD.to_owned())
 }
 
+/// Returns the address whose credential this is.
+pub fn address(item: &Key) -> Option<Email> {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+    text("sk").filter(|sk| *sk == PASSWORD)?;
+    Email::parse(text("pk")?.strip_prefix(EMAIL)?).ok()
+}
+
 pub fn profile(user: UserId) -> Key {
     key(user_partition(user), PROFILE.to_owned())
 }

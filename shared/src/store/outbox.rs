@@ -78,6 +78,14 @@ impl Outbox {
         Ok((mails, are_more))
     }
 
+    /// Reads a mail.
+    pub async fn find(&self, key: MailKey) -> Result<Option<Mail>, StoreError> {
+        let request = self.tables.client.get_item().table_name(&self.tables.accounts).consistent_read(true);
+        let output = request.set_key(Some(keys::mail(key))).send().await;
+        let item = output.map_err(|error| unavailable("GetItem", &error))?.item;
+        item.map(|item| parse(item)?.into_mail(key)).transpose()
+    }
+
     /// Claims the mail that a message names, by one write. Of all messages that try at once, only one gets the mail.
     pub async fn claim(&self, message: &MailMessage, now: Timestamp) -> Result<Claimed, StoreError> {
         let holder = Uuid::new_v4();

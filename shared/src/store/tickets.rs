@@ -30,8 +30,10 @@ pub struct Reset {
     pub id: TicketId,
     #[serde(rename = "userId", default, skip_serializing_if = "Option::is_none")]
     pub user: Option<UserId>,
-    /// The digest of the address that was asked for.
-    pub address_digest: String,
+    /// The digest of the address that was asked for. A reset that an operator started has none, because operators have
+    /// no keys. It goes to the user's present address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address_digest: Option<String>,
     /// The user's versions when the reset was asked for.
     #[serde(flatten)]
     pub versions: Versions,
@@ -85,6 +87,13 @@ impl Reset {
             address: address.to_owned(),
             made_at: self.made_at,
         }
+    }
+
+    /// Returns the write that remembers the reset.
+    pub(super) fn to_item(&self) -> Result<Item, StoreError> {
+        let mut item = write("reset", keys::reset(self.id), self)?;
+        item.insert("ttl".to_owned(), seconds(self.expires_at + REPEAT_WINDOW));
+        Ok(item)
     }
 }
 
@@ -150,9 +159,7 @@ impl Tickets {
     /// Remembers a reset and owes its mail, both or none.
     pub async fn begin_reset(&self, reset: &Reset, mail: &Mail) -> Result<(), StoreError> {
         let table = &self.tables.accounts;
-        let mut row = write("reset", keys::reset(reset.id), reset)?;
-        row.insert("ttl".to_owned(), seconds(reset.expires_at + REPEAT_WINDOW));
-        let items = [put_new(table, row)?, put_new(table, outbox::to_item(mail)?)?];
+        let items = [put_new(table, reset.to_item()?)?, put_new(table, outbox::to_item(mail)?)?];
         match self.tables.transact(&items).await? {
             Transaction::Applied => Ok(()),
             // Both ids are random and new.

@@ -1,5 +1,6 @@
 mod changes;
 mod email;
+mod operator;
 mod passwords;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -14,6 +15,7 @@ use crate::passwords::StoredHash;
 pub use changes::{Changed, Owed};
 pub(super) use changes::{limit_reached, unwritable, update_item};
 pub use email::{EmailChanged, NewEmailWrite};
+pub use operator::{CredentialPage, SetEmailWrite};
 pub use passwords::NewPasswordWrite;
 
 /// Accounts and their credentials.

@@ -13,6 +13,8 @@ pub enum Service {
     Sqs,
     /// Simple Email Service, version 1.
     Ses,
+    /// Simple Email Service, version 2.
+    SesV2,
     /// Secrets Manager.
     Secrets,
     /// DynamoDB, which is forwarded: its faults happen at this server, before or after the emulator behind it.

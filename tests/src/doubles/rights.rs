@@ -54,6 +54,8 @@ pub(super) fn needed(call: &Call, body: &[u8]) -> Vec<Right> {
         }
         Service::Secrets => vec![(format!("secretsmanager:{operation}"), secret_name(text(&input["SecretId"])))],
         Service::Ses => vec![(format!("ses:{operation}"), String::new())],
+        // These two name no resource.
+        Service::SesV2 => vec![(format!("ses:{operation}"), "*".to_owned())],
     }
 }
 

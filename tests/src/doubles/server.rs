@@ -130,6 +130,7 @@ impl Server {
             _ if !head.headers.contains_key(AUTHORIZATION) => Err(unsigned()),
             Service::Sqs => self.sqs.answer(operation, &body).await,
             Service::Ses => self.ses.answer(operation, &body),
+            Service::SesV2 => self.ses.answer_v2(operation, head.uri.path()),
             Service::Secrets => self.secrets.answer(operation, &body),
             Service::DynamoDb => match self.forward(operation, head, body).await {
                 Ok(reply) => return reply,
@@ -163,6 +164,7 @@ impl Server {
 fn throttle(service: Service) -> &'static str {
     match service {
         Service::Ses => "Throttling",
+        Service::SesV2 => "TooManyRequestsException",
         Service::Sqs => "RequestThrottled",
         Service::Secrets | Service::DynamoDb => "ThrottlingException",
     }

@@ -1,8 +1,10 @@
-//! The SES (v1) double: takes mail, checks it as SES does and keeps it. The wire is the query protocol: a form in, XML out.
+//! The SES double: takes mail, checks it as SES does and keeps it. The wire of version 1 is the query protocol: a form in,
+//! XML out. Version 2 has the suppression list, by HTTP methods and paths.
 
 mod address;
 mod events;
 mod form;
+mod v2;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -21,6 +23,7 @@ use super::wire::{Refusal, escape};
 use form::Form;
 
 pub use events::event;
+pub(super) use v2::operation;
 
 /// The most recipients of one mail: To, Cc and Bcc together.
 const MOST_RECIPIENTS: usize = 50;
@@ -47,6 +50,9 @@ struct Inner {
 struct Account {
     identities: BTreeSet<String>,
     configuration_sets: BTreeSet<String>,
+    /// The account's suppression list.
+    #[serde(default)]
+    suppressed: BTreeSet<String>,
     sent: Vec<SentMail>,
 }
 
@@ -145,9 +151,13 @@ impl Ses {
         }
     }
 
-    fn send_quota(&self) -> String {
+    fn sent_last_24_hours(&self) -> usize {
         let day_ago = self.0.clock.now() - SignedDuration::from_hours(24);
-        let sent = self.0.account.read(|account| account.sent.iter().filter(|mail| mail.sent_at > day_ago).count());
+        self.0.account.read(|account| account.sent.iter().filter(|mail| mail.sent_at > day_ago).count())
+    }
+
+    fn send_quota(&self) -> String {
+        let sent = self.sent_last_24_hours();
         format!(
             "<Max24HourSend>{DAILY_QUOTA:.1}</Max24HourSend><MaxSendRate>{RATE:.1}</MaxSendRate>\
              <SentLast24Hours>{sent}.0</SentLast24Hours>"

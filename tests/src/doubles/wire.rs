@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::connector::HANGS;
 use super::faults::{Call, Service};
+use super::ses::operation as ses_v2_operation;
 
 /// What the server sends back.
 pub(super) type Reply = Response<Full<Bytes>>;
@@ -50,6 +51,9 @@ impl Refusal {
 
 /// The call that a request makes; none when it is no request of a known service.
 pub(super) fn recognise(head: &Parts, body: &[u8]) -> Option<Call> {
+    if let Some(operation) = ses_v2_operation(&head.method, head.uri.path()) {
+        return Some(Call { service: Service::SesV2, operation: operation.to_owned() });
+    }
     let Some(target) = head.headers.get("x-amz-target") else {
         let (_, operation) = form_urlencoded::parse(body).find(|(name, _)| name == "Action")?;
         return Some(Call { service: Service::Ses, operation: operation.into_owned() });

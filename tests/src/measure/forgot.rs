@@ -114,7 +114,7 @@ async fn forgot_with_a_fault(app: &App, request: Request) -> Result<Response, Ap
     let reset = Reset {
         id,
         user: user.as_ref().map(|user| user.id),
-        address_digest: "0".repeat(64),
+        address_digest: Some("0".repeat(64)),
         versions: user.as_ref().map(Versions::of).unwrap_or_default(),
         made_at: now,
         expires_at: now + lifetime,

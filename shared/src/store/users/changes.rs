@@ -17,7 +17,7 @@ use super::{Users, from_item};
 use crate::domain::{Limit, Limited, Mail, Name, User, VerificationTicket};
 
 /// The condition that a user is active and none of the versions has moved.
-const IS_UNCHANGED: &str = "#status = :active AND epoch = :epoch AND passwordVersion = :passwordVersion \
+pub(super) const IS_UNCHANGED: &str = "#status = :active AND epoch = :epoch AND passwordVersion = :passwordVersion \
                             AND addressVersion = :addressVersion";
 
 /// The result of a request for a mail.

@@ -145,6 +145,7 @@ impl Secrets {
                 "RotationEnabled": secret.rotation_enabled,
                 "CreatedDate": seconds(secret.created_at),
                 "LastChangedDate": seconds(secret.changed_at),
+                "LastRotatedDate": secret.rotation_enabled.then(|| seconds(secret.changed_at)),
                 "VersionIdsToStages": stages,
             }))
         })

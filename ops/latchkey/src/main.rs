@@ -1,0 +1,3 @@
+//! The command `latchkey`.
+
+fn main() {}
