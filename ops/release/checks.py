@@ -6,9 +6,11 @@ import re
 import shutil
 import subprocess
 
+from . import journeys
 from .command import Failure, aws, say
 
 TARGETS = {"arm64": "aarch64-unknown-linux-gnu", "x86_64": "x86_64-unknown-linux-gnu"}
+HERE = "Or add --install-tools, which installs it under target/."
 # The longest name of a Lambda function is 64 characters, and one is the stack's name with `-rotate-keys`.
 LONGEST_STACK_NAME = 52
 
@@ -52,6 +54,23 @@ def can_deploy(stage):
     _stop_if_any(findings)
 
 
+def can_be_checked(stage, stack):
+    """Checks that the API will answer here after the deployment. A good release would be rolled back otherwise."""
+    if stack.given_url:
+        return
+    disabled = "DisableExecuteApiEndpoint"
+    reason = None
+    if stage.parameters.get(disabled, stack.parameter(disabled)) == "true":
+        reason = f"{disabled} closes the address in the stack's output ApiUrl."
+    elif stage.parameters.get("OriginSecret") or (stack.exists() and not journeys.takes_requests(stack.url())):
+        reason = "The API takes requests from its proxy alone, because OriginSecret is set."
+    if reason:
+        raise Failure(
+            f"{reason} Write where clients call it in {stage.config}: url, in [{stage.name}.check.parameters]. If they cannot "
+            "call it there yet, deploy without the parameter first. Nothing was changed."
+        )
+
+
 def _stop_if_any(findings):
     if findings.missing:
         raise Failure(f"{findings.missing} things are missing. Nothing was changed.")
@@ -59,8 +78,8 @@ def _stop_if_any(findings):
 
 def _tools(findings, stage):
     for command, version, remedy in [
-        ("sam", ["sam", "--version"], "Install the SAM CLI: pipx install aws-sam-cli"),
-        ("cargo-lambda", ["cargo", "lambda", "--version"], "Install it, with zig: pipx install cargo-lambda"),
+        ("sam", ["sam", "--version"], f"Install the SAM CLI: pipx install aws-sam-cli. {HERE}"),
+        ("cargo-lambda", ["cargo", "lambda", "--version"], f"Install it, with zig: pipx install cargo-lambda. {HERE}"),
     ]:
         found = _output(version)
         findings.good(found) if found else findings.bad(f"{command} does not run", remedy)
@@ -99,7 +118,7 @@ def _settings(findings, stage):
 def _account(findings):
     """Returns whether the account answers."""
     if not shutil.which("aws"):
-        findings.bad("the AWS CLI", "Install it: https://aws.amazon.com/cli")
+        findings.bad("the AWS CLI", f"Install it: https://aws.amazon.com/cli. {HERE}")
         return False
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _output(["aws", "configure", "get", "region"])
     if not region:

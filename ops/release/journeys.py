@@ -73,6 +73,11 @@ def healthy(url, patience):
     say(f"healthy: {len(keys['keys'])} public keys")
 
 
+def takes_requests(url):
+    """Returns whether the API takes a request that comes straight from here, as it does unless it wants its proxy's secret."""
+    return post(url, "logout", {}).status != 403
+
+
 def account(url):
     """Lives the life of an account, up to its deletion."""
     begun = time.monotonic()

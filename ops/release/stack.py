@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ class Stage:
     name: str
     stack_name: str
     parameters: dict
+    # Where clients call the API, if that is not the stack's output ApiUrl.
+    url: str | None
 
     @staticmethod
     def read(root, config, name):
@@ -33,7 +36,11 @@ class Stage:
         if not isinstance(parameters, dict):
             raise Failure(f"{config}: write the parameters of {name} as a table, one in a line.")
         texts = {key: str(value) for key, value in parameters.items()}
-        return Stage(root, config, name, section["global"]["parameters"]["stack_name"], texts)
+        # The one secret among the parameters. It belongs into no file of the repository.
+        if secret := os.environ.get("ORIGIN_SECRET"):
+            texts["OriginSecret"] = secret
+        url = section.get("check", {}).get("parameters", {}).get("url")
+        return Stage(root, config, name, section["global"]["parameters"]["stack_name"], texts, url)
 
     @property
     def architecture(self):
@@ -49,14 +56,15 @@ class Stack:
 
     def deploy(self, stage, release):
         """Has CloudFormation make the stack what the template says. If that fails, CloudFormation undoes it."""
-        parameters = stage.root / "target" / "deploy" / f"{self.name}.yaml"
-        parameters.parent.mkdir(parents=True, exist_ok=True)
-        parameters.write_text(json.dumps(release.parameters))
         command = ["sam", "deploy", "--template-file", "template.yaml", "--stack-name", self.name]
         command += ["--config-file", str(stage.root / stage.config), "--config-env", stage.name]
         command += ["--resolve-s3", "--s3-prefix", self.name, "--capabilities", "CAPABILITY_IAM"]
         command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
-        run([*command, "--parameter-overrides", f"file://{parameters}"], cwd=stage.root)
+        # A file that only its owner can read, and only now: a parameter may be a secret.
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as parameters:
+            json.dump(release.parameters, parameters)
+            parameters.flush()
+            run([*command, "--parameter-overrides", f"file://{parameters.name}"], cwd=stage.root)
 
     def exists(self):
         return self._describe() is not None

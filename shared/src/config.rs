@@ -60,8 +60,8 @@ pub struct Config {
     pub welcome_subject: String,
     /// `SUPPORT_CONTACT`: where mails send users for help, at most 128 characters. Without it, mails name no contact.
     pub support_contact: Option<String>,
-    /// `REGISTRATION`: `open`, or `closed` if users come by invitation and import alone.
-    pub registration: Registration,
+    /// `REGISTRATION_MODE`: `open`, or `closed` if users come by invitation and import alone.
+    pub registration_mode: RegistrationMode,
     /// `RESET_URL`: the page on which users choose a new password. Without it, mails carry the code alone.
     pub reset_url: Option<String>,
     /// `RESET_MINUTES`: how long a reset is valid, 10 to 60.
@@ -130,12 +130,12 @@ pub enum Algorithm {
 
 /// Whether everyone may open an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Registration {
+pub enum RegistrationMode {
     Open,
     Closed,
 }
 
-impl Registration {
+impl RegistrationMode {
     /// Returns the text of the setting.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -232,7 +232,7 @@ impl Config {
             service_name: env.checked("SERVICE_NAME", &checks::SERVICE_NAME)?.unwrap_or("our platform".into()),
             welcome_subject: env.checked("WELCOME_SUBJECT", &checks::SUBJECT)?.unwrap_or("Welcome!".into()),
             support_contact: env.checked("SUPPORT_CONTACT", &checks::CONTACT)?,
-            registration: env.parsed("REGISTRATION", "open or closed")?.unwrap_or(Registration::Open),
+            registration_mode: env.parsed("REGISTRATION_MODE", "open or closed")?.unwrap_or(RegistrationMode::Open),
             reset_url: env.checked("RESET_URL", &checks::RESET_URL)?,
             reset_lifetime: SignedDuration::from_mins(env.within(
                 "RESET_MINUTES",
@@ -372,7 +372,7 @@ impl FromStr for Algorithm {
     }
 }
 
-impl FromStr for Registration {
+impl FromStr for RegistrationMode {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {

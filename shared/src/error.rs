@@ -22,6 +22,9 @@ pub enum ApiError {
     /// 415: the request does not declare its body as JSON.
     #[error("the content type is not JSON")]
     NotJson,
+    /// 403: users come by invitation and import alone.
+    #[error("registration is closed")]
+    RegistrationClosed,
     /// 409: the address has an account.
     #[error("the address is taken")]
     EmailTaken,

@@ -14,6 +14,7 @@ pub mod doubles;
 pub mod event;
 pub mod functions;
 pub mod hosts;
+pub mod lambda;
 pub mod local;
 pub mod log;
 pub mod private;

@@ -14,6 +14,7 @@
 //! - `accounts`: verify, recover, change, leave.
 //! - `mail`: run the mailer, the sweeper and the queues.
 //! - `tables`: read, change and delete rows; [`crate::rows`] has their types.
+//! - `operators`: what operators do, by `admin` and by the command line.
 //! - `calls`: count the calls to AWS, and act in the middle of one.
 //! - `processes`: run a function in another process, and the authorizer.
 //!
@@ -23,6 +24,7 @@ mod accounts;
 mod answer;
 mod calls;
 mod mail;
+mod operators;
 mod processes;
 mod requests;
 mod tables;

@@ -1,5 +1,6 @@
 """Releases by `ops/deploy`: one that fails and is taken back, one that changes a parameter alone, and a rollback by hand."""
 
+import http.server
 import json
 import os
 import secrets
@@ -7,6 +8,8 @@ import shutil
 import subprocess
 import threading
 import time
+import urllib.error
+import urllib.request
 
 from release.journeys import call, expect
 from tier import ROOT, SENDER, STACK, WORK, check, say
@@ -30,8 +33,8 @@ def tree(**parameters):
     return TREE
 
 
-def configure(**parameters):
-    """Writes the stage's parameters."""
+def configure(url=None, **parameters):
+    """Writes the stage's parameters, and where clients call it if that is not the API's own address."""
     values = {
         "Stage": "dev",
         "Architecture": "x86_64" if os.uname().machine == "x86_64" else "arm64",
@@ -48,6 +51,7 @@ def configure(**parameters):
         f'stack_name = "{STACK}"',
         "[dev.deploy.parameters.parameter_overrides]",
         *lines,
+        *(["[dev.check.parameters]", f"url = {json.dumps(url)}"] if url else []),
     ]
     (TREE / "target" / "stack" / "samconfig.toml").write_text("\n".join(sections) + "\n")
 
@@ -147,3 +151,52 @@ def rollback(tier):
     code, _ = tier.deploy(TREE, "--health-check")
     check(code == 0, "ops/deploy --health-check succeeds")
     say(f"ops/deploy --rollback: version {before} -> {back}, and the next deployment went on from there: {again}")
+
+
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """Passes requests on with the two headers that CloudFront adds: its secret, and the client's address."""
+
+    def do_GET(self):
+        length = int(self.headers.get("Content-Length", 0))
+        added = {"X-Origin-Secret": self.server.secret, "CloudFront-Viewer-Address": "198.51.100.7:46532"}
+        headers = {name: self.headers[name] for name in ["Authorization", "Content-Type"] if name in self.headers}
+        url = f"{self.server.origin}{self.path}"
+        request = urllib.request.Request(url, self.rfile.read(length) or None, {**headers, **added}, method=self.command)
+        try:
+            answer = urllib.request.urlopen(request, timeout=30)
+        except urllib.error.HTTPError as error:
+            answer = error
+        body = answer.read()
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.headers.get("Content-Type", "application/json"))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+def behind_proxy(tier):
+    """Sets `OriginSecret`: `ops/deploy` wants the proxy's address before it changes anything, and checks through the proxy."""
+    before, _ = tier.live("LoginFunction")
+    secret = secrets.token_hex(32)
+    code, output = tier.deploy(TREE, "--skip-tests", "--skip-build", ORIGIN_SECRET=secret)
+    check(code == 1 and "[dev.check.parameters]" in output, "ops/deploy asks where clients call the API", output[-3000:])
+    check(tier.live("LoginFunction")[0] == before, "nothing was changed")
+    proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    proxy.secret, proxy.origin = secret, tier.url
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    configure(url=f"http://127.0.0.1:{proxy.server_port}")
+    code, output = tier.deploy(TREE, "--skip-tests", "--skip-build", ORIGIN_SECRET=secret)
+    check(code == 0, "ops/deploy succeeds", output[-3000:])
+    check(secret not in output, "ops/deploy prints no secret")
+    expect(403, tier.post("logout", {}), "a request that goes around the proxy")
+    # Later deployments do not know the secret, and the stack keeps it.
+    configure()
+    code, output = tier.deploy(TREE, "--skip-tests", "--skip-build")
+    check(code == 1 and "OriginSecret" in output, "ops/deploy finds that the API is behind a proxy", output[-3000:])
+    proxy.shutdown()
+    say("a stage behind a proxy was deployed and checked through the proxy, which alone is let in")

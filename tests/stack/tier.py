@@ -132,12 +132,16 @@ class Tier:
 
     # ---- Deployments ----
 
-    def deploy(self, tree, *options):
-        """Runs `ops/deploy` of a tree and returns its exit code and output."""
+    def deploy(self, tree, *options, **variables):
+        """Runs `ops/deploy` of a tree, with more variables. Returns its exit code and output."""
         command = [sys.executable, tree / "ops" / "deploy", "--stage", "dev", "--config", "target/stack/samconfig.toml"]
         # Its output is shown as it comes, and kept.
         process = subprocess.Popen(
-            [*command, *options], env=self.emulator.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*command, *options],
+            env={**self.emulator.environment, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         lines = []
         for line in process.stdout:

@@ -30,6 +30,7 @@ mod crashes;
 mod deaths;
 mod invariants;
 mod mutants;
+mod operators;
 mod overlaps;
 mod scenarios;
 mod schedules;

@@ -19,6 +19,7 @@ mod logout;
 mod mail_events;
 mod mailer;
 mod me;
+mod operators;
 mod refresh;
 mod register;
 mod rotate_keys;

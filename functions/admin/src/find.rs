@@ -3,7 +3,7 @@
 use futures_util::future::try_join_all;
 use serde_json::Value;
 use shared::answers::rfc3339;
-use shared::domain::{Email, Mail, MailState, Name, Session, Status, User};
+use shared::domain::{Email, Mail, Name, Session, Status, User};
 use shared::export::Export;
 use tracing::Span;
 

@@ -27,7 +27,7 @@ pub(crate) async fn status(call: &Call<'_>) -> Result<StackStatus, Refusal> {
     let queues = read(queues, &mut failures);
     let (mails, erasures) = read(owed, &mut failures).unzip();
     let (secrets, ses) = (read(secrets, &mut failures), read(ses, &mut failures));
-    let registration = call.app.config.registration.as_str().to_owned();
+    let registration = call.app.config.registration_mode.as_str().to_owned();
     Ok(StackStatus { queues, mails, erasures, secrets, ses, registration, failures })
 }
 

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use shared::app::App;
+use shared::config::RegistrationMode;
 use shared::domain::{Email, IdempotencyKey, Limited, Mail, Name, NewPassword, PersonalWords, Session, User, UserId};
 use shared::error::{ApiError, Violation};
 use shared::http::{self as web, Request, Response};
@@ -19,11 +20,14 @@ struct Registration {
 }
 
 /// Returns 201 with the account and its first tokens; 409 if the address has an account; 429 if the client's network
-/// registers too often, before any work on the password.
+/// registers too often, before any work on the password; 403 if registration is closed.
 ///
 /// With an `Idempotency-Key`, the same request sent again gets 201 again. That costs a second hash, which checks that
 /// the password is the same.
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
+    if app.config.registration_mode == RegistrationMode::Closed {
+        return Err(ApiError::RegistrationClosed);
+    }
     let registration = read(app, &request)?;
     let call = Call::begin(app, &request).await?;
     let rule = Rule::of(Limited::Registrations, &app.config);

@@ -2,8 +2,9 @@
 //!
 //! Secrets Manager calls it four times for each rotation of each secret, with the id of the version to make ("Rotation
 //! by Lambda function" in the AWS Secrets Manager User Guide). A step that is called again finds its work done. An
-//! operator calls it to withdraw keys (`docs/keys.md`).
+//! operator calls it to withdraw keys, or to rotate at once (`docs/keys.md`).
 
+mod on_demand;
 mod withdrawal;
 
 use lambda_runtime::{Error, LambdaEvent};
@@ -13,6 +14,7 @@ use serde_json::Value;
 use shared::app::App;
 use shared::keys::{CURRENT, KeySet, Keys, PENDING, Secret, SecretKind, SigningKeys};
 
+use on_demand::OnDemand;
 use withdrawal::{InForce, Withdrawal};
 
 /// The secret's text as the template creates it.
@@ -26,6 +28,7 @@ const UNREADABLE: &str = "the secret's text is not a key set, and was not change
 enum Event {
     Rotation(Rotation),
     Withdrawal(Withdrawal),
+    OnDemand(OnDemand),
 }
 
 #[derive(Deserialize)]
@@ -54,12 +57,13 @@ struct Current {
     set: Option<KeySet>,
 }
 
-/// Does one step of a rotation, or a withdrawal. A withdrawal returns the names of the keys that are left.
+/// Does one step of a rotation, or what an operator asks for. An operator gets the names of the keys in force.
 ///
 /// If a step returns an error, Secrets Manager tries again.
 pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<Option<InForce>, Error> {
     let rotation = match serde_json::from_value(event.payload)? {
         Event::Withdrawal(withdrawal) => return withdrawal::withdraw(app, &withdrawal).await.map(Some),
+        Event::OnDemand(wish) => return on_demand::rotate(app, &wish).await.map(Some),
         Event::Rotation(rotation) => rotation,
     };
     let result = if rotation.secret_id == app.signing_keys.id() {

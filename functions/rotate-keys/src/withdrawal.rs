@@ -21,6 +21,13 @@ pub struct InForce {
     keys: Vec<NamedKey>,
 }
 
+impl Withdrawal {
+    /// Returns a request that only lists the keys.
+    pub(crate) const fn of_none() -> Self {
+        Self { withdraw: Vec::new() }
+    }
+}
+
 /// Takes the named keys out of the secrets and out of the published set.
 ///
 /// An unknown id counts as a key that was withdrawn earlier. So after an error, the operator sends the same request

@@ -148,6 +148,7 @@ pub(super) fn problem(error: &ApiError, request_id: &str) -> Response {
     let (status, title, detail) = match error {
         ApiError::Invalid(_) => (StatusCode::BAD_REQUEST, "Validation failed", None),
         ApiError::InvalidCredentials(_) => (StatusCode::UNAUTHORIZED, "Invalid credentials", None),
+        ApiError::RegistrationClosed => (StatusCode::FORBIDDEN, "Registration is closed", None),
         ApiError::WrongPassword => (StatusCode::FORBIDDEN, "Wrong password", None),
         ApiError::InvalidCode(_) => (StatusCode::BAD_REQUEST, "Invalid code", None),
         ApiError::NoToken => (StatusCode::UNAUTHORIZED, "No token provided", None),

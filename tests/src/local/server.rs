@@ -21,6 +21,7 @@ use super::{AnyError, keys, mailbox};
 use crate::contract::CONTRACT;
 use crate::event::HttpRequest;
 use crate::hosts;
+use crate::lambda;
 use crate::system::System;
 
 /// That of API Gateway.
@@ -36,6 +37,7 @@ pub(super) fn router(system: Arc<System>, origins: &Origins) -> Result<Router, A
         .route("/openapi.json", get(contract))
         .route("/_local/mail", get(mailbox::show))
         .route("/_local/rotate", post(keys::rotate))
+        .route(&format!("{}{{function}}/invocations", lambda::PATH), post(invoke))
         .fallback_service(api)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(refuse_other_sites))
@@ -55,7 +57,8 @@ async fn refuse_other_sites(request: Request, next: Next) -> Response {
         let reason = "cargo local answers only to localhost, 127.0.0.1 and [::1]";
         return message(StatusCode::MISDIRECTED_REQUEST, reason);
     }
-    if request.uri().path().starts_with("/_local/") && is_from_another_origin(request.headers()) {
+    let path = request.uri().path();
+    if (path.starts_with("/_local/") || path.starts_with(lambda::PATH)) && is_from_another_origin(request.headers()) {
         return message(StatusCode::FORBIDDEN, "pages of other origins may not use this");
     }
     next.run(request).await
@@ -101,6 +104,11 @@ async fn call(
             message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
         }
     }
+}
+
+/// Invokes a function that operators call, as Lambda does.
+async fn invoke(State(system): State<Arc<System>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    lambda::invoke(&system, uri.path(), uri.query(), &headers, &body).await.into_response()
 }
 
 fn not_found() -> Response {
