@@ -7,6 +7,7 @@
 //! Hashes of bcrypt come from an import. While the setting `LEGACY_HASHES` names their cost, each verification also pays
 //! for one of them.
 
+mod import;
 mod legacy;
 mod stored;
 
@@ -21,6 +22,7 @@ use tokio::sync::Semaphore;
 use crate::clock::Stopwatch;
 use crate::domain::Password;
 
+pub use import::ImportError;
 pub use legacy::LegacyHashes;
 pub use stored::{StoredHash, Unusable};
 use legacy::BCRYPT_BYTES;
@@ -212,8 +214,7 @@ impl Against {
         let normal = (!password.is_normal()).then(|| password.expose());
         for text in [Some(password.expose_typed()), normal].into_iter().flatten() {
             let by_bcrypt = self.bcrypt.as_ref().is_some_and(|(legacy, hash)| legacy.fits(text, hash));
-            let Argon2idHash { params, salt, hash } = &self.argon2id;
-            let by_argon2id = hash_in(memory, text, salt, params.clone(), hash.len())? == *hash;
+            let by_argon2id = self.argon2id.fits(memory, text)?;
             fits |= match self.decides {
                 None => false,
                 Some(Scheme::Argon2id) => by_argon2id,
@@ -221,6 +222,12 @@ impl Against {
             };
         }
         Ok(fits && !password.contains_nul())
+    }
+}
+
+impl Argon2idHash {
+    fn fits(&self, memory: &Memory, password: &str) -> Result<bool, HashError> {
+        Ok(hash_in(memory, password, &self.salt, self.params.clone(), self.hash.len())? == self.hash)
     }
 }
 

@@ -83,11 +83,17 @@ pub(super) struct BcryptHash {
 #[error("{0}")]
 pub struct Unusable(Cow<'static, str>);
 
+impl Unusable {
+    pub(super) const fn new(reason: &'static str) -> Self {
+        Self(Cow::Borrowed(reason))
+    }
+}
+
 impl Verifiable {
     /// Reads a hash. The cost of a bcrypt hash is at most `max_cost`, and without it there are no bcrypt hashes.
     pub(super) fn parse(stored: &str, max_cost: Option<u32>) -> Result<Self, Unusable> {
         if stored.len() > MAX_STORED_LENGTH {
-            return Err(Unusable("is longer than any hash".into()));
+            return Err(Unusable::new("is longer than any hash"));
         }
         if stored.starts_with("$2") {
             return BcryptHash::parse(stored, max_cost).map(Self::Bcrypt);
@@ -95,21 +101,21 @@ impl Verifiable {
         if stored.starts_with("$argon2id$") {
             return Argon2idHash::parse(stored).map(Self::Argon2id);
         }
-        Err(Unusable("is neither bcrypt nor Argon2id".into()))
+        Err(Unusable::new("is neither bcrypt nor Argon2id"))
     }
 }
 
 impl Argon2idHash {
     pub(super) fn parse(stored: &str) -> Result<Self, Unusable> {
-        let malformed = || Unusable("is not a well-formed Argon2id hash".into());
+        let malformed = || Unusable::new("is not a well-formed Argon2id hash");
         let phc = PasswordHash::new(stored).map_err(|_| malformed())?;
         let params = Params::try_from(&phc).map_err(|_| malformed())?;
         let (Some(salt), Some(hash)) = (phc.salt, phc.hash) else { return Err(malformed()) };
         if phc.algorithm != Algorithm::Argon2id.ident() || phc.version != Some(Version::V0x13.into()) {
-            return Err(Unusable("is not of version 19 of Argon2id".into()));
+            return Err(Unusable::new("is not of version 19 of Argon2id"));
         }
         if !params.keyid().is_empty() || !params.data().is_empty() {
-            return Err(Unusable("was made with a key or with further data".into()));
+            return Err(Unusable::new("was made with a key or with further data"));
         }
         if params.m_cost() > MAX_MEMORY_KIB || params.t_cost() > MAX_PASSES || params.p_cost() > MAX_LANES {
             let most = format!("m={MAX_MEMORY_KIB}, t={MAX_PASSES}, p={MAX_LANES}");
@@ -132,10 +138,10 @@ impl Argon2idHash {
 
 impl BcryptHash {
     fn parse(stored: &str, max_cost: Option<u32>) -> Result<Self, Unusable> {
-        let malformed = || Unusable("is not a well-formed bcrypt hash".into());
+        let malformed = || Unusable::new("is not a well-formed bcrypt hash");
         if stored.starts_with("$2x$") {
             // Such a hash was made by a version of crypt_blowfish with a bug.
-            return Err(Unusable("is of bcrypt's variant 2x, which cannot be verified".into()));
+            return Err(Unusable::new("is of bcrypt's variant 2x, which cannot be verified"));
         }
         let rest = ["$2a$", "$2b$", "$2y$"].iter().find_map(|prefix| stored.strip_prefix(prefix));
         let (cost, rest) = rest.and_then(|rest| rest.split_once('$')).ok_or_else(malformed)?;
@@ -146,7 +152,7 @@ impl BcryptHash {
         let salt = decode(salt)?.try_into().map_err(|_| malformed())?;
         let hash = decode(hash)?.try_into().map_err(|_| malformed())?;
         match max_cost {
-            None => Err(Unusable("is of bcrypt, and LegacyHashes is not set".into())),
+            None => Err(Unusable::new("is of bcrypt, and LegacyHashes is not set")),
             Some(max_cost) if !(MIN_COST..=max_cost).contains(&cost) => {
                 Err(Unusable(format!("has a bcrypt cost of {cost}, not of {MIN_COST} to LegacyHashes ({max_cost})").into()))
             }

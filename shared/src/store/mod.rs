@@ -39,7 +39,7 @@ pub use public_keys::{NoPublicKeys, PublicKeys};
 pub use sessions::{Refreshed, Sessions};
 pub use tickets::{PendingEmail, Reset, Tickets, Try};
 pub use users::{
-    Account, Changed, CreateError, Created, Credential, CredentialPage, EmailChanged, NewEmailWrite, NewPasswordWrite,
+    Account, Changed, CreateError, Created, Credential, CredentialPage, EmailChanged, Importable, NewEmailWrite, NewPasswordWrite,
     Owed, SetEmailWrite, Users,
 };
 
