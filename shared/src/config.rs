@@ -5,6 +5,7 @@
 //! `Globals`, and a row in `docs/configuration.md`.
 
 mod checks;
+mod choices;
 mod sender;
 
 use std::borrow::Cow;
@@ -15,8 +16,8 @@ use std::str::FromStr;
 
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 
+pub use choices::{Algorithm, LogLevel, RegistrationMode};
 pub use sender::Sender;
 
 use checks::Check;
@@ -116,45 +117,6 @@ pub struct AwsConfig {
     pub ses_endpoint: Option<String>,
     /// `AWS_ENDPOINT_URL_SECRETS_MANAGER`, or `AWS_ENDPOINT_URL`.
     pub secrets_manager_endpoint: Option<String>,
-}
-
-/// The algorithm of access tokens (RFC 7518, 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Algorithm {
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-    /// RSASSA-PKCS1-v1_5 with SHA-256, 2048 bits.
-    Rs256,
-}
-
-/// Whether everyone may open an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RegistrationMode {
-    Open,
-    Closed,
-}
-
-impl RegistrationMode {
-    /// Returns the text of the setting.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Closed => "closed",
-        }
-    }
-}
-
-/// The lowest level of events that are logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    /// All events of release builds.
-    Info,
-    /// Events that an operator should look at.
-    Warn,
-    /// Events that an operator must look at.
-    Error,
 }
 
 /// The name and version of this function, for its log. Lambda sets these variables. Outside of Lambda they are absent.
@@ -358,39 +320,6 @@ const fn missing(variable: &'static str, wants: &'static str) -> ConfigError {
 
 fn wrong(variable: &'static str, wants: impl Into<Cow<'static, str>>) -> ConfigError {
     ConfigError { variable, problem: "cannot be used as it is set", wants: wants.into() }
-}
-
-impl FromStr for Algorithm {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "ES256" => Ok(Self::Es256),
-            "RS256" => Ok(Self::Rs256),
-            _ => Err(()),
-        }
-    }
-}
-
-impl FromStr for RegistrationMode {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        [Self::Open, Self::Closed].into_iter().find(|mode| mode.as_str() == text).ok_or(())
-    }
-}
-
-impl FromStr for LogLevel {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "INFO" => Ok(Self::Info),
-            "WARN" => Ok(Self::Warn),
-            "ERROR" => Ok(Self::Error),
-            _ => Err(()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -60,13 +60,7 @@ impl<'a> Export<'a> {
 
     /// Puts the document together.
     #[must_use]
-    pub fn new(
-        user: &'a User,
-        sessions: &'a [Session],
-        mails: &[Mail],
-        mails_omitted: bool,
-        now: Timestamp,
-    ) -> Self {
+    pub fn new(user: &'a User, sessions: &'a [Session], mails: &[Mail], mails_omitted: bool, now: Timestamp) -> Self {
         // A mail that confirms an address went to an address that is not the user's yet.
         let mails = mails.iter().filter(|mail| mail.kind != MailKind::ConfirmEmail);
         Self {
@@ -112,10 +106,6 @@ impl<'a> SessionData<'a> {
 
 impl From<&Mail> for MailData {
     fn from(mail: &Mail) -> Self {
-        Self {
-            kind: mail.kind,
-            created_at: rfc3339(mail.created_at),
-            state: mail.state.as_str(),
-        }
+        Self { kind: mail.kind, created_at: rfc3339(mail.created_at), state: mail.state.as_str() }
     }
 }

@@ -85,8 +85,6 @@ fn reply(status: StatusCode, header: Option<(&'static str, &'static str)>, body:
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
-    headers.extend(header.map(|(name, value)| {
-        (HeaderName::from_static(name), http::HeaderValue::from_static(value))
-    }));
+    headers.extend(header.map(|(name, value)| (HeaderName::from_static(name), http::HeaderValue::from_static(value))));
     response
 }

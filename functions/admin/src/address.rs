@@ -76,9 +76,7 @@ async fn take_off_list(call: &Call<'_>, email: &Email) -> Result<bool, Refusal> 
     match request.send().await {
         Ok(_) => Ok(true),
         Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(DeleteSuppressedDestinationError::is_not_found_exception) =>
+            if error.as_service_error().is_some_and(DeleteSuppressedDestinationError::is_not_found_exception) =>
         {
             Ok(false)
         }

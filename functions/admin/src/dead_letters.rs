@@ -147,7 +147,8 @@ impl Work {
 
 impl From<&Message> for DeadLetter {
     fn from(message: &Message) -> Self {
-        let body = message.body.as_deref().and_then(|body| serde_json::from_str::<Value>(body).ok()).unwrap_or_default();
+        let body =
+            message.body.as_deref().and_then(|body| serde_json::from_str::<Value>(body).ok()).unwrap_or_default();
         let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
         Self {
             id: message.message_id.clone().unwrap_or_default(),

@@ -45,7 +45,8 @@ struct Call<'a> {
 /// operator nothing.
 pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<Value, Error> {
     let deadline = Deadline::new(&app.clock, event.context.deadline);
-    let stated = |name: &str| event.payload.get(name).and_then(|value| serde_json::from_value::<Line>(value.clone()).ok());
+    let stated =
+        |name: &str| event.payload.get(name).and_then(|value| serde_json::from_value::<Line>(value.clone()).ok());
     let [operation, actor, reason] = ["operation", "actor", "reason"].map(|name| stated(name).map(display));
     let span = tracing::error_span!(
         "operation",
@@ -72,7 +73,10 @@ async fn answer(app: &App, payload: Value, deadline: &Deadline) -> Result<Value,
             Ok(answer)
         }
         Err(refusal) => {
-            tracing::warn!(event = "authz_admin", outcome = "refused", status = refusal.status(), refusal = %refusal);
+            // A message about a field may repeat what was in it, such as an address.
+            let field = if let Refusal::Invalid { field, .. } = &refusal { field.as_deref() } else { None };
+            let why = (refusal.status() != 400).then(|| refusal.to_string());
+            tracing::warn!(event = "authz_admin", outcome = "refused", status = refusal.status(), field, refusal = why);
             Ok(serde_json::to_value(refusal.body())?)
         }
     }

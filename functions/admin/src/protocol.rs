@@ -11,6 +11,7 @@ use std::fmt;
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use serde_path_to_error::Path;
 use shared::domain::{Email, Name, UserId};
 
 use crate::import::ImportRow;
@@ -125,7 +126,8 @@ impl TryFrom<String> for Line {
     fn try_from(text: String) -> Result<Self, String> {
         let text = text.trim();
         let fits = (1..=LONGEST_LINE).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        fits.then(|| Self(text.to_owned())).ok_or_else(|| format!("one line of 1 to {LONGEST_LINE} characters is wanted"))
+        fits.then(|| Self(text.to_owned()))
+            .ok_or_else(|| format!("one line of 1 to {LONGEST_LINE} characters is wanted"))
     }
 }
 
@@ -176,10 +178,8 @@ impl Request {
         let actor = line(&mut fields, "actor")?;
         let reason = line(&mut fields, "reason")?;
         let operation: Operation = serde_path_to_error::deserialize(json!({operation: fields})).map_err(|error| {
-            // The path begins with the operation.
-            let path = error.path().to_string();
-            let field = path.split_once('.').map(|(_, field)| field.to_owned());
-            Refusal::Invalid { field, message: error.inner().to_string() }
+            let message = error.inner().to_string();
+            Refusal::Invalid { field: Some(field_at_fault(error.path(), &message)), message }
         })?;
         if operation.wants_reason() {
             for (field, stated) in [("actor", &actor), ("reason", &reason)] {
@@ -209,6 +209,20 @@ impl Request {
         }
         Ok(Value::Object(request))
     }
+}
+
+/// Returns the field at fault, such as `user.id`. Serde's path ends above a field that is missing or unknown, which its
+/// message names.
+fn field_at_fault(path: &Path, message: &str) -> String {
+    let segments = path.iter().skip(1); // the operation
+    let mut segments: Vec<_> = segments.map(ToString::to_string).collect();
+    let named = message.strip_prefix("missing field `").or_else(|| message.strip_prefix("unknown field `"));
+    if let Some((name, _)) = named.and_then(|rest| rest.split_once('`'))
+        && segments.last().is_none_or(|last| last != name)
+    {
+        segments.push(name.to_owned());
+    }
+    if segments.is_empty() { "operation".to_owned() } else { segments.join(".") }
 }
 
 /// Takes a line out of the fields. `null` counts as absent.

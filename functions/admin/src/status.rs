@@ -42,10 +42,8 @@ async fn queues(call: &Call<'_>) -> Result<Vec<QueueStatus>, Refusal> {
         let Queues { queue, dead_letters } = Queues::named(call, queue);
         all.extend([(name.to_owned(), queue), (format!("{name} dead letters"), dead_letters)]);
     }
-    let (waiting, in_flight) = (
-        QueueAttributeName::ApproximateNumberOfMessages,
-        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-    );
+    let (waiting, in_flight) =
+        (QueueAttributeName::ApproximateNumberOfMessages, QueueAttributeName::ApproximateNumberOfMessagesNotVisible);
     let count = |(name, url)| {
         let request = sqs.get_queue_attributes().queue_url(url);
         let request = request.attribute_names(waiting.clone()).attribute_names(in_flight.clone());
@@ -99,7 +97,8 @@ async fn secrets(call: &Call<'_>) -> Result<Vec<SecretStatus>, Refusal> {
     let (app, unavailable) = (call.app, |error: SecretError| Refusal::Unavailable(error.to_string()));
     let (signing, account) =
         tokio::try_join!(app.signing_keys.rotated_at(), app.account_keys.rotated_at()).map_err(unavailable)?;
-    let status = |name: &str, at: Option<Timestamp>| SecretStatus { name: name.to_owned(), rotated_at: at.map(rfc3339) };
+    let status =
+        |name: &str, at: Option<Timestamp>| SecretStatus { name: name.to_owned(), rotated_at: at.map(rfc3339) };
     Ok(vec![status("SigningKeys", signing), status("AccountKeys", account)])
 }
 

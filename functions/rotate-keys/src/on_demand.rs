@@ -6,7 +6,7 @@ use shared::app::App;
 use shared::keys::{Keys, Secret};
 use uuid::Uuid;
 
-use super::withdrawal::{InForce, withdraw, Withdrawal};
+use super::withdrawal::{InForce, Withdrawal, withdraw};
 use super::{create, finish, set, test};
 
 #[derive(Deserialize)]

@@ -40,8 +40,7 @@ pub(crate) struct StackArguments {
         value_name = "URL",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "http://localhost:3000",
-        conflicts_with = "stack"
+        default_missing_value = "http://localhost:3000"
     )]
     pub(crate) local: Option<String>,
 }

@@ -50,7 +50,8 @@ impl Functions {
     /// Invokes a function and returns its answer. A refusal of `admin` is a failure.
     pub(crate) async fn invoke(&self, function: &str, request: &Value) -> Result<Value, Failure> {
         let name = format!("{}-{function}", self.stack);
-        let request = self.client.invoke().function_name(&name).qualifier(ALIAS).payload(Blob::new(request.to_string()));
+        let request =
+            self.client.invoke().function_name(&name).qualifier(ALIAS).payload(Blob::new(request.to_string()));
         let output = request.send().await.map_err(|error| failure(&name, &error))?;
         let answer = output.payload.map(Blob::into_inner).unwrap_or_default();
         let answer: Value = serde_json::from_slice(&answer)

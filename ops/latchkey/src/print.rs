@@ -2,8 +2,8 @@
 
 use std::io;
 
-use admin::answers::{OwedStatus, UserSummary};
 pub(crate) use admin::answers::{Changed, DeadLettersDone, Page, Shown, StackStatus as Status};
+use admin::answers::{OwedStatus, UserSummary};
 use serde::Deserialize;
 
 use crate::Terminal;

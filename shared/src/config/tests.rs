@@ -6,6 +6,8 @@ const REQUIRED: [(&str, &str); 12] = [
     ("PUBLIC_KEYS_TABLE", "public-keys"),
     ("MAIL_QUEUE_URL", "http://localhost/mail"),
     ("MAIL_DEAD_LETTER_QUEUE_URL", "http://localhost/dead"),
+    ("MAIL_EVENTS_QUEUE_URL", "http://localhost/events"),
+    ("MAIL_EVENTS_DEAD_LETTER_QUEUE_URL", "http://localhost/dead-events"),
     ("MAIL_CONFIGURATION_SET", "mail"),
     ("SIGNING_KEYS_SECRET", "keys"),
     ("ACCOUNT_KEYS_SECRET", "account-keys"),

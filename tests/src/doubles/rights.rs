@@ -53,9 +53,7 @@ pub(super) fn needed(call: &Call, body: &[u8]) -> Vec<Right> {
             vec![(format!("sqs:{}", operation.trim_end_matches("Batch")), queue.to_owned())]
         }
         Service::Secrets => vec![(format!("secretsmanager:{operation}"), secret_name(text(&input["SecretId"])))],
-        Service::Ses => vec![(format!("ses:{operation}"), String::new())],
-        // These two name no resource.
-        Service::SesV2 => vec![(format!("ses:{operation}"), "*".to_owned())],
+        Service::Ses | Service::SesV2 => vec![(format!("ses:{operation}"), String::new())],
     }
 }
 

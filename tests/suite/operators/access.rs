@@ -79,7 +79,10 @@ async fn a_user_is_shown_with_live_sessions_and_mails_and_listed_page_by_page() 
     let ada = world.registered("Ada@Example.com").await;
     world.login(&ada.email, PASSWORD).await;
     let shown = world.admin(json!({"operation": "show", "user": {"email": "ada@example.com"}})).await;
-    assert_eq!((&shown["id"], &shown["email"], &shown["hasPassword"]), (&json!(ada.id()), &json!("Ada@Example.com"), &json!(true)));
+    assert_eq!(
+        (&shown["id"], &shown["email"], &shown["hasPassword"]),
+        (&json!(ada.id()), &json!("Ada@Example.com"), &json!(true))
+    );
     assert_eq!(shown["sessions"].as_array().map(Vec::len), Some(2), "{shown}");
     assert_eq!((&shown["mails"][0]["kind"], &shown["mails"][0]["state"]), (&json!("welcome"), &json!("sent")));
     world.operate("sign-out", by_id(&ada)).await;
@@ -88,7 +91,11 @@ async fn a_user_is_shown_with_live_sessions_and_mails_and_listed_page_by_page() 
 
     for number in 0..59 {
         let email = format!("user{number}@example.com");
-        world.tamper("Credentials", json!({"pk": {"S": format!("EMAIL#{email}")}, "sk": {"S": "PASSWORD"}}), &json!({"userId": {"S": ada.id()}}));
+        world.tamper(
+            "Credentials",
+            json!({"pk": {"S": format!("EMAIL#{email}")}, "sk": {"S": "PASSWORD"}}),
+            &json!({"userId": {"S": ada.id()}}),
+        );
     }
     let (mut listed, mut after) = (0, Value::Null);
     loop {

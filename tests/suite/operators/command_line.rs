@@ -93,7 +93,8 @@ async fn dead_letters_are_listed_redriven_and_deleted() {
 async fn keys_are_listed_rotated_and_withdrawn() {
     // ADM-02, KEY-05
     let world = World::with_its_own_keys(&[]).await;
-    let access = |keys: &Value| keys["keys"].as_array().expect("keys").iter().filter(|key| key["purpose"] == "access").count();
+    let access =
+        |keys: &Value| keys["keys"].as_array().expect("keys").iter().filter(|key| key["purpose"] == "access").count();
     let listed = world.latchkey(&["keys", "list", "--json"]).await.json();
     assert_eq!(access(&listed), 1);
     let rotated = world.latchkey(&["keys", "rotate", "--json"]).await;

@@ -59,7 +59,9 @@ async fn inviting_an_address_that_has_an_account_changes_and_mails_nothing() {
     assert_eq!((verdict(&again), &again["user"]["id"]), (json!(false), &json!(ada.id())));
     world.deliver_mail().await;
     assert_eq!((world.users().len(), world.mails().len()), (1, 1));
-    let all = futures_util::future::join_all((0..4).map(|_| world.operate("invite", json!({"email": "bob@example.com"})))).await;
+    let all =
+        futures_util::future::join_all((0..4).map(|_| world.operate("invite", json!({"email": "bob@example.com"}))))
+            .await;
     assert_eq!(all.iter().filter(|answer| answer["changed"] == true).count(), 1, "{all:?}");
     world.deliver_mail().await;
     assert_eq!((world.users().len(), world.mails().len()), (2, 2));
@@ -82,7 +84,11 @@ async fn a_reset_by_an_operator_works_once_and_is_mailed_once_in_five_minutes() 
     world.deliver_mail().await;
     assert_eq!(world.reset_by_link(&first, NEW_PASSWORD).await.status, 200);
     let second = world.link_token_mailed_to("ada@example.com");
-    assert_eq!(world.reset_by_link(&second, "copper orchard 19 compass").await.status, 400, "it died with the password");
+    assert_eq!(
+        world.reset_by_link(&second, "copper orchard 19 compass").await.status,
+        400,
+        "it died with the password"
+    );
     assert_eq!(world.login("ada@example.com", NEW_PASSWORD).await.status, 200);
     world.deliver_mail().await;
 }

@@ -35,10 +35,17 @@ async fn a_bad_request_is_answered_with_the_field_at_fault() {
         (json!({"operation": "disable", "user": user, "actor": actor, "reason": "a\nb"}), json!("reason")),
         (json!({"operation": "disable", "user": user, "actor": 7, "reason": reason}), json!("actor")),
         (json!({"operation": "dead-letters", "queue": "spam", "action": "list"}), json!("queue")),
-        (json!({"operation": "invite", "email": "b@c.co", "name": "<b>", "actor": actor, "reason": reason}), json!("name")),
+        (
+            json!({"operation": "invite", "email": "b@c.co", "name": "<b>", "actor": actor, "reason": reason}),
+            json!("name"),
+        ),
     ] {
         let answer = world.admin(request.clone()).await;
-        assert_eq!((&answer["error"]["status"], &answer["error"]["field"]), (&json!(400), &field), "{request}: {answer}");
+        assert_eq!(
+            (&answer["error"]["status"], &answer["error"]["field"]),
+            (&json!(400), &field),
+            "{request}: {answer}"
+        );
         assert!(answer["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{answer}");
     }
     assert_eq!(world.logged("authz_admin"), 16, "refused requests are logged too");
@@ -55,14 +62,18 @@ async fn every_request_is_one_line_with_actor_request_target_and_reason() {
     world.operate("reset", json!({"user": {"email": "eve@example.com"}})).await;
     world.operate("invite", json!({"email": "bob@example.com"})).await;
     let lines = world.log_lines("authz_admin");
-    let told: Vec<_> = lines.iter().map(|line| json!([line["operation"], line["outcome"], line["changed"], line["status"]])).collect();
-    assert_eq!(told, [
-        json!(["disable", "done", true, null]),
-        json!(["disable", "done", false, null]),
-        json!(["reset", "refused", null, 409]),
-        json!(["reset", "refused", null, 404]),
-        json!(["invite", "done", true, null]),
-    ]);
+    let told: Vec<_> =
+        lines.iter().map(|line| json!([line["operation"], line["outcome"], line["changed"], line["status"]])).collect();
+    assert_eq!(
+        told,
+        [
+            json!(["disable", "done", true, null]),
+            json!(["disable", "done", false, null]),
+            json!(["reset", "refused", null, 409]),
+            json!(["reset", "refused", null, 404]),
+            json!(["invite", "done", true, null]),
+        ]
+    );
     for line in &lines {
         assert_eq!((&line["actor"], &line["reason"]), (&json!("grace"), &json!("ticket 4711")), "{line}");
         assert!(line["request_id"].as_str().is_some_and(|id| id.len() == 36), "{line}");

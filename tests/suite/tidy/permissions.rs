@@ -10,7 +10,7 @@ use super::{function_of, functions, resources};
 
 /// Action and resource of everything that a function may do, apart from writing the log. An item of a transaction counts as
 /// the action of its kind (`TransactWriteItems` has no right of its own).
-const MATRIX: [(&str, &[(&str, &str)]); 13] = [
+const MATRIX: [(&str, &[(&str, &str)]); 14] = [
     (
         "register",
         &[
@@ -150,6 +150,37 @@ const MATRIX: [(&str, &[(&str, &str)]); 13] = [
             ("dynamodb:PutItem", "PublicKeys"),
         ],
     ),
+    (
+        "admin",
+        &[
+            ("dynamodb:Scan", "Credentials"), // lists users
+            ("dynamodb:GetItem", "Credentials"),
+            ("dynamodb:PutItem", "Credentials"), // an invitation, and an address that is set: both without a hash
+            ("dynamodb:DeleteItem", "Credentials"),
+            ("dynamodb:GetItem", "Accounts"),
+            ("dynamodb:Query", "Accounts"),
+            ("dynamodb:PutItem", "Accounts"),
+            ("dynamodb:UpdateItem", "Accounts"),
+            ("dynamodb:ConditionCheckItem", "Accounts"), // an imported user was not erased
+            ("dynamodb:Query", "Accounts/index/due"), // the status
+            ("sqs:SendMessage", "MailQueue"),
+            ("sqs:GetQueueAttributes", "MailQueue"),
+            ("sqs:SendMessage", "MailEventsQueue"), // a redrive
+            ("sqs:GetQueueAttributes", "MailEventsQueue"),
+            ("sqs:ReceiveMessage", "MailDeadLetterQueue"),
+            ("sqs:DeleteMessage", "MailDeadLetterQueue"),
+            ("sqs:ChangeMessageVisibility", "MailDeadLetterQueue"),
+            ("sqs:GetQueueAttributes", "MailDeadLetterQueue"),
+            ("sqs:ReceiveMessage", "MailEventsDeadLetterQueue"),
+            ("sqs:DeleteMessage", "MailEventsDeadLetterQueue"),
+            ("sqs:ChangeMessageVisibility", "MailEventsDeadLetterQueue"),
+            ("sqs:GetQueueAttributes", "MailEventsDeadLetterQueue"),
+            ("secretsmanager:DescribeSecret", "SigningKeys"), // dates, and no key
+            ("secretsmanager:DescribeSecret", "AccountKeys"),
+            ("ses:DeleteSuppressedDestination", ACCOUNT_OF_SES),
+            ("ses:GetAccount", ACCOUNT_OF_SES),
+        ],
+    ),
 ];
 
 /// The kinds of partition of `Accounts` that a function may touch, for functions that need one kind, and for `mailer`.
@@ -168,8 +199,12 @@ const PARTITIONS: [(&str, &[&str]); 6] = [
 /// The resource of the right to send mail.
 const SENDER: &str = "the sender's identities, by the one configuration set";
 
-/// The one right on many items at once: the erasure deletes page by page.
-const BATCH: (&str, &str, &str) = ("sweeper", "dynamodb:BatchWriteItem", "Accounts");
+/// The resource of rights for which SES takes none.
+const ACCOUNT_OF_SES: &str = "the account at SES";
+
+/// The rights on many items at once: the erasure deletes page by page, and operators list users.
+const MANY: [(&str, &str, &str); 2] =
+    [("sweeper", "dynamodb:BatchWriteItem", "Accounts"), ("admin", "dynamodb:Scan", "Credentials")];
 
 type Rights = BTreeSet<(String, String)>;
 
@@ -199,7 +234,7 @@ fn no_role_has_a_wildcard_a_scan_or_a_language_of_its_own() {
     for (function, rights) in granted() {
         for (action, resource) in rights {
             assert!(!action.contains('*') && !resource.contains('*'), "{function}: {action} on {resource}: name it");
-            if (function.as_str(), action.as_str(), resource.as_str()) == BATCH {
+            if MANY.contains(&(function.as_str(), action.as_str(), resource.as_str())) {
                 continue;
             }
             for forbidden in ["Scan", "PartiQL", "Batch", "DeleteTable", "Purge"] {
@@ -220,12 +255,12 @@ fn no_role_has_a_wildcard_a_scan_or_a_language_of_its_own() {
 }
 
 #[test]
-fn credentials_are_touched_only_where_a_password_is_checked_or_set() {
+fn credentials_are_touched_only_where_a_password_is_checked_or_set_and_by_operators() {
     // IAM-02
     let touch = granted().into_iter().filter(|(_, rights)| rights.iter().any(|(_, on)| on.contains("Credentials")));
     assert_eq!(
         touch.map(|(function, _)| function).collect::<Vec<_>>(),
-        ["credentials", "login", "recovery", "register"]
+        ["admin", "credentials", "login", "recovery", "register"]
     );
 }
 
@@ -347,6 +382,10 @@ fn on(action: &str, statement: &Value) -> Vec<String> {
             "SES is asked by the configuration set"
         );
         return vec![SENDER.to_owned()];
+    }
+    if ["ses:DeleteSuppressedDestination", "ses:GetAccount"].contains(&action) {
+        assert_eq!(statement["Resource"], "*", "SES takes no resource for {action}");
+        return vec![ACCOUNT_OF_SES.to_owned()];
     }
     let name = |resource: &Value| {
         let text = resource.as_str().unwrap_or_else(|| panic!("{action}: a resource that is no text: {resource}"));

@@ -66,7 +66,7 @@ fn functions_with_a_name_are_named_after_the_stack_and_the_folder_and_lambda_tak
         longest = longest.max(suffix.len());
         named.push(id);
     }
-    assert_eq!(named, ["RotateKeysFunction"]);
+    assert_eq!(named, ["AdminFunction", "RotateKeysFunction"]);
     let most = LONGEST_FUNCTION_NAME - longest;
     let told = format!("at most {most} characters");
     for file in ["template.yaml", "samconfig.toml", "docs/sam.md"] {

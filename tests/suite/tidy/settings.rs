@@ -68,12 +68,14 @@ fn the_document_explains_every_setting() {
 #[test]
 fn the_templates_defaults_are_the_codes() {
     // LAM-03: so that `cargo local` and a deployment do the same
-    const REQUIRED: [&str; 12] = [
+    const REQUIRED: [&str; 14] = [
         "CREDENTIALS_TABLE",
         "ACCOUNTS_TABLE",
         "PUBLIC_KEYS_TABLE",
         "MAIL_QUEUE_URL",
         "MAIL_DEAD_LETTER_QUEUE_URL",
+        "MAIL_EVENTS_QUEUE_URL",
+        "MAIL_EVENTS_DEAD_LETTER_QUEUE_URL",
         "MAIL_CONFIGURATION_SET",
         "SIGNING_KEYS_SECRET",
         "ACCOUNT_KEYS_SECRET",
@@ -121,9 +123,12 @@ fn the_template_allows_what_the_code_takes() {
         let outside = [least - 1, most + 1].map(|value| takes(variable, &value.to_string()));
         assert_eq!((inside, outside), ([true; 2], [false; 2]), "{parameter}: the bounds are those of Config::read");
     }
-    let lists =
-        [("SigningAlgorithm", "SIGNING_ALGORITHM"), ("LogLevel", "LOG_LEVEL"), ("LegacyHashes", "LEGACY_HASHES")];
-    for (parameter, variable) in lists {
+    for (parameter, variable) in [
+        ("SigningAlgorithm", "SIGNING_ALGORITHM"),
+        ("LogLevel", "LOG_LEVEL"),
+        ("RegistrationMode", "REGISTRATION_MODE"),
+        ("LegacyHashes", "LEGACY_HASHES"),
+    ] {
         for value in TEMPLATE["Parameters"][parameter]["AllowedValues"].as_array().expect("a list") {
             assert!(takes(variable, value.as_str().expect("a text")), "{parameter}: the code does not take {value}");
         }

@@ -79,8 +79,9 @@ impl Users {
 
     /// Lets a user sign in, or no longer. Either way, all earlier sessions end at their next refresh.
     ///
-    /// Returns whether it was so before and the user is not being erased. If an operator could enable a user who is
-    /// being erased, a login under way could open a session that refreshes until the profile is gone.
+    /// Returns whether this changed it: not if it was so already, or the user is gone or being erased. If an operator
+    /// could enable a user who is being erased, a login under way could open a session that refreshes until the profile
+    /// is gone.
     pub async fn set_status(&self, id: UserId, status: Status) -> Result<bool, StoreError> {
         let status = match status {
             Status::Active => "active",
@@ -205,7 +206,9 @@ impl Users {
             .table_name(&self.tables.accounts)
             .set_key(Some(keys::profile(id)))
             .update_expression(update)
-            .condition_expression(format!("attribute_exists(pk) AND attribute_not_exists(erasingSince) AND ({condition})"))
+            .condition_expression(format!(
+                "attribute_exists(pk) AND attribute_not_exists(erasingSince) AND ({condition})"
+            ))
     }
 
     async fn apply(&self, update: UpdateBuilder) -> Result<bool, StoreError> {

@@ -6,10 +6,13 @@ use jiff::SignedDuration;
 use serde_json::json;
 use tests::doubles::{Fault, Partition, Right, Service};
 use tests::event::HttpRequest;
-use tests::system::{ACCOUNT_KEYS, DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE, SECRETS, SIGNING_KEYS};
+use tests::system::{
+    ACCOUNT_KEYS, DEAD_LETTER_QUEUE, MAIL_EVENTS_DEAD_LETTER_QUEUE, MAIL_EVENTS_QUEUE, MAIL_QUEUE, SECRETS,
+    SIGNING_KEYS,
+};
 use tests::world::{Actor, NEW_PASSWORD, OUTDATED_HASH, PASSWORD, World, authorized, posted, request};
 
-use super::{MATRIX, PARTITIONS, Rights, SENDER, functions};
+use super::{ACCOUNT_OF_SES, MATRIX, PARTITIONS, Rights, SENDER, functions};
 
 /// For how long keys are not read again.
 const CACHED: SignedDuration = SignedDuration::from_mins(6);
@@ -20,7 +23,8 @@ const SECOND_PASS: SignedDuration = SignedDuration::from_mins(20);
 async fn the_code_calls_what_its_role_allows() {
     // IAM-01
     for function in functions() {
-        let world = World::with(&[("ISSUER", "https://id.latchkey.example")]).await;
+        let settings = [("ISSUER", "https://id.latchkey.example"), ("RESET_URL", "https://app.example.com/reset")];
+        let world = World::with(&settings).await;
         world.leave_mail();
         world.aws().clear_calls();
         let Made { rights: made, partitions } = act(&world, &function).await;
@@ -210,6 +214,31 @@ async fn act(world: &World, function: &str) -> Made {
             }
             0
         }
+        "admin" => {
+            let ada = world.registered("ada@example.com").await;
+            let user = json!({"id": ada.id()});
+            for queue in [DEAD_LETTER_QUEUE, MAIL_EVENTS_DEAD_LETTER_QUEUE] {
+                world.aws().sqs.put(queue, "{}".to_owned());
+            }
+            let from = world.aws().calls().len();
+            for (operation, fields) in [
+                ("list", json!({})),
+                ("show", json!({"user": {"email": "ada@example.com"}})),
+                ("unsuppress", json!({"user": user})),
+                ("invite", json!({"email": "bob@example.com"})),
+                ("set-email", json!({"user": user, "email": "ada@example.org"})),
+                ("erase", json!({"user": user})),
+                ("status", json!({})),
+                ("dead-letters", json!({"queue": "mail", "action": "list"})),
+                ("dead-letters", json!({"queue": "mail", "action": "redrive"})),
+                ("dead-letters", json!({"queue": "mail-events", "action": "list"})),
+                ("dead-letters", json!({"queue": "mail-events", "action": "redrive"})),
+            ] {
+                let answer = world.operate(operation, fields).await;
+                assert!(answer["error"].is_null(), "{operation}: {answer}");
+            }
+            from
+        }
         other => panic!("have `act` show what {other} calls"),
     };
     needed(world, from)
@@ -224,7 +253,9 @@ fn needed(world: &World, from: usize) -> Made {
             MAIL_EVENTS_QUEUE => "MailEventsQueue",
             SIGNING_KEYS => "SigningKeys",
             ACCOUNT_KEYS => "AccountKeys",
+            MAIL_EVENTS_DEAD_LETTER_QUEUE => "MailEventsDeadLetterQueue",
             _ if action == "ses:SendEmail" => SENDER,
+            _ if action.starts_with("ses:") => ACCOUNT_OF_SES,
             table => table,
         };
         (action, on.to_owned())
