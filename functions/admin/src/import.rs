@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -120,17 +120,12 @@ pub(crate) async fn import(call: &Call<'_>, rows: &[ImportRow], dry_run: bool) -
     }
     let mut collisions = Collisions::default();
     rows.iter().for_each(|row| collisions.add(row));
-    let one = async |row| {
-        if call.deadline.time_left() < RESERVE {
-            return Outcome::Deferred { reason: "the time ran out".to_owned() };
-        }
-        match collisions.refusal(row) {
-            Some(refused) => refused,
-            None => import_row(call, row, dry_run).await.unwrap_or_else(|outcome| outcome),
-        }
-    };
-    let rows: Vec<_> = stream::iter(rows).map(one).buffered(AT_ONCE).collect().await;
-    let count = |is: fn(&Outcome) -> bool| rows.iter().filter(|outcome| is(outcome)).count();
+    let mut outcomes = Vec::with_capacity(rows.len());
+    for rows in rows.chunks(AT_ONCE) {
+        let batch = rows.iter().map(|row| outcome(call, &collisions, row, dry_run));
+        outcomes.extend(join_all(batch).await);
+    }
+    let count = |is: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| is(outcome)).count();
     tracing::info!(
         event = "users_imported",
         dry_run,
@@ -140,7 +135,17 @@ pub(crate) async fn import(call: &Call<'_>, rows: &[ImportRow], dry_run: bool) -
         refused = count(|outcome| matches!(outcome, Outcome::Refused { .. })),
         deferred = count(|outcome| matches!(outcome, Outcome::Deferred { .. })),
     );
-    Ok(Imported { rows })
+    Ok(Imported { rows: outcomes })
+}
+
+async fn outcome(call: &Call<'_>, collisions: &Collisions, row: &ImportRow, dry_run: bool) -> Outcome {
+    if call.deadline.time_left() < RESERVE {
+        return deferred("the time ran out");
+    }
+    match collisions.refusal(row) {
+        Some(refused) => refused,
+        None => import_row(call, row, dry_run).await.unwrap_or_else(|outcome| outcome),
+    }
 }
 
 /// Imports one user. What ends it early is an outcome too.
