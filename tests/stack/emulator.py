@@ -74,6 +74,21 @@ def with_routes(make_api):
     return make
 
 
+# ---- AWS::CloudWatch::Alarm over several metrics ----
+
+
+def with_first_metric(name, properties):
+    """Makes such an alarm one of its first metric. Nothing here waits for an alarm to ring."""
+    metrics = [each["MetricStat"]["Metric"] for each in properties.get("Metrics", []) if "MetricStat" in each]
+    if metrics:
+        properties = {key: value for key, value in properties.items() if key != "Metrics"} | metrics[0]
+    return alarm_record(name, properties)
+
+
+alarm_record = provisioners._cw_metric_alarm_record
+provisioners._cw_metric_alarm_record = with_first_metric
+
+
 # ---- The parameters of the stack, which MiniStack does not tell SAM's transform ----
 
 

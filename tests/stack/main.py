@@ -28,7 +28,9 @@ def main():
         first_deployment(tier)
         for journey in [users.ada, mail.lost_message, mail.dead_letter, mail.poison, mail.kills]:
             journey(tier)
-        for journey in [releases.failing, releases.parameter_alone, releases.nothing_new, releases.rollback, releases.behind_proxy]:
+        for journey in [releases.failing, releases.parameter_alone, releases.nothing_new, releases.rollback]:
+            journey(tier)
+        for journey in [releases.one_function, releases.behind_proxy]:
             journey(tier)
     except Failed as failed:
         say(f"FAILED: {failed}")

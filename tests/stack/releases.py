@@ -153,6 +153,28 @@ def rollback(tier):
     say(f"ops/deploy --rollback: version {before} -> {back}, and the next deployment went on from there: {again}")
 
 
+def one_function(tier):
+    """Deploys the code of one function by `cargo lambda deploy`, as docs/sam.md says, and takes it back."""
+    before, _ = tier.live("PublicFunction")
+    # Another binary: a symbol table does not change what it does.
+    binary = WORK / "another" / "bootstrap"
+    binary.parent.mkdir(exist_ok=True)
+    shutil.copy(TREE / "target" / "lambda" / "public" / "bootstrap", binary)
+    with binary.open("ab") as file:
+        file.write(b"another build")
+    command = ["cargo-lambda", "lambda", "deploy", "--binary-path", binary, "--alias", "live", tier.names["PublicFunction"]]
+    environment = tier.emulator.environment
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    check(done.returncode == 0, "cargo lambda deploy succeeds", done.stdout + done.stderr)
+    after, _ = tier.live("PublicFunction")
+    check(after != before, "the alias is at the new version", done.stdout + done.stderr)
+    expect(200, call(tier.url, "GET", "/health"), "GET /health")
+    code, output = tier.deploy(TREE, "--rollback")
+    check(code == 0, "ops/deploy --rollback succeeds", output[-3000:])
+    check(tier.live("PublicFunction")[0] == before, "the alias is where it was")
+    say(f"the code of one function alone went live and was taken back: version {before} -> {after} -> {before}")
+
+
 class Proxy(http.server.BaseHTTPRequestHandler):
     """Passes requests on with the two headers that CloudFront adds: its secret, and the client's address."""
 

@@ -38,6 +38,7 @@ pub fn greeting(url: &str, aws: &str, arguments: &Arguments, containers: Option<
          -d '{{\"email\":\"ada@example.com\",\"password\":\"correct horse battery staple\",\"name\":\"Ada\"}}'\n\n\
          Read the mail:\n\n  curl {url}/_local/mail\n\n\
          Rotate the keys:\n\n  curl -X POST {url}/_local/rotate\n\n\
+         Operate it:\n\n  cargo latchkey --local={url} user list\n\n\
          Ctrl-C stops it."
     );
     text

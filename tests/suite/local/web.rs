@@ -129,3 +129,18 @@ fn what_is_too_large_is_refused_as_by_api_gateway() {
     let (status, body) = local.post("/api/auth/login", &"x".repeat(10 * 1024 * 1024 + 1));
     assert_eq!((status, body["message"].as_str()), (413, Some("Request Entity Too Large")));
 }
+
+#[test]
+fn operators_functions_are_invoked_by_signed_requests_and_not_by_pages_of_other_sites() {
+    // ADM-01, FLT-06
+    let local = Local::start();
+    let path = "/2015-03-31/functions/local-admin/invocations?Qualifier=live";
+    let (signed, request) = ("Authorization: AWS4-HMAC-SHA256 ...", r#"{"operation": "list"}"#);
+    let answer = local.send("POST", path, &[signed], request);
+    assert_eq!((answer.status, answer.json()["users"].is_array()), (200, true), "{}", answer.body);
+    for headers in [&[][..], &[signed, "Origin: https://any.example"], &["Origin: https://any.example"]] {
+        assert_eq!(local.send("POST", path, headers, request).status, 403, "{headers:?}");
+    }
+    let unknown = "/2015-03-31/functions/local-mailer/invocations?Qualifier=live";
+    assert_eq!(local.send("POST", unknown, &[signed], request).status, 404);
+}
