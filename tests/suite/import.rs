@@ -310,8 +310,9 @@ async fn an_import_that_meets_a_fault_is_repaired_by_running_it_again() {
 async fn imports_at_once_take_each_user_once() {
     // IMP-01
     let world = world().await;
-    let rows: Vec<_> = (0..4).map(|n| json!({"id": n.to_string(), "email": format!("{n}@example.com")})).collect();
-    let all = join_all((0..3).map(|_| import(&world, &json!(rows)))).await.concat();
+    let rows = (0..4).map(|n| json!({"id": n.to_string(), "email": format!("{n}@example.com")}));
+    let rows = rows.collect::<Value>();
+    let all = join_all((0..3).map(|_| import(&world, &rows))).await.concat();
     let count = |what: &str| all.iter().filter(|outcome| *outcome == what).count();
     assert_eq!((count("taken"), count("unchanged"), world.users().len()), (4, 8, 4), "{all:?}");
 }

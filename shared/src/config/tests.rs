@@ -69,7 +69,7 @@ fn a_wrong_variable_is_named_and_its_value_is_not_shown() {
         ("REFRESH_GRACE_SECONDS", "61"),
         ("LEGACY_HASHES", "3"),
         ("LEGACY_HASHES", "13"),
-        ("LEGACY_HASHES", "bcrypt"),
+        ("LEGACY_HASHES", "2a"),
         ("HASH_CONCURRENCY", "0"),
         ("HASH_CONCURRENCY", "257"),
         ("HASH_CONCURRENCY", "18446744073709551615"),
