@@ -23,10 +23,10 @@ use crate::clock::Stopwatch;
 use crate::domain::Password;
 
 pub use import::ImportError;
-pub use legacy::LegacyHashes;
-pub use stored::{StoredHash, Unusable};
 use legacy::BCRYPT_BYTES;
+pub use legacy::LegacyHashes;
 use stored::{Argon2idHash, BcryptHash, Verifiable};
+pub use stored::{StoredHash, Unusable};
 
 /// OWASP's first choice: 19 MiB, two passes, one lane. 32 bytes out.
 const PARAMS: Params = Params::DEFAULT;

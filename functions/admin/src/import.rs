@@ -209,6 +209,7 @@ fn read(row: &ImportRow, now: Timestamp) -> Result<User, String> {
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
-    let in_utc = |text: &str| text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    let in_utc =
+        |text: &str| text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
     text.parse().ok().or_else(|| in_utc(text)).ok_or_else(|| "createdAt: it is no time".to_owned())
 }

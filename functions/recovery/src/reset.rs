@@ -13,8 +13,8 @@ use shared::domain::{
 use shared::error::{ApiError, Violation};
 use shared::http::{self as web, Request, Response};
 use shared::keys::{AccountKeys, KeyError, Subject};
-use shared::passwords::Match;
 use shared::limits::{Rule, counted_network};
+use shared::passwords::Match;
 use shared::store::{Changed, NewPasswordWrite, Reset, Try};
 
 /// How long the clearing of counters may take, because the reset can succeed without it.

@@ -59,7 +59,8 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn Iterator<Item = Result<Line, F
         let header = records.headers().map_err(|error| unreadable(&path, &error))?.clone();
         let lines = records.into_records().map(move |record| {
             let record = record.map_err(|error| unreadable(&path, &error))?;
-            let cell = |(name, text): (&str, &str)| (name.to_owned(), if text.is_empty() { Value::Null } else { text.into() });
+            let cell =
+                |(name, text): (&str, &str)| (name.to_owned(), if text.is_empty() { Value::Null } else { text.into() });
             let fields: Map<_, _> = header.iter().zip(record.iter()).map(cell).collect();
             Ok(line(record.position().map_or(0, csv::Position::line), serde_json::from_value(fields.into())))
         });

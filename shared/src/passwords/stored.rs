@@ -153,9 +153,9 @@ impl BcryptHash {
         let hash = decode(hash)?.try_into().map_err(|_| malformed())?;
         match max_cost {
             None => Err(Unusable::new("is of bcrypt, and LegacyHashes is not set")),
-            Some(max_cost) if !(MIN_COST..=max_cost).contains(&cost) => {
-                Err(Unusable(format!("has a bcrypt cost of {cost}, not of {MIN_COST} to LegacyHashes ({max_cost})").into()))
-            }
+            Some(max_cost) if !(MIN_COST..=max_cost).contains(&cost) => Err(Unusable(
+                format!("has a bcrypt cost of {cost}, not of {MIN_COST} to LegacyHashes ({max_cost})").into(),
+            )),
             Some(_) => Ok(Self { cost, salt, hash }),
         }
     }

@@ -125,10 +125,8 @@ async fn verify(call: &Call<'_>, login: &Login, credential: Option<Credential>) 
     let hash = credential.as_ref().and_then(|credential| credential.hash.as_ref());
     // For an unknown address, this queries the empty partition of a new id.
     let id = credential.as_ref().map_or_else(|| UserId::new(call.now), |credential| credential.user);
-    let (account, password) = tokio::join!(
-        call.app.users.account(id),
-        call.app.passwords.verify(&login.password, hash, call.legacy_hashes),
-    );
+    let (account, password) =
+        tokio::join!(call.app.users.account(id), call.app.passwords.verify(&login.password, hash, call.legacy_hashes),);
     Ok(Found { password: password?, account: account?, credential, device: None })
 }
 

@@ -48,7 +48,8 @@ async fn the_table_of_the_replaced_backend_is_imported_as_psql_writes_it() {
     );
     let (code, printed) = run(&world, &file(".ndjson", &rows), &["--json"]).await;
     let report: serde_json::Value = serde_json::from_str(&printed).unwrap();
-    let expected = json!({"dryRun": false, "read": 2, "taken": 1, "unchanged": 1, "erased": 0, "refused": [], "toldApart": 0});
+    let expected =
+        json!({"dryRun": false, "read": 2, "taken": 1, "unchanged": 1, "erased": 0, "refused": [], "toldApart": 0});
     assert_eq!((code, report), (0, expected));
 }
 
@@ -76,7 +77,8 @@ async fn lines_that_are_not_taken_are_told_by_number_and_reason_in_a_dry_run_as_
     assert_eq!(dry.replace("\"dryRun\": true", "\"dryRun\": false"), real);
     let (report, _) = real.split_once("latchkey:").unwrap();
     let report: serde_json::Value = serde_json::from_str(report).unwrap();
-    let lines: Vec<_> = report["refused"].as_array().unwrap().iter().map(|line| line["line"].as_u64().unwrap()).collect();
+    let lines: Vec<_> =
+        report["refused"].as_array().unwrap().iter().map(|line| line["line"].as_u64().unwrap()).collect();
     assert_eq!(lines, [2, 3, 4, 5, 6, 407]);
     assert_eq!((&report["read"], &report["taken"], world.users().len()), (&json!(407), &json!(401), 401));
 

@@ -28,7 +28,11 @@ async fn users_of_eight_implementations_log_in_with_their_old_passwords() {
         fixtures.iter().enumerate().map(|(n, (_, _, hash))| json!({"email": email(n), "hash": hash})).collect();
     assert_eq!(import(&world, &json!(rows)).await, vec!["taken"; fixtures.len()]);
     for (n, (by, text, hash)) in fixtures.iter().enumerate() {
-        assert_eq!(world.login(&email(n), &format!("{text}!?")).await.status, if text.len() > 71 && hash.starts_with("$2") { 200 } else { 401 }, "{by}: {text}");
+        assert_eq!(
+            world.login(&email(n), &format!("{text}!?")).await.status,
+            if text.len() > 71 && hash.starts_with("$2") { 200 } else { 401 },
+            "{by}: {text}"
+        );
         assert_eq!(world.login(&email(n), text).await.status, 200, "{by}: {text}");
         let stored = world.credential(&email(n)).hash;
         assert!(stored.starts_with(OURS) || stored == *hash, "{by}: {stored}");
@@ -114,7 +118,10 @@ async fn hashes_of_no_password_and_of_what_is_not_taken_are_refused() {
         (&BCRYPT.replace("$2b$", "$2x$"), "hash: it is of bcrypt's variant 2x, which cannot be verified"),
         (&BCRYPT.replace("$04$", "$03$"), "hash: it has a bcrypt cost of 3, not of 4 to LegacyHashes (4)"),
         (&BCRYPT[..59], "hash: it is not a well-formed bcrypt hash"),
-        ("$argon2id$v=19$m=512,t=1,p=1$13uST1Gjkt72ygN/sG+INQ$fVO3QtMrDBuLWw8acQxU91qThRWYIfgMgBusldWORaY", "hash: it is of the empty password"),
+        (
+            "$argon2id$v=19$m=512,t=1,p=1$13uST1Gjkt72ygN/sG+INQ$fVO3QtMrDBuLWw8acQxU91qThRWYIfgMgBusldWORaY",
+            "hash: it is of the empty password",
+        ),
     ] {
         assert_eq!(import(&world, &json!([{"email": "ada@example.com", "hash": hash}])).await, [reason]);
     }

@@ -162,7 +162,7 @@ const MATRIX: [(&str, &[(&str, &str)]); 14] = [
             ("dynamodb:PutItem", "Accounts"),
             ("dynamodb:UpdateItem", "Accounts"),
             ("dynamodb:ConditionCheckItem", "Accounts"), // an imported user was not erased
-            ("dynamodb:Query", "Accounts/index/due"), // the status
+            ("dynamodb:Query", "Accounts/index/due"),    // the status
             ("sqs:SendMessage", "MailQueue"),
             ("sqs:GetQueueAttributes", "MailQueue"),
             ("sqs:SendMessage", "MailEventsQueue"), // a redrive

@@ -23,7 +23,8 @@ pub enum Importable {
 impl Users {
     /// Reads what there is under the id and the address of a user to import.
     pub async fn importable(&self, id: UserId, email: &Email) -> Result<Importable, StoreError> {
-        let (is_erased, user, credential) = tokio::join!(self.is_erased_import(id), self.find(id), self.credential(email));
+        let (is_erased, user, credential) =
+            tokio::join!(self.is_erased_import(id), self.find(id), self.credential(email));
         let (is_erased, user, credential) = (is_erased?, user?, credential?);
         Ok(match (user, credential) {
             (Some(user), _) if user.erasing_since.is_some() => Importable::Erased,
