@@ -116,13 +116,12 @@ impl System {
     pub async fn start(options: Options) -> Result<Self, AnyError> {
         let Options { clock, data, aws_port, settings, secrets, log } = options;
         let database = database::open(data.as_deref())?;
-        database::create_table(&database, CREDENTIALS)?;
-        database::create_table(&database, ACCOUNTS)?;
-        database::create_table(&database, PUBLIC_KEYS)?;
+        for table in [CREDENTIALS, ACCOUNTS, PUBLIC_KEYS] {
+            database::create_table(&database, table)?;
+        }
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let dynamodb = format!("http://{}", listener.local_addr()?);
-        let (stop, stopped) = oneshot::channel::<()>();
-        let served = database.clone();
+        let ((stop, stopped), served) = (oneshot::channel::<()>(), database.clone());
         tokio::spawn(async move {
             let stopped = async move { drop(stopped.await) };
             dynoxide::server::serve_with_shutdown(listener, served, stopped).await
@@ -132,13 +131,12 @@ impl System {
         let queue = |name, id, dead_letters| aws.sqs.create_queue(name, template::queue(id, dead_letters));
         let dead_letters = queue(DEAD_LETTER_QUEUE, "MailDeadLetterQueue", "");
         let mails = queue(MAIL_QUEUE, "MailQueue", DEAD_LETTER_QUEUE);
-        let event_dead_letters = queue(MAIL_EVENTS_DEAD_LETTER_QUEUE, "MailEventsDeadLetterQueue", "");
+        let dead_events = queue(MAIL_EVENTS_DEAD_LETTER_QUEUE, "MailEventsDeadLetterQueue", "");
         let events = queue(MAIL_EVENTS_QUEUE, "MailEventsQueue", MAIL_EVENTS_DEAD_LETTER_QUEUE);
         aws.ses.verify(SENDER_DOMAIN);
         aws.ses.create_configuration_set(CONFIGURATION_SET);
         aws.ses.publish_events(aws.sqs.clone(), MAIL_EVENTS_QUEUE);
-        let placeholders = || ["{}", "{}"].map(str::to_owned);
-        let [signing_keys, account_keys] = secrets.unwrap_or_else(placeholders);
+        let [signing_keys, account_keys] = secrets.unwrap_or_else(|| ["{}", "{}"].map(str::to_owned));
         let signing_keys = aws.secrets.create(SIGNING_KEYS, &signing_keys);
         let account_keys = aws.secrets.create(ACCOUNT_KEYS, &account_keys);
 
@@ -149,7 +147,7 @@ impl System {
             ("MAIL_QUEUE_URL", mails),
             ("MAIL_DEAD_LETTER_QUEUE_URL", dead_letters),
             ("MAIL_EVENTS_QUEUE_URL", events),
-            ("MAIL_EVENTS_DEAD_LETTER_QUEUE_URL", event_dead_letters),
+            ("MAIL_EVENTS_DEAD_LETTER_QUEUE_URL", dead_events),
             ("MAIL_CONFIGURATION_SET", CONFIGURATION_SET.to_owned()),
             ("SIGNING_KEYS_SECRET", signing_keys),
             ("ACCOUNT_KEYS_SECRET", account_keys),
@@ -165,12 +163,12 @@ impl System {
         let config = Config::read(|variable| environment.get(variable).cloned())?;
 
         let http = doubles::http(&clock);
-        // The poller's own: it waits for messages longer than a function may.
+        // The poller waits for messages longer than a function may.
         let sqs = Clients::new(&config.aws, &http, &clock).sqs.config().to_builder();
         let sqs = aws_sdk_sqs::Client::from_conf(sqs.timeout_config(TimeoutConfig::disabled()).build());
         let app = App::new(config, clock, &http);
-        let system =
-            Self { app, aws, database, environment, stand_ins: HashMap::new(), sqs, log, _stop_dynamodb: stop };
+        let stand_ins = HashMap::new();
+        let system = Self { app, aws, database, environment, stand_ins, sqs, log, _stop_dynamodb: stop };
         for secret in SECRETS {
             if system.aws.secrets.value(secret, "AWSCURRENT").as_deref() == Some("{}") {
                 system.rotate(secret).await?;
