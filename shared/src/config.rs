@@ -71,6 +71,9 @@ pub struct Config {
     pub welcome_emails_per_day: u32,
     /// `MIN_PASSWORD_LENGTH`: the fewest code points of a new password, 8 to 64.
     pub min_password_length: usize,
+    /// `LEGACY_HASHES`: the cost of imported bcrypt hashes, 4 to 12. Every login pays for one hash of that cost. Without
+    /// it, bcrypt hashes fit no password.
+    pub legacy_hashes: Option<u32>,
     /// `REGISTRATIONS_PER_NETWORK`: how many registrations one network may try in an hour, 1 to 1000000.
     pub registrations_per_network: u32,
     /// `LOGINS_PER_ACCOUNT_AND_NETWORK`: how many logins to one account may fail from one network in 15 minutes, 1 to
@@ -201,6 +204,7 @@ impl Config {
             )?),
             welcome_emails_per_day: env.within("WELCOME_EMAILS_PER_DAY", "a number", 1..=1000, 5)?,
             min_password_length: env.within("MIN_PASSWORD_LENGTH", "a number", 8..=64, 8)?,
+            legacy_hashes: env.within_or_none("LEGACY_HASHES", "a bcrypt cost", 4..=12)?,
             registrations_per_network: env.within("REGISTRATIONS_PER_NETWORK", "a number", 1..=1_000_000, 100)?,
             logins_per_account_and_network: env.within("LOGINS_PER_ACCOUNT_AND_NETWORK", "a number", 1..=100, 10)?,
             logins_per_network: env.within("LOGINS_PER_NETWORK", "a number", 1..=1_000_000, 100)?,

@@ -3,6 +3,13 @@
 //! Faulting in the pages of 19 MiB costs a third of a hash. So each hash borrows memory that was touched when the
 //! process started. This memory is the only user data that outlives a request. A hash leaves its last blocks there. No
 //! password can be computed from them, and the next hash overwrites them.
+//!
+//! Hashes of bcrypt come from an import. While the setting `LEGACY_HASHES` names their cost, each verification also pays
+//! for one of them.
+
+mod import;
+mod legacy;
+mod stored;
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -10,23 +17,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, RECOMMENDED_SALT_LEN, Version};
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
 use tokio::sync::Semaphore;
 
 use crate::clock::Stopwatch;
 use crate::domain::Password;
 
+pub use import::ImportError;
+use legacy::BCRYPT_BYTES;
+pub use legacy::LegacyHashes;
+use stored::{Argon2idHash, BcryptHash, Verifiable};
+pub use stored::{StoredHash, Unusable};
+
 /// OWASP's first choice: 19 MiB, two passes, one lane. 32 bytes out.
 const PARAMS: Params = Params::DEFAULT;
 const OUTPUT_LENGTH: usize = 32;
-
-/// The largest parameters that a stored hash may have. Otherwise an attacker who can write the table could stop the
-/// service with one hash.
-const MAX_MEMORY_KIB: u32 = 64 * 1024;
-const MAX_PASSES: u32 = 10;
-const MAX_LANES: u32 = 4;
-const MAX_STORED_LENGTH: usize = 200;
 
 /// How often a hash lets other tasks run before it begins. A call of the SDK takes three turns from its first poll to
 /// the socket.
@@ -37,44 +41,14 @@ const YIELDS_BEFORE_HASH: usize = 8;
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$p5gG9zdQj7hEJ+NP7rpVgw$6BJv1y8BZp0xPD8yE3c7oXv6a8nFq2sTjK5uW0dLrMI";
 
-/// A password's hash as the table stores it: a PHC string.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(from = "String")]
-pub struct StoredHash(SecretString);
-
-impl StoredHash {
-    /// Returns the hash, for the table alone.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        self.0.expose_secret()
-    }
-
-    /// Returns whether the hash was made with less memory or fewer passes than today's hashes.
-    ///
-    /// A hash with higher parameters stays. Either the parameters were lowered since, or a newer version was rolled
-    /// back.
-    #[must_use]
-    pub fn is_outdated(&self) -> bool {
-        match Verifiable::parse(self.expose()) {
-            Some(Verifiable::Argon2id(Argon2idHash { params, .. })) => {
-                params.m_cost() < PARAMS.m_cost() || params.t_cost() < PARAMS.t_cost()
-            }
-            None => false,
-        }
-    }
-}
-
-/// Writes the hash for the table.
-impl Serialize for StoredHash {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.expose())
-    }
-}
-
-impl From<String> for StoredHash {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
+/// The result of a verification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// The hash is of another password, or of none.
+    No,
+    Yes,
+    /// The password is right, and a new hash of it should replace the stored one.
+    Outdated,
 }
 
 /// A hash that could not be computed. This says nothing about the password.
@@ -88,12 +62,14 @@ impl HashError {
     }
 }
 
+type Memory = Mutex<Vec<Vec<Block>>>;
+
 /// The password hasher and its memory.
 #[derive(Clone, Debug)]
 pub struct Passwords {
     /// How many threads may hash at once. `None` if a hash runs on the thread of its request.
     threads: Option<Arc<Semaphore>>,
-    memory: Arc<Mutex<Vec<Vec<Block>>>>,
+    memory: Arc<Memory>,
 }
 
 impl Passwords {
@@ -120,7 +96,8 @@ impl Passwords {
         let mut salt = [0; RECOMMENDED_SALT_LEN];
         aws_lc_rs::rand::fill(&mut salt).map_err(|_| HashError("no randomness".to_owned()))?;
         let salt = Salt::new(&salt).map_err(HashError::new)?;
-        let hash = self.run(password.clone(), salt, PARAMS).await?;
+        let password = password.clone();
+        let hash = self.run(move |memory| hash_in(memory, password.expose(), &salt, PARAMS, OUTPUT_LENGTH)).await?;
         let phc = PasswordHash {
             algorithm: Algorithm::Argon2id.ident(),
             version: Some(Version::V0x13.into()),
@@ -131,33 +108,37 @@ impl Passwords {
         Ok(StoredHash::from(phc.to_string()))
     }
 
-    /// Returns whether `password` is the one behind `stored`, in constant time.
+    /// Compares `password` with `stored`, in constant time.
     ///
-    /// A missing hash, a foreign hash and a hash with too large parameters match no password. They cost one
-    /// verification all the same.
+    /// Every verification pays for one Argon2id hash, and with `legacy` for one bcrypt hash before it, whatever is
+    /// stored. A missing hash, a foreign hash and a hash with too large parameters match no password and cost the same.
+    /// A password that was not typed in NFKC is compared in both forms, which costs twice as much for every account.
     ///
     /// # Errors
     /// [`HashError`] if the machine has no memory.
-    pub async fn verify(&self, password: &Password, stored: Option<&StoredHash>) -> Result<bool, HashError> {
-        let usable = stored.and_then(|stored| Verifiable::parse(stored.expose()));
-        if stored.is_some() && usable.is_none() {
-            tracing::error!(event = "stored_hash_unusable");
-        }
-        let is_usable = usable.is_some();
-        let against = usable
-            .or_else(|| Verifiable::parse(NOBODY))
-            .ok_or_else(|| HashError("the dummy hash cannot be parsed".to_owned()))?;
-        let matches = match against {
-            Verifiable::Argon2id(Argon2idHash { params, salt, hash }) => {
-                self.run(password.clone(), salt, params).await? == hash
-            }
-        };
-        Ok(matches && is_usable)
+    pub async fn verify(
+        &self,
+        password: &Password,
+        stored: Option<&StoredHash>,
+        legacy: Option<LegacyHashes>,
+    ) -> Result<Match, HashError> {
+        let against = Against::new(stored, legacy)?;
+        let (password, is_outdated) = (password.clone(), against.is_outdated(password));
+        let matches = self.run(move |memory| against.fits(memory, &password)).await?;
+        Ok(match (matches, is_outdated) {
+            (false, _) => Match::No,
+            (true, false) => Match::Yes,
+            (true, true) => Match::Outdated,
+        })
     }
 
-    async fn run(&self, password: Password, salt: Salt, params: Params) -> Result<Output, HashError> {
+    /// Runs `hash` with the memory that is kept, where hashes run.
+    async fn run<T: Send + 'static>(
+        &self,
+        hash: impl FnOnce(&Memory) -> Result<T, HashError> + Send + 'static,
+    ) -> Result<T, HashError> {
         let memory = Arc::clone(&self.memory);
-        let hash = move || hash_in(&memory, &password, &salt, params);
+        let hash = move || hash(&memory);
         let (milliseconds, result) = match &self.threads {
             None => {
                 // Requests to AWS that were started beside the hash are sent first, so that their answers arrive during
@@ -181,62 +162,97 @@ impl Passwords {
     }
 }
 
-/// Computes a hash in memory that is kept.
-fn hash_in(
-    memory: &Mutex<Vec<Vec<Block>>>,
-    password: &Password,
-    salt: &Salt,
-    params: Params,
-) -> Result<Output, HashError> {
+/// What a password is compared with: a hash of each scheme. At most one of them is an account's.
+struct Against {
+    argon2id: Argon2idHash,
+    bcrypt: Option<(LegacyHashes, BcryptHash)>,
+    decides: Option<Scheme>,
+}
+
+/// The scheme of the stored hash.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Argon2id,
+    Bcrypt,
+}
+
+impl Against {
+    fn new(stored: Option<&StoredHash>, legacy: Option<LegacyHashes>) -> Result<Self, HashError> {
+        let stored = stored.map(|stored| Verifiable::parse(stored.expose(), legacy.map(|legacy| legacy.cost)));
+        let stored = stored.and_then(|parsed| {
+            let unusable = |reason| tracing::error!(event = "stored_hash_unusable", %reason);
+            parsed.map_err(unusable).ok()
+        });
+        let argon2id = || Argon2idHash::parse(NOBODY).map_err(HashError::new);
+        let bcrypt = legacy.map(|legacy| (legacy, legacy.dummy()));
+        Ok(match stored {
+            Some(Verifiable::Argon2id(argon2id)) => Self { argon2id, bcrypt, decides: Some(Scheme::Argon2id) },
+            Some(Verifiable::Bcrypt(hash)) => {
+                let bcrypt = legacy.map(|legacy| (legacy, hash));
+                Self { argon2id: argon2id()?, bcrypt, decides: Some(Scheme::Bcrypt) }
+            }
+            None => Self { argon2id: argon2id()?, bcrypt, decides: None },
+        })
+    }
+
+    /// Returns whether a new hash should replace the stored one, if the password is right.
+    ///
+    /// It must not change what the password is: bcrypt ignores what follows the first 72 bytes, and another system may
+    /// not have normalised the password.
+    fn is_outdated(&self, password: &Password) -> bool {
+        let is_worse = match self.decides {
+            None => false,
+            Some(Scheme::Argon2id) => self.argon2id.is_outdated(),
+            Some(Scheme::Bcrypt) => password.expose().len() <= BCRYPT_BYTES,
+        };
+        is_worse && password.is_normal()
+    }
+
+    /// Computes all hashes and returns whether the deciding one fits. There is no shortcut, so the time tells nothing.
+    fn fits(&self, memory: &Memory, password: &Password) -> Result<bool, HashError> {
+        let mut fits = false;
+        let normal = (!password.is_normal()).then(|| password.expose());
+        for text in [Some(password.expose_typed()), normal].into_iter().flatten() {
+            let by_bcrypt = self.bcrypt.as_ref().is_some_and(|(legacy, hash)| legacy.fits(text, hash));
+            let by_argon2id = self.argon2id.fits(memory, text)?;
+            fits |= match self.decides {
+                None => false,
+                Some(Scheme::Argon2id) => by_argon2id,
+                Some(Scheme::Bcrypt) => by_bcrypt,
+            };
+        }
+        Ok(fits && !password.contains_nul())
+    }
+}
+
+impl Argon2idHash {
+    fn fits(&self, memory: &Memory, password: &str) -> Result<bool, HashError> {
+        Ok(hash_in(memory, password, &self.salt, self.params.clone(), self.hash.len())? == self.hash)
+    }
+}
+
+/// Computes a hash of `length` bytes in memory that is kept.
+fn hash_in(memory: &Memory, password: &str, salt: &Salt, params: Params, length: usize) -> Result<Output, HashError> {
     let kept = lock(memory).pop();
     let mut blocks = match kept {
         Some(kept) if kept.len() >= params.block_count() => kept,
         _ => blocks(&params),
     };
-    let mut output = [0; OUTPUT_LENGTH];
+    let mut output = vec![0; length];
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let result = argon2.hash_password_into_with_memory(password.expose().as_bytes(), salt, &mut output, &mut blocks);
+    let result = argon2.hash_password_into_with_memory(password.as_bytes(), salt, &mut output, &mut blocks);
     blocks.truncate(PARAMS.block_count());
     lock(memory).push(blocks);
     result.map_err(HashError::new)?;
     Output::new(&output).map_err(HashError::new)
 }
 
-fn lock(memory: &Mutex<Vec<Vec<Block>>>) -> MutexGuard<'_, Vec<Vec<Block>>> {
+fn lock(memory: &Memory) -> MutexGuard<'_, Vec<Vec<Block>>> {
     memory.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn blocks(params: &Params) -> Vec<Block> {
     vec![Block::new(); params.block_count()]
-}
-
-/// A stored hash that may be verified, by its scheme.
-///
-/// To add a scheme: add a variant, its bounds in [`Verifiable::parse`], and its arm in [`Passwords::verify`].
-enum Verifiable {
-    /// `$argon2id$`, within our bounds.
-    Argon2id(Argon2idHash),
-}
-
-struct Argon2idHash {
-    params: Params,
-    salt: Salt,
-    hash: Output,
-}
-
-impl Verifiable {
-    fn parse(stored: &str) -> Option<Self> {
-        if stored.len() > MAX_STORED_LENGTH {
-            return None;
-        }
-        let phc = PasswordHash::new(stored).ok()?;
-        let ours = phc.algorithm == Algorithm::Argon2id.ident() && phc.version == Some(Version::V0x13.into());
-        let params = Params::try_from(&phc).ok()?;
-        let affordable =
-            params.m_cost() <= MAX_MEMORY_KIB && params.t_cost() <= MAX_PASSES && params.p_cost() <= MAX_LANES;
-        let hash = phc.hash.filter(|hash| hash.len() == OUTPUT_LENGTH)?;
-        (ours && affordable).then_some(Self::Argon2id(Argon2idHash { params, salt: phc.salt?, hash }))
-    }
 }
 
 #[cfg(test)]

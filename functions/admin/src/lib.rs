@@ -26,7 +26,7 @@ use tracing::field::{Empty, display};
 use tracing::{Instrument, Span};
 
 use answers::{Changed, UserSummary};
-pub use import::ImportRow;
+pub use import::{Collisions, ImportRow, Imported, MOST_ROWS, Outcome};
 use protocol::{Line, Operation, Request};
 use refusal::Refusal;
 
@@ -96,7 +96,7 @@ async fn operate(call: &Call<'_>, operation: Operation) -> Result<Value, Refusal
         Operation::SetEmail { user, email } => json(address::set(call, &user, &email).await?),
         Operation::Unsuppress { user } => json(address::unsuppress(call, &user).await?),
         Operation::Erase { user } => json(access::erase(call, &user).await?),
-        Operation::Import { rows, dry_run } => import::import(call.app, &rows, dry_run).await,
+        Operation::Import { rows, dry_run } => json(import::import(call, &rows, dry_run).await?),
         Operation::DeadLetters(wish) => json(dead_letters::handle(call, &wish).await?),
         Operation::Status {} => json(status::status(call).await?),
     }

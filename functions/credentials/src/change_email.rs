@@ -23,7 +23,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> 
     let password = fields.required("password", Password::parse);
     let (new, password) = fields.finish(|| Some((new?, password?)))?;
 
-    let call = Call::begin(app, request).await?;
+    let call = Call::begin(app, request).await?.with_legacy_hashes();
     let caller = web::live_caller(app, request, call.now).await?;
     let identified = sign_in::confirm(&call, &caller, &password).await?;
     let answer = if new.canonical() == identified.user.email.canonical() {

@@ -21,7 +21,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> 
     let new = fields.required("newPassword", |text| NewPassword::parse(text, app.config.min_password_length));
     let (current, new) = fields.finish(|| Some((current?, new?)))?;
 
-    let call = Call::begin(app, request).await?;
+    let call = Call::begin(app, request).await?.with_legacy_hashes();
     let caller = web::caller(app, request, call.now).await?;
     if !caller.is_live(call.now) {
         return repeat(&call, &caller, &new).await;

@@ -17,7 +17,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> 
     let password = fields.required("password", Password::parse);
     let password = fields.finish(|| password)?;
 
-    let call = Call::begin(app, request).await?;
+    let call = Call::begin(app, request).await?.with_legacy_hashes();
     let caller = match web::live_caller(app, request, call.now).await {
         Err(ApiError::UserNotFound) if is_erasing(app, request).await? => return started(),
         caller => caller?,

@@ -16,7 +16,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Response, ApiError> 
     let password = fields.required("password", Password::parse);
     let password = fields.finish(|| password)?;
 
-    let call = Call::begin(app, request).await?;
+    let call = Call::begin(app, request).await?.with_legacy_hashes();
     let caller = web::live_caller(app, request, call.now).await?;
     let identified = sign_in::confirm(&call, &caller, &password).await?;
     let answer = export(&call, &identified).await;

@@ -10,7 +10,7 @@ use shared::sign_in::{self, Call, KnownBy, Login};
 /// Returns 200 with the account and its tokens; 401, 429 and 503 as [`sign_in::identify`] describes.
 pub async fn handle(app: &App, request: Request) -> Result<Response, ApiError> {
     let login = read(&request)?;
-    let call = Call::begin(app, &request).await?;
+    let call = Call::begin(app, &request).await?.with_legacy_hashes();
     let identified = sign_in::identify(&call, &login).await?;
     web::json(StatusCode::OK, &identified.sign_in(&call).await?)
 }

@@ -14,6 +14,7 @@ use shared::error::{ApiError, Violation};
 use shared::http::{self as web, Request, Response};
 use shared::keys::{AccountKeys, KeyError, Subject};
 use shared::limits::{Rule, counted_network};
+use shared::passwords::Match;
 use shared::store::{Changed, NewPasswordWrite, Reset, Try};
 
 /// How long the clearing of counters may take, because the reset can succeed without it.
@@ -177,7 +178,7 @@ async fn repeat(
     }
     let credential = app.users.credential(&user.email).await?.filter(|credential| credential.is_of(user, &user.email));
     let hash = credential.and_then(|credential| credential.hash);
-    if !app.passwords.verify(password.password(), hash.as_ref()).await? {
+    if app.passwords.verify(password.password(), hash.as_ref(), None).await? == Match::No {
         return Err(ApiError::InvalidCode("used"));
     }
     answer(keys, user, now)

@@ -1,5 +1,7 @@
 //! The words of the command line.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const EXIT_CODES: &str = "\
@@ -47,6 +49,8 @@ pub(crate) struct StackArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Imports the users of another backend. A run that broke off is given again: users who exist stay as they are.
+    Import(ImportCommand),
     /// Users: find, invite, keep out, help, erase.
     #[command(subcommand)]
     User(UserCommand),
@@ -58,6 +62,18 @@ pub(crate) enum Command {
     Keys(KeysCommand),
     /// Tells how the stack does.
     Status,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportCommand {
+    /// The users, one a line: CSV with a header if the name ends in `.csv`, and otherwise JSON objects. The fields are
+    /// `email`, and if there are such `id`, `emailVerified`, `name`, `createdAt`, and `hash` or `password`.
+    pub(crate) file: PathBuf,
+    /// Checks all of it, and writes nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) stated: Stated,
 }
 
 #[derive(Debug, Subcommand)]

@@ -13,9 +13,9 @@ use crate::print::{self, Print};
 use crate::{Failure, Terminal};
 
 /// A command under way.
-struct Run<'a> {
+pub(crate) struct Run<'a> {
     functions: &'a Functions,
-    terminal: &'a mut Terminal,
+    pub(crate) terminal: &'a mut Terminal,
     json: bool,
     yes: bool,
 }
@@ -28,6 +28,7 @@ pub(crate) async fn execute(
     let Arguments { json, yes, command, .. } = arguments;
     let mut run = Run { functions, terminal, json, yes };
     match command {
+        Command::Import(command) => run.import(command).await,
         Command::User(command) => run.user(command).await,
         Command::Mail(command) => run.mail(command).await,
         Command::Keys(command) => run.keys(command).await,
@@ -141,7 +142,7 @@ impl Run<'_> {
         self.send(operation, stated.map(lines).transpose()?).await
     }
 
-    async fn send(&self, operation: Operation, stated: Option<(Line, Line)>) -> Result<Value, Failure> {
+    pub(crate) async fn send(&self, operation: Operation, stated: Option<(Line, Line)>) -> Result<Value, Failure> {
         let (actor, reason) = stated.unzip();
         let request = Request { operation, actor, reason };
         let request = request.to_json().map_err(|error| Failure::Refused(error.to_string()))?;
@@ -156,7 +157,7 @@ impl Run<'_> {
         Ok(answer.print(self.terminal)?)
     }
 
-    fn show(&mut self, answer: &(impl Print + serde::Serialize)) -> Result<(), Failure> {
+    pub(crate) fn show(&mut self, answer: &(impl Print + serde::Serialize)) -> Result<(), Failure> {
         if self.json {
             let answer = serde_json::to_value(answer).map_err(|error| Failure::Refused(error.to_string()))?;
             return self.print_json(&answer);
@@ -173,7 +174,7 @@ impl Run<'_> {
     }
 }
 
-fn parse<T: DeserializeOwned>(answer: Value) -> Result<T, Failure> {
+pub(crate) fn parse<T: DeserializeOwned>(answer: Value) -> Result<T, Failure> {
     T::deserialize(answer).map_err(|error| Failure::Refused(format!("the answer is of another version: {error}")))
 }
 
@@ -188,7 +189,7 @@ fn email(text: &str) -> Result<Email, Failure> {
     Email::parse(text).map_err(|error| usage(text, error))
 }
 
-fn lines(stated: Stated) -> Result<(Line, Line), Failure> {
+pub(crate) fn lines(stated: Stated) -> Result<(Line, Line), Failure> {
     let line = |option, text: String| Line::try_from(text).map_err(|error| usage(option, error));
     Ok((line("--actor", stated.actor)?, line("--reason", stated.reason)?))
 }

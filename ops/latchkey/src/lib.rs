@@ -5,9 +5,11 @@
 
 mod arguments;
 mod command;
+mod import;
 mod lambda;
 mod print;
 mod terminal;
+mod users_file;
 
 use std::ffi::OsString;
 

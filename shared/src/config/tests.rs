@@ -1,6 +1,6 @@
 use super::*;
 
-const REQUIRED: [(&str, &str); 12] = [
+const REQUIRED: [(&str, &str); 14] = [
     ("CREDENTIALS_TABLE", "credentials"),
     ("ACCOUNTS_TABLE", "accounts"),
     ("PUBLIC_KEYS_TABLE", "public-keys"),
@@ -67,6 +67,9 @@ fn a_wrong_variable_is_named_and_its_value_is_not_shown() {
         ("FAILED_LOGINS_BEFORE_DELAY", "101"),
         ("REFRESH_GRACE_SECONDS", "-1"),
         ("REFRESH_GRACE_SECONDS", "61"),
+        ("LEGACY_HASHES", "3"),
+        ("LEGACY_HASHES", "13"),
+        ("LEGACY_HASHES", "2a"),
         ("HASH_CONCURRENCY", "0"),
         ("HASH_CONCURRENCY", "257"),
         ("HASH_CONCURRENCY", "18446744073709551615"),

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::{NoContext, Uuid};
 
-use super::IdempotencyKey;
+use super::{Email, IdempotencyKey};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -58,6 +58,31 @@ id!(SessionId);
 id!(MailId);
 id!(TicketId);
 
+impl UserId {
+    /// Returns the id of an imported user, if it is a UUID in its canonical form: lower case, with hyphens (RFC 9562, 4).
+    /// Then the rows of other tables that refer to it stay good.
+    #[must_use]
+    pub fn kept(text: &str) -> Option<Self> {
+        let id = Uuid::try_parse(text).ok()?;
+        (id.hyphenated().to_string() == text).then_some(Self(id))
+    }
+
+    /// Returns the id of an imported user whose id is no UUID: a UUID of version 5 (RFC 9562, 5.5), which SQL can compute
+    /// too. The same id always gives the same UUID.
+    #[must_use]
+    pub fn of_external_id(external_id: &str) -> Self {
+        const NAMESPACE: Uuid = Uuid::from_u128(0xacd3_847d_d936_4a14_91a6_478a_20c0_7361);
+        Self(Uuid::new_v5(&NAMESPACE, external_id.as_bytes()))
+    }
+
+    /// Returns the id of an imported user without an id. It is derived from the canonical address.
+    #[must_use]
+    pub fn of_address(email: &Email) -> Self {
+        const NAMESPACE: Uuid = Uuid::from_u128(0x7745_e78c_3f99_4277_9c84_ff4c_1177_3771);
+        Self(Uuid::new_v5(&NAMESPACE, email.canonical().as_bytes()))
+    }
+}
+
 impl TicketId {
     /// Makes a UUID of version 4, with 122 random bits, because nobody may guess the id of a reset.
     #[must_use]
@@ -88,5 +113,42 @@ impl MailId {
     pub fn asked_for(user: UserId, key: &IdempotencyKey) -> Self {
         const NAMESPACE: Uuid = Uuid::from_u128(0x2f6d_0c0b_91d4_4e0e_b3d5_7a44_c1a6_5e0d);
         Self(Uuid::new_v5(&NAMESPACE, &[user.as_bytes(), key.as_bytes()].concat()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_another_system_is_kept_if_it_is_a_uuid_of_any_version_in_its_canonical_form() {
+        // IMP-01
+        for text in [
+            "2f1a0c0e-7d0a-1b3c-8f5e-0123456789ab",
+            "2f1a0c0e-7d0a-4b3c-8f5e-0123456789ab",
+            "2f1a0c0e-7d0a-8b3c-8f5e-0123456789ab",
+            "00000000-0000-0000-0000-000000000000",
+        ] {
+            assert_eq!(UserId::kept(text).map(|id| id.to_string()).as_deref(), Some(text));
+        }
+        for text in [
+            "2F1A0C0E-7D0A-4B3C-8F5E-0123456789AB",
+            "2f1a0c0e7d0a4b3c8f5e0123456789ab",
+            "{2f1a0c0e-7d0a-4b3c-8f5e-0123456789ab}",
+            "urn:uuid:2f1a0c0e-7d0a-4b3c-8f5e-0123456789ab",
+            "clx2k3j4h0000v8l1a2b3c4d5",
+            "42",
+            "",
+        ] {
+            assert_eq!(UserId::kept(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn derived_ids_never_change() {
+        // IMP-01: what PostgreSQL's `uuid_generate_v5` makes of the same names
+        assert_eq!(UserId::of_external_id("42").to_string(), "4d6aade8-8c75-5ece-9cf7-625419246794");
+        let address = Email::parse("Ada@Example.com").unwrap();
+        assert_eq!(UserId::of_address(&address).to_string(), "02aefa6d-2cc7-544e-bc60-7107455e6c5b");
     }
 }

@@ -14,10 +14,16 @@ const MAX_BYTES: usize = 512;
 
 /// A password that a client presents. It has no `Display` and no `Serialize`, and its `Debug` is redacted.
 #[derive(Clone, Debug)]
-pub struct Password(SecretString);
+pub struct Password {
+    /// As the client sent it. Hashes of other systems were made of this text.
+    typed: SecretString,
+    /// In NFKC. Our own hashes are made of this text.
+    normal: SecretString,
+}
 
 impl Password {
-    /// Returns `text` in NFKC (NIST SP 800-63B, 3.1.1.2). All characters are allowed, and none is trimmed or cut off.
+    /// Keeps `text` and its form in NFKC (NIST SP 800-63B, 3.1.1.2). All characters are allowed, and none is trimmed or
+    /// cut off.
     ///
     /// More than 128 code points or 512 bytes are refused before any work is done on them.
     pub fn parse(text: &str) -> Result<Self, Rejected> {
@@ -30,13 +36,32 @@ impl Password {
                 format!("Password must be at most {MAX_CODE_POINTS} characters and {MAX_BYTES} bytes"),
             ));
         }
-        Ok(Self(text.nfkc().collect::<String>().into()))
+        Ok(Self { typed: text.into(), normal: text.nfkc().collect::<String>().into() })
     }
 
-    /// Returns the text that is hashed.
+    /// Returns the text that a new hash is made of.
     #[must_use]
     pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+        self.normal.expose_secret()
+    }
+
+    /// Returns the text as it was typed.
+    #[must_use]
+    pub fn expose_typed(&self) -> &str {
+        self.typed.expose_secret()
+    }
+
+    /// Returns whether the text was typed in NFKC. Then a new hash fits the same passwords as the hash of another system.
+    #[must_use]
+    pub fn is_normal(&self) -> bool {
+        self.expose_typed() == self.expose()
+    }
+
+    /// Returns whether the password contains a NUL character. Such a password opens no account, because bcrypt takes
+    /// `ab` and `ab\0ab` for the same password.
+    #[must_use]
+    pub fn contains_nul(&self) -> bool {
+        self.expose_typed().contains('\0')
     }
 }
 
@@ -54,6 +79,9 @@ impl NewPassword {
         let password = Password::parse(text)?;
         if text.chars().count().min(password.expose().chars().count()) < min_length {
             return Err(too_short());
+        }
+        if password.contains_nul() {
+            return Err(Rejected::new(Code::InvalidString, "Password must not contain NUL characters"));
         }
         Ok(Self(password))
     }

@@ -10,9 +10,15 @@ use super::{Email, Name, SessionId, UserId, VerificationTicket};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// Never derived from the address.
+    /// Random, or from an import.
     #[serde(rename = "userId")]
     pub id: UserId,
+    /// The user's id in the system that the user was imported from, if it could not be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// When the user was imported.
+    #[serde(default, with = "optional_millisecond", skip_serializing_if = "Option::is_none")]
+    pub imported_at: Option<Timestamp>,
     pub email: Email,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
@@ -106,6 +112,8 @@ impl User {
     pub fn new(email: Email, name: Option<Name>, now: Timestamp) -> Self {
         Self {
             id: UserId::new(now),
+            external_id: None,
+            imported_at: None,
             email,
             name,
             created_at: now,

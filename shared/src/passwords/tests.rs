@@ -2,6 +2,8 @@ use std::num::NonZeroUsize;
 
 use super::*;
 
+mod imported;
+
 const HEAD: usize = "$argon2id$v=19$m=19456,t=2,p=1".len();
 
 fn password(text: &str) -> Password {
@@ -10,6 +12,11 @@ fn password(text: &str) -> Password {
 
 fn hasher() -> Passwords {
     Passwords::new(NonZeroUsize::new(2))
+}
+
+/// Verifies a password without bcrypt.
+async fn verify(text: &str, stored: Option<&StoredHash>) -> Match {
+    hasher().verify(&password(text), stored, None).await.unwrap()
 }
 
 #[tokio::test]
@@ -21,8 +28,8 @@ async fn a_hash_fits_its_password_alone_and_is_made_to_the_letter() {
     assert_eq!((phc.salt.unwrap().len(), phc.hash.unwrap().len()), (16, 32));
     assert_ne!(hash.expose(), hasher().hash(&password("correct horse")).await.unwrap().expose(), "a salt of its own");
 
-    assert!(hasher().verify(&password("correct horse"), Some(&hash)).await.unwrap());
-    assert!(!hasher().verify(&password("correct house"), Some(&hash)).await.unwrap());
+    assert_eq!(verify("correct horse", Some(&hash)).await, Match::Yes);
+    assert_eq!(verify("correct house", Some(&hash)).await, Match::No);
 }
 
 #[tokio::test]
@@ -36,7 +43,7 @@ async fn the_crate_s_own_verifier_agrees() {
 #[test]
 fn the_dummy_costs_what_a_new_hash_costs() {
     // LOG-02
-    let Some(Verifiable::Argon2id(dummy)) = Verifiable::parse(NOBODY) else { panic!("{NOBODY}") };
+    let dummy = Argon2idHash::parse(NOBODY).unwrap();
     assert_eq!(
         (dummy.params.m_cost(), dummy.params.t_cost(), dummy.params.p_cost()),
         (PARAMS.m_cost(), PARAMS.t_cost(), PARAMS.p_cost())
@@ -47,7 +54,7 @@ fn the_dummy_costs_what_a_new_hash_costs() {
 #[tokio::test]
 async fn nobody_and_a_hash_that_is_not_ours_fit_nothing() {
     // PWD-06
-    assert!(!hasher().verify(&password("anything"), None).await.unwrap());
+    assert_eq!(verify("anything", None).await, Match::No);
     let salt_and_hash = &NOBODY[HEAD..];
     for head in [
         "$argon2i$v=19$m=19456,t=2,p=1",
@@ -58,19 +65,26 @@ async fn nobody_and_a_hash_that_is_not_ours_fit_nothing() {
         "$argon2id$v=19$m=19456,t=2,p=5",
     ] {
         let stored = format!("{head}{salt_and_hash}");
-        assert!(Verifiable::parse(&stored).is_none(), "{stored}");
-        assert!(!hasher().verify(&password("anything"), Some(&stored.into())).await.unwrap());
+        assert!(Verifiable::parse(&stored, None).is_err(), "{stored}");
+        assert_eq!(verify("anything", Some(&stored.into())).await, Match::No);
     }
     for stored in ["", "$2b$10$abcdefghijklmnopqrstuv", "plain", &"$".repeat(300)] {
-        assert!(Verifiable::parse(stored).is_none(), "{stored}");
+        assert!(Verifiable::parse(stored, None).is_err(), "{stored}");
     }
 }
 
 #[tokio::test]
 async fn an_older_and_larger_hash_within_bounds_is_still_verified() {
     let params = Params::new(32 * 1024, 3, 1, None).unwrap();
+    let stored = made_with(params, "correct horse").await;
+    assert_eq!(verify("correct horse", Some(&stored)).await, Match::Yes);
+}
+
+/// Returns a hash with other parameters than those of today.
+async fn made_with(params: Params, text: &str) -> StoredHash {
     let salt = Salt::new(&[7; 16]).unwrap();
-    let hash = hasher().run(password("correct horse"), salt, params.clone()).await.unwrap();
+    let (text, with) = (text.to_owned(), params.clone());
+    let hash = hasher().run(move |memory| hash_in(memory, &text, &salt, with, OUTPUT_LENGTH)).await.unwrap();
     let phc = PasswordHash {
         algorithm: Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),
@@ -78,7 +92,7 @@ async fn an_older_and_larger_hash_within_bounds_is_still_verified() {
         salt: Some(salt),
         hash: Some(hash),
     };
-    assert!(hasher().verify(&password("correct horse"), Some(&phc.to_string().into())).await.unwrap());
+    phc.to_string().into()
 }
 
 #[tokio::test]
@@ -89,27 +103,28 @@ async fn a_hasher_that_fails_says_nothing_of_the_password() {
     hasher.threads.as_ref().unwrap().close();
     let errors = [
         hasher.hash(&password("correct horse")).await.unwrap_err(),
-        hasher.verify(&password("correct horse"), Some(&hash)).await.unwrap_err(),
-        hasher.verify(&password("correct house"), None).await.unwrap_err(),
+        hasher.verify(&password("correct horse"), Some(&hash), None).await.unwrap_err(),
+        hasher.verify(&password("correct house"), None, None).await.unwrap_err(),
     ];
     for error in errors {
         assert!(matches!(error.into(), crate::error::ApiError::Internal(_)));
     }
 }
 
-#[test]
-fn a_hash_is_outdated_by_less_work_than_one_of_today() {
+#[tokio::test]
+async fn a_hash_is_outdated_by_less_work_than_one_of_today() {
     // PWD-07
-    for (head, expected) in [
-        ("$argon2id$v=19$m=19456,t=2,p=1", false),
-        ("$argon2id$v=19$m=19455,t=2,p=1", true),
-        ("$argon2id$v=19$m=47104,t=1,p=1", true),
-        ("$argon2id$v=19$m=12288,t=3,p=1", true),
-        ("$argon2id$v=19$m=19456,t=3,p=1", false),
-        ("$argon2id$v=19$m=65536,t=2,p=1", false),
-        ("$argon2i$v=19$m=19455,t=2,p=1", false), // it fits no password anyway
+    for (memory, passes, expected) in [
+        (19456, 2, Match::Yes),
+        (19455, 2, Match::Outdated),
+        (47104, 1, Match::Outdated),
+        (12288, 3, Match::Outdated),
+        (19456, 3, Match::Yes),
+        (65536, 2, Match::Yes),
     ] {
-        assert_eq!(StoredHash::from(format!("{head}{}", &NOBODY[HEAD..])).is_outdated(), expected, "{head}");
+        let stored = made_with(Params::new(memory, passes, 1, None).unwrap(), "correct horse").await;
+        assert_eq!(verify("correct horse", Some(&stored)).await, expected, "m={memory}, t={passes}");
+        assert_eq!(verify("correct house", Some(&stored)).await, Match::No, "m={memory}, t={passes}");
     }
 }
 

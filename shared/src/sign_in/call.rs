@@ -9,6 +9,7 @@ use crate::error::ApiError;
 use crate::http::Request;
 use crate::keys::{AccountKeys, KeyError, SigningKeys};
 use crate::limits;
+use crate::passwords::LegacyHashes;
 use crate::tokens::Parties;
 
 /// A request that signs a user in, with the keys and the time, each read once.
@@ -19,6 +20,8 @@ pub struct Call<'a> {
     pub signing_keys: Arc<SigningKeys>,
     pub account_keys: Arc<AccountKeys>,
     pub now: Timestamp,
+    /// Verifies the hashes of an import. `None` if the deployment has none, or if the request cannot meet one.
+    pub(super) legacy_hashes: Option<LegacyHashes>,
 }
 
 /// The fields of a login.
@@ -48,7 +51,16 @@ impl<'a> Call<'a> {
     pub async fn begin(app: &'a App, request: &'a Request) -> Result<Self, ApiError> {
         let now = app.clock.now();
         let (signing_keys, account_keys) = tokio::join!(app.signing_keys.current(now), app.account_keys.current(now));
-        Ok(Self { app, request, signing_keys: signing_keys?, account_keys: account_keys?, now })
+        Ok(Self { app, request, signing_keys: signing_keys?, account_keys: account_keys?, now, legacy_hashes: None })
+    }
+
+    /// Lets the call verify the hashes of an import too.
+    ///
+    /// A function that does not call this does not link bcrypt: `register` and `recovery` verify a password only if
+    /// they have hashed it before.
+    #[must_use]
+    pub fn with_legacy_hashes(self) -> Self {
+        Self { legacy_hashes: self.app.config.legacy_hashes.map(LegacyHashes::of_cost), ..self }
     }
 
     /// Returns the network that limits count this request for: see [`limits::counted_network`].

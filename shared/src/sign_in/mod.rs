@@ -13,7 +13,7 @@ use crate::answers::SignedIn;
 use crate::domain::{Device, DeviceToken, Password, Session, Status, User, UserId, surplus};
 use crate::error::ApiError;
 use crate::http::Caller;
-use crate::passwords::StoredHash;
+use crate::passwords::{Match, StoredHash};
 use crate::store::{Account, Credential};
 
 use attempt::{Attempt, BEST_EFFORT_TIMEOUT};
@@ -35,13 +35,13 @@ struct Found {
     credential: Option<Credential>,
     account: Account,
     device: Option<Device>,
-    matches: bool,
+    password: Match,
 }
 
 /// Finds the user of an address and a password.
 ///
-/// Every attempt that the limits allow costs the same counts, one read of the credential, one hash and one query. So
-/// neither the answer nor its time tells whether an address has an account.
+/// Every attempt that the limits allow costs the same counts, one read of the credential, one verification and one query.
+/// So neither the answer nor its time tells whether an address has an account.
 ///
 /// # Errors
 /// 401 for an unknown address, a wrong password and a disabled user alike. 429 for too many attempts, before the
@@ -56,7 +56,7 @@ pub async fn identify(call: &Call<'_>, login: &Login) -> Result<Identified, ApiE
         Ok(Err(_panic)) => Err(ApiError::Internal("a panic, logged where it happened".to_owned())),
         Err(_out_of_time) => Err(ApiError::Unavailable("the time of this login ran out".to_owned())),
     };
-    let Found { credential, account, device, matches } = match found {
+    let Found { credential, account, device, password } = match found {
         Ok(found) => found,
         Err(error) => {
             if !matches!(error, ApiError::TooManyRequests { .. }) {
@@ -65,13 +65,14 @@ pub async fn identify(call: &Call<'_>, login: &Login) -> Result<Identified, ApiE
             return Err(error);
         }
     };
+    let matches = password != Match::No;
     let user = match account.user {
         Some(user) if matches && user.status == Status::Active => user,
         Some(_) if matches => return Err(attempt.failed("disabled user")),
         Some(_) => return Err(attempt.failed("wrong password")),
         None => return Err(attempt.failed("no such user")),
     };
-    let hash = credential.and_then(|credential| credential.hash).filter(StoredHash::is_outdated);
+    let hash = credential.and_then(|credential| credential.hash).filter(|_| password == Match::Outdated);
     let outdated = hash.map(|hash| (login.password.clone(), hash));
     Ok(Identified { user, sessions: account.sessions, attempt, device, outdated })
 }
@@ -124,8 +125,9 @@ async fn verify(call: &Call<'_>, login: &Login, credential: Option<Credential>) 
     let hash = credential.as_ref().and_then(|credential| credential.hash.as_ref());
     // For an unknown address, this queries the empty partition of a new id.
     let id = credential.as_ref().map_or_else(|| UserId::new(call.now), |credential| credential.user);
-    let (account, matches) = tokio::join!(call.app.users.account(id), call.app.passwords.verify(&login.password, hash));
-    Ok(Found { matches: matches?, account: account?, credential, device: None })
+    let (account, password) =
+        tokio::join!(call.app.users.account(id), call.app.passwords.verify(&login.password, hash, call.legacy_hashes),);
+    Ok(Found { password: password?, account: account?, credential, device: None })
 }
 
 /// Returns whether credential and profile belong together, so that no change came between their reads. Otherwise a

@@ -1,6 +1,6 @@
 //! The erasure of an account, which the sweeper drives page by page.
 
-use aws_sdk_dynamodb::types::{Delete, DeleteRequest, TransactWriteItem, WriteRequest};
+use aws_sdk_dynamodb::types::{Delete, DeleteRequest, Put, TransactWriteItem, WriteRequest};
 use jiff::fmt::serde::timestamp::millisecond::{optional as optional_millisecond, required as millisecond};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -32,6 +32,7 @@ pub struct Erasure {
     /// When the user asked for it.
     pub since: Timestamp,
     first_pass_at: Option<Timestamp>,
+    is_of_import: bool,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +42,8 @@ struct ErasureRow {
     erasing_since: Timestamp,
     #[serde(default, with = "optional_millisecond")]
     first_pass_at: Option<Timestamp>,
+    #[serde(default, with = "optional_millisecond")]
+    imported_at: Option<Timestamp>,
     mover: Option<Uuid>,
 }
 
@@ -108,7 +111,12 @@ impl Users {
             .expression_attribute_values(":from", milliseconds(from))
             .expression_attribute_values(":until", milliseconds(now + LEASE))
             .expression_attribute_values(":mover", text(mover.to_string()));
-        let erasure = |row: ErasureRow| Erasure { user, since: row.erasing_since, first_pass_at: row.first_pass_at };
+        let erasure = |row: ErasureRow| Erasure {
+            user,
+            since: row.erasing_since,
+            first_pass_at: row.first_pass_at,
+            is_of_import: row.imported_at.is_some(),
+        };
         match update_conditionally(request, |item| read::<ErasureRow>("erasure", item)).await? {
             Conditional::Applied(row) => Ok(Some(erasure(row))),
             // Our own write, whose answer was lost.
@@ -130,8 +138,11 @@ impl Users {
     }
 
     /// Ends a pass in which nothing was left: the first one makes the second one due, and the second one deletes the
-    /// profile.
+    /// profile. Of an imported user a mark stays, so that an import that is run again does not bring the user back.
     pub async fn end_pass(&self, erasure: &Erasure, now: Timestamp) -> Result<(), StoreError> {
+        if erasure.first_pass_at.is_some() && erasure.is_of_import {
+            return self.delete_imported_profile(erasure.user).await;
+        }
         if erasure.first_pass_at.is_some() {
             let request = self.tables.client.delete_item().table_name(&self.tables.accounts);
             let result = request.set_key(Some(keys::profile(erasure.user))).send().await;
@@ -144,6 +155,18 @@ impl Users {
             .expression_attribute_values(":now", milliseconds(now))
             .expression_attribute_values(":due", milliseconds(now + SECOND_PASS));
         update_existing(request).await.map(drop)
+    }
+
+    /// Deletes the profile of an imported user, and leaves a mark by which a repeated import leaves the user out.
+    async fn delete_imported_profile(&self, user: UserId) -> Result<(), StoreError> {
+        let accounts = &self.tables.accounts;
+        let profile = Delete::builder().table_name(accounts).set_key(Some(keys::profile(user))).build();
+        let mark = Put::builder().table_name(accounts).set_item(Some(keys::erased_import(user))).build();
+        let items = [
+            TransactWriteItem::builder().delete(profile.map_err(unwritable)?).build(),
+            TransactWriteItem::builder().put(mark.map_err(unwritable)?).build(),
+        ];
+        self.tables.transact(&items).await.map(drop)
     }
 
     async fn page_without_profile(&self, id: UserId) -> Result<Vec<Key>, StoreError> {

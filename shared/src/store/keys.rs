@@ -41,6 +41,11 @@ pub fn profile(user: UserId) -> Key {
     key(user_partition(user), PROFILE.to_owned())
 }
 
+/// Returns the key of the mark that an imported user was erased.
+pub fn erased_import(user: UserId) -> Key {
+    key(format!("IMPORTED#{user}"), "ERASED".to_owned())
+}
+
 pub fn session(user: UserId, session: SessionId) -> Key {
     key(user_partition(user), format!("{SESSION}{session}"))
 }

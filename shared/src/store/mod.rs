@@ -39,8 +39,8 @@ pub use public_keys::{NoPublicKeys, PublicKeys};
 pub use sessions::{Refreshed, Sessions};
 pub use tickets::{PendingEmail, Reset, Tickets, Try};
 pub use users::{
-    Account, Changed, CreateError, Created, Credential, CredentialPage, EmailChanged, NewEmailWrite, NewPasswordWrite,
-    Owed, SetEmailWrite, Users,
+    Account, Changed, CreateError, Created, Credential, CredentialPage, EmailChanged, Importable, NewEmailWrite,
+    NewPasswordWrite, Owed, SetEmailWrite, Users,
 };
 
 type Item = HashMap<String, AttributeValue>;

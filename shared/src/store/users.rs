@@ -1,5 +1,6 @@
 mod changes;
 mod email;
+mod import;
 mod operator;
 mod passwords;
 
@@ -15,6 +16,7 @@ use crate::passwords::StoredHash;
 pub use changes::{Changed, Owed};
 pub(super) use changes::{limit_reached, unwritable, update_item};
 pub use email::{EmailChanged, NewEmailWrite};
+pub use import::Importable;
 pub use operator::{CredentialPage, SetEmailWrite};
 pub use passwords::NewPasswordWrite;
 

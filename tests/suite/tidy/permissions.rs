@@ -129,9 +129,10 @@ const MATRIX: [(&str, &[(&str, &str)]); 14] = [
         &[
             ("dynamodb:Query", "Accounts/index/due"),
             ("dynamodb:UpdateItem", "Accounts"),
-            ("dynamodb:Query", "Accounts"), // this and the next two erase an account
+            ("dynamodb:Query", "Accounts"), // this and the next three erase an account
             ("dynamodb:BatchWriteItem", "Accounts"),
             ("dynamodb:DeleteItem", "Accounts"),
+            ("dynamodb:PutItem", "Accounts"), // the mark of an imported user
             ("sqs:SendMessage", "MailQueue"),
             ("sqs:SendMessage", "MailDeadLetterQueue"),
         ],
@@ -160,7 +161,8 @@ const MATRIX: [(&str, &[(&str, &str)]); 14] = [
             ("dynamodb:Query", "Accounts"),
             ("dynamodb:PutItem", "Accounts"),
             ("dynamodb:UpdateItem", "Accounts"),
-            ("dynamodb:Query", "Accounts/index/due"), // the status
+            ("dynamodb:ConditionCheckItem", "Accounts"), // an imported user was not erased
+            ("dynamodb:Query", "Accounts/index/due"),    // the status
             ("sqs:SendMessage", "MailQueue"),
             ("sqs:GetQueueAttributes", "MailQueue"),
             ("sqs:SendMessage", "MailEventsQueue"), // a redrive
@@ -191,7 +193,7 @@ const PARTITIONS: [(&str, &[&str]); 6] = [
     ("account", &["USER#"]),
     ("mailer", &["USER#", "FLOW#"]), // the resets, for their codes and links
     ("mail-events", &["USER#"]),
-    ("sweeper", &["USER#"]), // and the index `due`, which has keys of its own
+    ("sweeper", &["USER#", "IMPORTED#"]), // and the index `due`, which has keys of its own
 ];
 
 /// The resource of the right to send mail.

@@ -127,6 +127,7 @@ fn the_template_allows_what_the_code_takes() {
         ("SigningAlgorithm", "SIGNING_ALGORITHM"),
         ("LogLevel", "LOG_LEVEL"),
         ("RegistrationMode", "REGISTRATION_MODE"),
+        ("LegacyHashes", "LEGACY_HASHES"),
     ] {
         for value in TEMPLATE["Parameters"][parameter]["AllowedValues"].as_array().expect("a list") {
             assert!(takes(variable, value.as_str().expect("a text")), "{parameter}: the code does not take {value}");

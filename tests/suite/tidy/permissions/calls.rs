@@ -200,6 +200,7 @@ async fn act(world: &World, function: &str) -> Made {
                 world.pass(SignedDuration::from_hours(8 * 24)); // one is owed for too long at the end
             }
             let eve = world.registered("eve@example.com").await;
+            world.tamper_with_profile(&eve, &json!({"importedAt": {"N": "1"}}));
             assert_eq!(world.ask(&eve, "account/delete", &json!({"password": PASSWORD})).await.status, 202);
             world.pass(SECOND_PASS);
             let from = world.aws().calls().len();
@@ -225,6 +226,7 @@ async fn act(world: &World, function: &str) -> Made {
                 ("list", json!({})),
                 ("show", json!({"user": {"email": "ada@example.com"}})),
                 ("unsuppress", json!({"user": user})),
+                ("import", json!({"rows": [{"email": "eve@example.com"}]})),
                 ("invite", json!({"email": "bob@example.com"})),
                 ("set-email", json!({"user": user, "email": "ada@example.org"})),
                 ("erase", json!({"user": user})),

@@ -1,0 +1,119 @@
+//! The command `latchkey import`.
+
+use std::io::Write;
+
+use serde_json::json;
+use tempfile::{Builder, NamedTempFile};
+use tests::doubles::{Fault, Service};
+use tests::world::World;
+
+use super::{ADA, BCRYPT, world};
+
+const STATED: [&str; 4] = ["--actor", "grace", "--reason", "the move"];
+
+fn file(suffix: &str, text: &str) -> NamedTempFile {
+    let mut file = Builder::new().suffix(suffix).tempfile().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+/// Imports a file, and returns the exit code and what was printed.
+async fn run(world: &World, file: &NamedTempFile, words: &[&str]) -> (u8, String) {
+    let path = file.path().to_str().unwrap();
+    let printed = world.latchkey(&[&["import", path][..], &STATED, words].concat()).await;
+    (printed.code, printed.output + &printed.errors)
+}
+
+#[tokio::test]
+async fn the_table_of_the_replaced_backend_is_imported_as_psql_writes_it() {
+    // IMP-01, ADM-02
+    let world = world().await;
+    let csv = format!(
+        "id,email,password,name,createdAt,updatedAt\n\
+         {ADA},ada@example.com,{BCRYPT},\"Lovelace, Ada\",2024-02-03 04:05:06.789,2024-03-03 04:05:06.789\n\
+         9b2e7c1a-3d4f-4a5b-8c6d-7e8f90a1b2c4,grace@example.com,{BCRYPT},,2024-02-03 04:05:06,2024-02-03 04:05:06\n"
+    );
+    let (code, printed) = run(&world, &file(".csv", &csv), &[]).await;
+    assert_eq!(code, 0, "{printed}");
+    assert!(printed.contains("2  users read") && printed.contains("2  imported"), "{printed}");
+    let ada = world.logged_in("ada@example.com").await;
+    assert_eq!((ada.id(), &ada.user["name"]), (ADA, &json!("Lovelace, Ada")));
+    assert_eq!(ada.user["createdAt"], "2024-02-03T04:05:06.789Z");
+    assert_eq!(world.logged_in("grace@example.com").await.user["name"], json!(null));
+
+    let rows = format!(
+        "{{\"id\":\"{ADA}\",\"email\":\"ada@example.com\",\"password\":\"{BCRYPT}\",\"name\":null,\
+         \"createdAt\":\"2024-02-03T04:05:06.789\",\"updatedAt\":\"2024-02-03T04:05:06.789\"}}\n\n\
+         {{\"id\":7,\"email\":\"eve@example.com\",\"emailVerified\":true}}\n"
+    );
+    let (code, printed) = run(&world, &file(".ndjson", &rows), &["--json"]).await;
+    let report: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    let expected =
+        json!({"dryRun": false, "read": 2, "taken": 1, "unchanged": 1, "erased": 0, "refused": [], "toldApart": 0});
+    assert_eq!((code, report), (0, expected));
+}
+
+#[tokio::test]
+async fn lines_that_are_not_taken_are_told_by_number_and_reason_in_a_dry_run_as_in_the_real_one() {
+    // IMP-05
+    let world = world().await;
+    let rows = json!([
+        {"id": "1", "email": "ada@example.com", "hash": BCRYPT},
+        {"id": "2", "email": "Grace@example.com"},
+        {"id": "3", "email": "no address"},
+        {"id": "4", "email": "eve@example.com", "hash": "md5"},
+    ]);
+    let mut text: String = rows.as_array().unwrap().iter().map(|row| format!("{row}\n")).collect();
+    text.push_str("not JSON\n{\"email\": \"bob@example.com\", \"role\": \"x\"}\n");
+    // Far behind the first request, so that only a look at the whole file finds it.
+    text.extend((0..400).map(|n| format!("{{\"email\": \"user{n}@example.com\"}}\n")));
+    text.push_str("{\"id\": \"9\", \"email\": \"grace@EXAMPLE.com\"}\n");
+    let file = file(".ndjson", &text);
+
+    let (dry_code, dry) = run(&world, &file, &["--dry-run", "--json"]).await;
+    assert_eq!(world.users().len(), 0);
+    let (code, real) = run(&world, &file, &["--json"]).await;
+    assert_eq!((dry_code, code), (1, 1));
+    assert_eq!(dry.replace("\"dryRun\": true", "\"dryRun\": false"), real);
+    let (report, _) = real.split_once("latchkey:").unwrap();
+    let report: serde_json::Value = serde_json::from_str(report).unwrap();
+    let lines: Vec<_> =
+        report["refused"].as_array().unwrap().iter().map(|line| line["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, [2, 3, 4, 5, 6, 407]);
+    assert_eq!((&report["read"], &report["taken"], world.users().len()), (&json!(407), &json!(401), 401));
+
+    let (code, again) = run(&world, &file, &[]).await;
+    assert_eq!((code, world.users().len()), (1, 401));
+    for told in [
+        "401  there already",
+        "line 2: email: another row has the same address",
+        "line 3: email: Invalid email",
+        "line 4: hash: it is neither bcrypt nor Argon2id",
+        "line 6: unknown field `role`",
+        "line 407: email: another row has the same address",
+        "latchkey: 6 lines are refused",
+    ] {
+        assert!(again.contains(told), "{told}: {again}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_of_a_service_is_waited_out() {
+    // IMP-01
+    let world = world().await;
+    let text: String = (0..60).map(|n| format!("{{\"email\": \"user{n}@example.com\"}}\n")).collect();
+    world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::down(), 4);
+    let (code, printed) = run(&world, &file(".ndjson", &text), &[]).await;
+    assert_eq!((code, world.users().len()), (0, 60), "{printed}");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_named() {
+    let world = world().await;
+    let missing = world.latchkey(&[&["import", "/nowhere.csv"][..], &STATED].concat()).await;
+    assert!(missing.code == 1 && missing.errors.contains("/nowhere.csv"), "{missing:?}");
+    let (code, printed) = run(&world, &file(".csv", "email,role\nada@example.com,x\n"), &[]).await;
+    assert!(code == 1 && printed.contains("line 2: unknown field `role`"), "{printed}");
+    let (code, printed) = run(&world, &file(".csv", ""), &[]).await;
+    assert!(code == 0 && printed.contains("0  users read"), "{printed}");
+}
