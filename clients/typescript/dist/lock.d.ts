@@ -4,7 +4,10 @@ import type { TokenStorage } from "./storage.js";
 export type Exclusive = <T>(work: () => Promise<T>) => Promise<T>;
 /** The part of `navigator.locks` that is used. */
 export type Locks = Pick<LockManager, "request">;
-/** Uses Web Locks. Goes on without the lock after 20 seconds: the protocol allows it, and a tab that hangs must not stop the others. */
+/**
+ * Uses Web Locks. After 20 seconds it goes on without the lock: the protocol allows it, and a tab that hangs must not stop the
+ * others.
+ */
 export declare function byWebLocks(locks: Locks, name: string): Exclusive;
 /** Uses a lease in the storage, where there are no Web Locks: in Node 20, and in a page without HTTPS. */
 export declare function byLease(storage: TokenStorage, key: string, clock: Clock): Exclusive;

@@ -12,7 +12,10 @@ const PATIENCE = 20_000;
 /** How long two tabs that write at once need to see each other's lease. */
 const SETTLE = 25;
 
-/** Uses Web Locks. Goes on without the lock after 20 seconds: the protocol allows it, and a tab that hangs must not stop the others. */
+/**
+ * Uses Web Locks. After 20 seconds it goes on without the lock: the protocol allows it, and a tab that hangs must not stop the
+ * others.
+ */
 export function byWebLocks(locks: Locks, name: string): Exclusive {
   return async (work) => {
     let isGranted = false;
@@ -44,9 +47,9 @@ export function byLease(storage: TokenStorage, key: string, clock: Clock): Exclu
 async function take(storage: TokenStorage, key: string, clock: Clock): Promise<string> {
   const end = clock.now() + PATIENCE;
   for (;;) {
-    const until = Number(storage.getItem(key)?.split(" ")[1] ?? 0);
-    const isFree = until <= clock.now() || until > clock.now() + PATIENCE; // a clock that was set back ends it too
-    if (isFree) {
+    const left = Number(storage.getItem(key)?.split(" ")[1]) - clock.now();
+    const isHeld = left > 0 && left <= PATIENCE; // a longer one is from before the clock was set back
+    if (!isHeld) {
       const lease = `${Math.random()} ${clock.now() + PATIENCE}`;
       storage.setItem(key, lease);
       await clock.sleep(SETTLE);

@@ -1,6 +1,8 @@
 // An account's life, and what the service refuses, over the wire.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
 import { test } from "node:test";
 import { Client, MemoryStorage, NoAnswer, Problem, Session, SignedOut } from "@latchkey/client";
 import { ROUTES } from "../dist/routes.js";
@@ -101,9 +103,11 @@ test("a problem names its title, its fields and its request", async () => {
 test("an unreachable service is no answer, and a missing session is said before anything is sent", async () => {
   const away = new Client({ baseUrl: "http://127.0.0.1:1" });
   await assert.rejects(away.call("health"), NoAnswer);
-  const mute = new Client({ baseUrl: url, timeout: 1, fetch: (_, init) => new Promise((_, reject) =>
-    init!.signal!.addEventListener("abort", () => reject(init!.signal!.reason))) });
-  await assert.rejects(mute.call("health"), NoAnswer);
+  const mute = createServer().listen(0, "127.0.0.1");
+  await once(mute, "listening");
+  const { port } = mute.address() as AddressInfo;
+  await assert.rejects(new Client({ baseUrl: `http://127.0.0.1:${port}`, timeout: 10 }).call("health"), NoAnswer);
+  mute.close();
   await assert.rejects(new Session({ baseUrl: "http://127.0.0.1:1" }).me(), SignedOut);
 });
 
