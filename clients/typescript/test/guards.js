@@ -1,11 +1,12 @@
-// Takes the session's guards out, one by one, and expects the tests to fail each time. It wants `npm test` to have been run, and
-// the URL of a running `cargo local` in LATCHKEY_URL, with its limits raised. A word picks the guards whose names have it.
+// Takes the session's guards out, one by one, and expects the tests to fail each time. It wants `npm test` to have been run. A word
+// picks the guards whose names have it.
 
 import { execFile } from "node:child_process";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { start } from "../build/server.js";
 
 /** A guard, the file that has it, its code, and the code without it. */
 const GUARDS = [
@@ -43,11 +44,13 @@ const GUARDS = [
 
 const chosen = GUARDS.filter(([name]) => name.includes(process.argv[2] ?? ""));
 const here = new URL("..", import.meta.url).pathname;
+const { url, stop } = await start();
 const folder = await mkdtemp(join(tmpdir(), "guards-"));
 for (const part of ["package.json", "dist", "build"]) await cp(join(here, part), join(folder, part), { recursive: true });
 
 /** Runs the tests of the copy. A test that waits for ever fails too. */
-const passes = () => promisify(execFile)("node", ["--test", "--test-timeout=90000", join(folder, "build/tabs.test.js")])
+const passes = () => promisify(execFile)("node", ["--test", "--test-timeout=90000", join(folder, "build/tabs.test.js")],
+  { env: { ...process.env, LATCHKEY_URL: url } })
   .then(() => true, () => false);
 
 let survived = 0;
@@ -65,6 +68,7 @@ try {
   }
 } finally {
   await rm(folder, { recursive: true });
+  stop();
 }
 console.log(`${chosen.length - survived} of ${chosen.length} caught`);
 process.exitCode = survived ? 1 : 0;

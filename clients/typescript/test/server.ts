@@ -1,4 +1,4 @@
-// `cargo local` for the tests of one file. With LATCHKEY_URL they use one that runs already.
+// `cargo local` for the tests of one file. With LATCHKEY_URL they use one that runs already, with its limits raised.
 
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
@@ -12,14 +12,20 @@ const LIMITS = {
 
 /** Returns the URL of a running `cargo local`, which ends with the tests. */
 export async function server(): Promise<string> {
+  const { url, stop } = await start();
+  after(stop);
+  return url;
+}
+
+/** Starts a `cargo local` whose limits are high, unless LATCHKEY_URL names one. */
+export async function start(): Promise<{ url: string; stop: () => void }> {
   const running = process.env["LATCHKEY_URL"];
-  if (running) return running;
+  if (running) return { url: running, stop: () => undefined };
   const local = spawn("cargo", ["run", "--quiet", "--package", "tests", "--bin", "local"], {
     cwd: new URL("../../..", import.meta.url),
     env: { ...process.env, ...LIMITS, PORT: "0" },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  after(() => local.kill("SIGINT"));
   const lines = createInterface(local.stdout);
   let url = "";
   for await (const line of lines) {
@@ -28,7 +34,7 @@ export async function server(): Promise<string> {
   }
   if (!url) throw new Error("cargo local did not start");
   local.stdout.resume();
-  return url;
+  return { url, stop: () => void local.kill("SIGINT") };
 }
 
 interface Mail { to: string; text: string }

@@ -1,5 +1,8 @@
 //! What a browser meets: methods, names, origins.
 
+use std::fs;
+use std::path::Path;
+
 use super::{Local, send};
 
 #[test]
@@ -128,4 +131,38 @@ fn what_is_too_large_is_refused_as_by_api_gateway() {
     let local = Local::start();
     let (status, body) = local.post("/api/auth/login", &"x".repeat(10 * 1024 * 1024 + 1));
     assert_eq!((status, body["message"].as_str()), (413, Some("Request Entity Too Large")));
+}
+
+#[test]
+fn the_page_to_try_it_needs_nothing_but_this_server() {
+    // CLI-01
+    let local = Local::start();
+    assert!(local.greeting.contains("/_local/app"), "{}", local.greeting);
+    let page = local.get("/_local/app");
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"), "{policy}");
+    assert!(!page.body.contains("https://"), "the page names no other server");
+
+    let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clients/typescript");
+    let mut served = 0;
+    for folder in ["dist", "example"] {
+        for entry in fs::read_dir(client.join(folder)).unwrap() {
+            let file = entry.unwrap().file_name().into_string().unwrap();
+            let is_types_alone = file == "openapi.js" || file.ends_with(".d.ts");
+            if is_types_alone || file.ends_with(".json") || file.ends_with(".html") {
+                continue;
+            }
+            let answer = local.get(&format!("/_local/client/{folder}/{file}"));
+            assert_eq!(answer.status, 200, "name {folder}/{file} in tests/src/local/app.rs");
+            let content_type = if file.ends_with(".css") { "text/css" } else { "text/javascript" };
+            assert!(answer.header("content-type").unwrap().starts_with(content_type), "{file}");
+            assert_eq!(answer.body, fs::read_to_string(client.join(folder).join(&file)).unwrap(), "{file}");
+            served += 1;
+        }
+    }
+    assert!(served >= 14, "{served}");
+    for path in ["/_local/client/package.json", "/_local/client/dist/../package.json", "/_local/client/"] {
+        assert_eq!(local.get(path).status, 404, "{path}");
+    }
 }
