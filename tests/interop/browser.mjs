@@ -47,10 +47,12 @@ const heading = (page, name) => page.getByRole("heading", { name, exact: true })
 const click = (page, name) => page.getByRole("button", { name, exact: true }).click();
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+const field = (page, label) => page.getByLabel(label, { exact: true }).locator("visible=true").first();
+
 async function register(page, email) {
   await page.getByRole("link", { name: "Open an account" }).click();
-  await page.getByLabel("Email").fill(email);
-  await page.getByLabel("Password").fill(PASSWORD);
+  await field(page, "Email").fill(email);
+  await field(page, "Password").fill(PASSWORD);
   await click(page, "Open an account");
   await heading(page, "Your account");
 }
@@ -85,7 +87,7 @@ test("a tab that slept past the expiry refreshes before it asks", async () => {
   await register(page, newAddress());
   await page.clock.fastForward("08:00:00");
   ada.requests.length = 0;
-  await page.getByLabel("Name", { exact: true }).fill("Ada King");
+  await field(page, "Name").fill("Ada King");
   await click(page, "Change the name");
   await says(page, "The name is changed.");
   const asked = ada.requests.filter((request) => request.includes("/api/"));
@@ -107,8 +109,8 @@ test("answers that break off are asked for again", async () => {
   assert.equal(ada.count("POST /api/auth/refresh"), 2);
 
   line.cut("POST /api/auth/password/change");
-  await page.getByLabel("Present password").fill(PASSWORD);
-  await page.getByLabel("New password").fill(NEW_PASSWORD);
+  await field(page, "Present password").fill(PASSWORD);
+  await field(page, "New password").fill(NEW_PASSWORD);
   await click(page, "Change the password");
   await says(page, "The password is changed");
   await sleep(1_200);
@@ -137,8 +139,7 @@ test("the whole life of an account by keyboard, and a screen reader is told of e
   const email = newAddress();
 
   /** Tabs to a control by its name, and checks that the focus can be seen. */
-  const reach = async (role, name) => {
-    const target = page.getByRole(role, { name, exact: true }).locator("visible=true").first();
+  const reach = async (name, target = field(page, name)) => {
     await target.waitFor();
     for (let presses = 0; presses < 120; presses++) {
       await page.keyboard.press("Tab");
@@ -149,9 +150,12 @@ test("the whole life of an account by keyboard, and a screen reader is told of e
     }
     assert.fail(`the Tab key does not reach ${name}`);
   };
-  const press = async (role, name) => (await reach(role, name), page.keyboard.press("Enter"));
+  const press = async (role, name) => {
+    await reach(name, page.getByRole(role, { name, exact: true }).first());
+    await page.keyboard.press("Enter");
+  };
   const type = async (name, text) => {
-    await reach("textbox", name);
+    await reach(name);
     await page.keyboard.press("Control+A");
     await page.keyboard.type(text);
   };
@@ -254,7 +258,7 @@ for (const colorScheme of ["light", "dark"]) {
       };
       await heading(page, "Log in");
       await look("login");
-      await page.getByLabel("Email").fill("ada");
+      await field(page, "Email").fill("ada");
       await click(page, "Log in");
       await page.getByText("Invalid email").waitFor();
       await look("error");
