@@ -14,7 +14,7 @@ const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.
 
 let browser;
 let people = 0;
-const newAddress = () => `ada${people++}@example.com`;
+const newAddress = () => `ada${people++}.${Date.now()}@example.com`;
 before(async () => (browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] })));
 after(() => browser.close());
 
@@ -63,9 +63,13 @@ test("two tabs that refresh at once send one request, and both stay signed in", 
   await register(first, newAddress());
   const second = await ada.open();
   await heading(second, "Your account");
-  await ada.context.route("**/api/auth/refresh", async (route) => (await sleep(300), route.continue()));
+  let gate;
+  await ada.context.route("**/api/auth/refresh", async (route) => (await gate, route.continue()));
   for (let round = 1; round <= 3; round++) {
+    let release;
+    gate = new Promise((resolve) => (release = resolve)); // no answer before both have asked
     await Promise.all([first, second].map((page) => click(page, "Get new tokens")));
+    release();
     await Promise.all([first, second].map((page) => says(page, "The session has new tokens.")));
     assert.equal(ada.count("POST /api/auth/refresh"), round);
     await sleep(1_200); // longer than the grace
@@ -85,6 +89,7 @@ test("a tab that slept past the expiry refreshes before it asks", async () => {
   const page = await ada.open();
   await page.clock.install();
   await register(page, newAddress());
+  await page.getByText("This session").waitFor();
   await page.clock.fastForward("08:00:00");
   ada.requests.length = 0;
   await field(page, "Name").fill("Ada King");

@@ -198,6 +198,6 @@ void watch({
     location.hash = `token=${token}`;
   },
   onMail(mail) {
-    say(`${element("status").textContent ?? ""} New mail to ${mail.to}: ${mail.subject}.`.trim());
+    say(`${element("status").textContent ?? ""} New mail to ${mail.to}: ${mail.subject}`.trim());
   },
 });
