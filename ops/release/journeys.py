@@ -78,6 +78,17 @@ def takes_requests(url):
     return post(url, "logout", {}).status != 403
 
 
+def closed(url):
+    """Checks an API whose registration is closed: it says so, and login works as far as it can without an account."""
+    credentials = {"email": f"success+{secrets.token_hex(8)}@simulator.amazonses.com", "password": secrets.token_urlsafe(48)}
+    refused = expect(403, post(url, "register", credentials), "register")
+    if refused["error"] != "Registration is closed":
+        raise Failure(f"register: a closed registration was expected, and the answer is {refused}")
+    expect(401, post(url, "login", credentials), "login without an account")
+    expect(401, post(url, "refresh", {"refreshToken": "none"}), "refresh without a token")
+    say("registration is closed, so no account was opened for the check")
+
+
 def account(url):
     """Lives the life of an account, up to its deletion."""
     begun = time.monotonic()

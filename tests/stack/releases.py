@@ -211,9 +211,9 @@ def behind_proxy(tier):
     proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     proxy.secret, proxy.origin = secret, tier.url
     threading.Thread(target=proxy.serve_forever, daemon=True).start()
-    configure(url=f"http://127.0.0.1:{proxy.server_port}")
+    configure(url=f"http://127.0.0.1:{proxy.server_port}", RegistrationMode="closed")
     code, output = tier.deploy(TREE, "--skip-tests", "--skip-build", ORIGIN_SECRET=secret)
-    check(code == 0, "ops/deploy succeeds", output[-3000:])
+    check(code == 0 and "registration is closed" in output, "ops/deploy succeeds", output[-3000:])
     check(secret not in output, "ops/deploy prints no secret")
     expect(403, tier.post("logout", {}), "a request that goes around the proxy")
     # Later deployments do not know the secret, and the stack keeps it.
@@ -221,4 +221,4 @@ def behind_proxy(tier):
     code, output = tier.deploy(TREE, "--skip-tests", "--skip-build")
     check(code == 1 and "OriginSecret" in output, "ops/deploy finds that the API is behind a proxy", output[-3000:])
     proxy.shutdown()
-    say("a stage behind a proxy was deployed and checked through the proxy, which alone is let in")
+    say("a stage behind a proxy, closed to registrations, was deployed and checked through the proxy, which alone is let in")

@@ -107,7 +107,10 @@ impl Wanted {
                 name if CASES.iter().any(|case| case.name == name) => wanted.cases.push(word),
                 _ => {
                     let names: Vec<_> = CASES.iter().map(|case| case.name).collect();
-                    return Err(format!("{word}? There are --json, --svg, --binaries, --budgets, --record and {names:?}").into());
+                    return Err(format!(
+                        "{word}? There are --json, --svg, --binaries, --budgets, --record and {names:?}"
+                    )
+                    .into());
                 }
             }
         }

@@ -19,7 +19,7 @@ pub fn greeting(url: &str, aws: &str, arguments: &Arguments, containers: Option<
     };
     let _ = write!(
         text,
-        "\n  API reference  {url}/\n  Mailbox        {url}/_local/mail\n  AWS doubles    {aws}\n  Data           {data}\n"
+        "\n  Try it         {url}/_local/app\n  API reference  {url}/\n  Mailbox        {url}/_local/mail\n  AWS doubles    {aws}\n  Data           {data}\n"
     );
     for file in &arguments.env_files {
         let _ = writeln!(text, "  Settings       in {}", file.display());

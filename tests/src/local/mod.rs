@@ -2,6 +2,7 @@
 //!
 //! The functions are called with API Gateway's events, by a socket. The queues are polled and the sweeper runs, as in AWS.
 
+mod app;
 mod connections;
 mod cors;
 mod docker;

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use utoipa_swagger_ui::Config;
 
 use super::cors::Origins;
-use super::{AnyError, keys, mailbox};
+use super::{AnyError, app, keys, mailbox};
 use crate::contract::CONTRACT;
 use crate::event::HttpRequest;
 use crate::hosts;
@@ -35,6 +35,8 @@ pub(super) fn router(system: Arc<System>, origins: &Origins) -> Result<Router, A
     }
     let router = Router::new()
         .route("/openapi.json", get(contract))
+        .route("/_local/app", get(app::page))
+        .route("/_local/client/{*path}", get(app::file))
         .route("/_local/mail", get(mailbox::show))
         .route("/_local/rotate", post(keys::rotate))
         .route(&format!("{}{{function}}/invocations", lambda::PATH), post(invoke))
@@ -111,7 +113,7 @@ async fn invoke(State(system): State<Arc<System>>, uri: Uri, headers: HeaderMap,
     lambda::invoke(&system, uri.path(), uri.query(), &headers, &body).await.into_response()
 }
 
-fn not_found() -> Response {
+pub fn not_found() -> Response {
     message(StatusCode::NOT_FOUND, "Not Found")
 }
 

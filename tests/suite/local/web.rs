@@ -1,5 +1,8 @@
 //! What a browser meets: methods, names, origins.
 
+use std::fs;
+use std::path::Path;
+
 use super::{Local, send};
 
 #[test]
@@ -143,4 +146,38 @@ fn operators_functions_are_invoked_by_signed_requests_and_not_by_pages_of_other_
     }
     let unknown = "/2015-03-31/functions/local-mailer/invocations?Qualifier=live";
     assert_eq!(local.send("POST", unknown, &[signed], request).status, 404);
+}
+
+#[test]
+fn the_page_to_try_it_needs_nothing_but_this_server() {
+    // CLI-01
+    let local = Local::start();
+    assert!(local.greeting.contains("/_local/app"), "{}", local.greeting);
+    let page = local.get("/_local/app");
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"), "{policy}");
+    assert!(!page.body.contains("https://"), "the page names no other server");
+
+    let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clients/typescript");
+    let mut served = 0;
+    for folder in ["dist", "example"] {
+        for entry in fs::read_dir(client.join(folder)).unwrap() {
+            let file = entry.unwrap().file_name().into_string().unwrap();
+            let is_types_alone = file == "openapi.js" || file.ends_with(".d.ts");
+            if is_types_alone || file.ends_with(".json") || file.ends_with(".html") {
+                continue;
+            }
+            let answer = local.get(&format!("/_local/client/{folder}/{file}"));
+            assert_eq!(answer.status, 200, "name {folder}/{file} in tests/src/local/app.rs");
+            let content_type = if file.ends_with(".css") { "text/css" } else { "text/javascript" };
+            assert!(answer.header("content-type").unwrap().starts_with(content_type), "{file}");
+            assert_eq!(answer.body, fs::read_to_string(client.join(folder).join(&file)).unwrap(), "{file}");
+            served += 1;
+        }
+    }
+    assert!(served >= 14, "{served}");
+    for path in ["/_local/client/package.json", "/_local/client/dist/../package.json", "/_local/client/"] {
+        assert_eq!(local.get(path).status, 404, "{path}");
+    }
 }

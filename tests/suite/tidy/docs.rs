@@ -259,7 +259,7 @@ fn named_files(text: &str) -> BTreeSet<String> {
         let code = if is_code { vec![line.to_owned()] } else { inline_code(line) };
         for word in code.iter().flat_map(|code| code.split_whitespace()) {
             let word = word.trim_end_matches(['/', '.', ',', ';', ':']);
-            let is_ours = ["docs/", "shared/", "functions/", "tests/", "fuzz/", "ops/", ".ci/", ".github/"]
+            let is_ours = ["clients/", "docs/", "shared/", "functions/", "tests/", "fuzz/", "ops/", ".ci/", ".github/"]
                 .iter()
                 .any(|top| word.starts_with(top));
             if is_ours && word.chars().all(is_path_character) {

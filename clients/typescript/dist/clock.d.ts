@@ -1,0 +1,6 @@
+/** What a session knows of time. A test has a clock of its own. */
+export interface Clock {
+    now(): number;
+    sleep(milliseconds: number): Promise<void>;
+}
+export declare const systemClock: Clock;

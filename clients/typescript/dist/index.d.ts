@@ -1,0 +1,10 @@
+export { Client } from "./client.js";
+export type { Answer, Body, Call, ClientOptions, OperationId } from "./client.js";
+export type { Clock } from "./clock.js";
+export { NoAnswer, Problem, SignedOut } from "./errors.js";
+export type { FieldProblem, ProblemDocument, Title } from "./errors.js";
+export type { components, operations, paths } from "./openapi.js";
+export { Session } from "./session.js";
+export type { SessionOptions, User } from "./session.js";
+export { MemoryStorage } from "./storage.js";
+export type { TokenStorage } from "./storage.js";

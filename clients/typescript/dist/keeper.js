@@ -1,0 +1,149 @@
+import { Problem, SignedOut } from "./errors.js";
+import { repeated } from "./repeat.js";
+/** How long before its end an access token is replaced, in milliseconds. */
+const MARGIN = 60_000;
+/** For work that holds the lock already. */
+export const alreadyExclusive = (work) => work();
+/** Holds the tokens, which other tabs change too, and replaces them in time. */
+export class TokenKeeper {
+    #client;
+    #clock;
+    #vault;
+    #listeners = new Set();
+    /** The user that the app was told of. */
+    #userId;
+    /** Until when the service wants no refresh, and how it said so. */
+    #pause;
+    constructor(client, clock, vault) {
+        this.#client = client;
+        this.#clock = clock;
+        this.#vault = vault;
+        this.#userId = vault.read()?.userId;
+        if (typeof document === "undefined")
+            return;
+        // A page that slept got no events of the storage, so it looks when it wakes up.
+        for (const type of ["storage", "pageshow", "focus"])
+            addEventListener(type, () => this.look());
+        document.addEventListener("visibilitychange", () => this.look());
+    }
+    get userId() {
+        return this.#userId;
+    }
+    onChange(listener) {
+        this.#listeners.add(listener);
+        return () => this.#listeners.delete(listener);
+    }
+    /** Tells the app if another user, or none, is signed in by now. */
+    look() {
+        const userId = this.#vault.read()?.userId;
+        if (userId === this.#userId)
+            return;
+        this.#userId = userId;
+        for (const listener of this.#listeners)
+            queueMicrotask(() => listener(userId));
+    }
+    /** Returns the tokens of the user that the app was told of: a request that this user made must not be sent as another one. */
+    held(userId = this.#userId) {
+        this.look();
+        const tokens = this.#vault.read();
+        if (tokens === undefined || tokens.userId !== (userId ?? tokens.userId))
+            throw new SignedOut();
+        return tokens;
+    }
+    /** Starts a session, whatever was held before. */
+    begin(tokens) {
+        this.#vault.write(tokens);
+        this.look();
+    }
+    /** Keeps an answer only if what was sent for it is still held. Otherwise a slow answer would replace newer tokens. */
+    replace(sent, next) {
+        if (this.#vault.read()?.refreshToken === sent.refreshToken)
+            this.#vault.write(next);
+        this.look();
+    }
+    /** Forgets tokens that the service takes no more, unless others are held by now. */
+    end(sent) {
+        if (this.#vault.read()?.refreshToken === sent.refreshToken)
+            this.#vault.clear();
+        this.look();
+    }
+    /** Forgets whatever is held, and returns it. */
+    forget() {
+        const tokens = this.#vault.read();
+        this.#vault.clear();
+        this.look();
+        return tokens;
+    }
+    /** Calls `act` with tokens that are valid for a while. After a 401 it refreshes, and calls `act` once more. */
+    async asUser(exclusive, act) {
+        const tokens = await this.fresh(exclusive);
+        try {
+            return await this.#acting(tokens, act);
+        }
+        catch (error) {
+            if (!(error instanceof Problem && error.status === 401))
+                throw error;
+            return this.#acting(await this.successor(tokens, exclusive), act);
+        }
+    }
+    async #acting(tokens, act) {
+        try {
+            return await act(tokens);
+        }
+        catch (error) {
+            if (error instanceof Problem && error.is("User not found"))
+                this.end(tokens);
+            throw error;
+        }
+    }
+    /** Returns tokens that are valid for a while. If the service cannot give new ones, the present ones do until they expire. */
+    async fresh(exclusive) {
+        const held = this.held();
+        const left = held.expiresAt - this.#clock.now();
+        if (left > MARGIN)
+            return held;
+        try {
+            return await this.successor(held, exclusive);
+        }
+        catch (error) {
+            if (error instanceof SignedOut || left <= 0)
+                throw error;
+            return held;
+        }
+    }
+    /** Returns the tokens that follow `stale`: those that another tab got meanwhile, or new ones. */
+    async successor(stale, exclusive) {
+        if (this.#pause && this.#clock.now() < this.#pause.until)
+            throw this.#pause.problem;
+        try {
+            return await repeated(this.#clock, () => exclusive(() => this.#refresh(stale)));
+        }
+        catch (error) {
+            if (error instanceof Problem && error.retryAfter !== undefined) {
+                this.#pause = { until: this.#clock.now() + error.retryAfter * 1_000, problem: error };
+            }
+            throw error;
+        }
+    }
+    async #refresh(stale) {
+        const held = this.held(stale.userId);
+        if (held.accessToken !== stale.accessToken)
+            return held;
+        const sentAt = this.#clock.now();
+        try {
+            const answer = await this.#client.call("refresh", { body: { refreshToken: held.refreshToken } });
+            this.replace(held, tokensOf(held.userId, answer, sentAt));
+        }
+        catch (error) {
+            if (!(error instanceof Problem && error.status === 401))
+                throw error;
+            this.end(held);
+        }
+        return this.held(stale.userId);
+    }
+}
+/** Reads the tokens of an answer. They expire by this device's clock, counted from when the request was sent. */
+export function tokensOf(userId, answer, sentAt) {
+    const { accessToken, refreshToken, expiresIn } = answer;
+    return { userId, accessToken, refreshToken, expiresAt: sentAt + expiresIn * 1_000 };
+}
