@@ -13,6 +13,6 @@ pub struct ImportRow {
     pub email: String,
 }
 
-pub(crate) async fn import(_app: &App, _rows: &[ImportRow], _dry_run: bool) -> Result<Value, Refusal> {
-    Err(Refusal::Conflict("this version cannot import"))
+pub(crate) fn import(_app: &App, _rows: &[ImportRow], _dry_run: bool) -> impl Future<Output = Result<Value, Refusal>> {
+    std::future::ready(Err(Refusal::Conflict("this version cannot import")))
 }

@@ -1,6 +1,6 @@
 use super::*;
 
-const REQUIRED: [(&str, &str); 12] = [
+const REQUIRED: [(&str, &str); 14] = [
     ("CREDENTIALS_TABLE", "credentials"),
     ("ACCOUNTS_TABLE", "accounts"),
     ("PUBLIC_KEYS_TABLE", "public-keys"),
