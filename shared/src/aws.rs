@@ -51,7 +51,6 @@ impl Clients {
     #[must_use]
     pub fn new(config: &AwsConfig, http: &SharedHttpClient, clock: &Clock) -> Self {
         let aws = sdk_config(config, http, clock);
-        let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50));
         macro_rules! client {
             ($service:ident, $endpoint:expr, $retries:expr, $timeouts:expr) => {{
                 let builder = $service::config::Builder::from(&aws)
@@ -64,18 +63,13 @@ impl Clients {
             }};
         }
         Self {
-            dynamodb: client!(
-                aws_sdk_dynamodb,
-                config.dynamodb_endpoint,
-                retries.clone(),
-                timeouts(ATTEMPT, OPERATION)
-            ),
-            sqs: client!(aws_sdk_sqs, config.sqs_endpoint, retries.clone(), timeouts(CONNECT, ATTEMPT)),
+            dynamodb: client!(aws_sdk_dynamodb, config.dynamodb_endpoint, retries(), timeouts(ATTEMPT, OPERATION)),
+            sqs: client!(aws_sdk_sqs, config.sqs_endpoint, retries(), timeouts(CONNECT, ATTEMPT)),
             ses: client!(aws_sdk_ses, config.ses_endpoint, RetryConfig::disabled(), timeouts(SES_ATTEMPT, SES_ATTEMPT)),
             secrets_manager: client!(
                 aws_sdk_secretsmanager,
                 config.secrets_manager_endpoint,
-                retries.clone(),
+                retries(),
                 timeouts(ATTEMPT, OPERATION)
             ),
         }
@@ -100,9 +94,14 @@ pub fn sdk_config(config: &AwsConfig, http: &SharedHttpClient, clock: &Clock) ->
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(http.clone())
         .sleep_impl(SharedAsyncSleep::new(clock.clone()))
-        .retry_config(RetryConfig::standard())
+        .retry_config(retries())
         .timeout_config(timeouts(ATTEMPT, OPERATION))
         .build()
+}
+
+/// Returns how calls are repeated: soon, because a client may be waiting.
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(50))
 }
 
 fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {

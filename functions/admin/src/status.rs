@@ -1,5 +1,6 @@
 //! Tells how the stack does: its queues, its unfinished work, its secrets, and its account at SES.
 
+use aws_sdk_sesv2::types::SendQuota;
 use aws_sdk_sqs::types::QueueAttributeName;
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -109,8 +110,8 @@ async fn sending(call: &Call<'_>) -> Result<SesStatus, Refusal> {
     Ok(SesStatus {
         sandbox: !account.production_access_enabled(),
         sending_enabled: account.sending_enabled(),
-        sent_last_24_hours: quota.map(|quota| quota.sent_last24_hours()).unwrap_or_default(),
-        max_24_hours: quota.map(|quota| quota.max24_hour_send()).unwrap_or_default(),
-        max_per_second: quota.map(|quota| quota.max_send_rate()).unwrap_or_default(),
+        sent_last_24_hours: quota.map(SendQuota::sent_last24_hours).unwrap_or_default(),
+        max_24_hours: quota.map(SendQuota::max24_hour_send).unwrap_or_default(),
+        max_per_second: quota.map(SendQuota::max_send_rate).unwrap_or_default(),
     })
 }

@@ -144,7 +144,7 @@ pub(crate) struct Stated {
     /// Why. It is logged.
     #[arg(long)]
     pub(crate) reason: String,
-    /// Who asks. It is logged as stated; CloudTrail knows whose credentials they were.
+    /// Who asks. It is logged as stated, and AWS knows whose credentials they were.
     #[arg(long, env = "USER", hide_env_values = true)]
     pub(crate) actor: String,
 }
