@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use shared::domain::{Email, Name, User, UserId};
 use shared::passwords::{ImportError, LegacyHashes, StoredHash};
-use shared::store::Importable;
+use shared::store::{Importable, StoreError};
 
 use crate::refusal::Refusal;
 use crate::{Call, TRIES};
@@ -74,8 +74,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    fn refused(reason: impl ToString) -> Self {
-        Self::Refused { reason: reason.to_string() }
+    fn refused(reason: impl Into<String>) -> Self {
+        Self::Refused { reason: reason.into() }
+    }
+
+    fn deferred(reason: impl Into<String>) -> Self {
+        Self::Deferred { reason: reason.into() }
+    }
+}
+
+impl From<StoreError> for Outcome {
+    fn from(error: StoreError) -> Self {
+        Self::deferred(error.to_string())
     }
 }
 
@@ -119,7 +129,9 @@ pub(crate) async fn import(call: &Call<'_>, rows: &[ImportRow], dry_run: bool) -
         return Err(Refusal::invalid(Some("rows"), format!("at most {MOST_ROWS} rows are taken")));
     }
     let mut collisions = Collisions::default();
-    rows.iter().for_each(|row| collisions.add(row));
+    for row in rows {
+        collisions.add(row);
+    }
     let mut outcomes = Vec::with_capacity(rows.len());
     for rows in rows.chunks(AT_ONCE) {
         let batch = rows.iter().map(|row| outcome(call, &collisions, row, dry_run));
@@ -140,7 +152,7 @@ pub(crate) async fn import(call: &Call<'_>, rows: &[ImportRow], dry_run: bool) -
 
 async fn outcome(call: &Call<'_>, collisions: &Collisions, row: &ImportRow, dry_run: bool) -> Outcome {
     if call.deadline.time_left() < RESERVE {
-        return deferred("the time ran out");
+        return Outcome::deferred("the time ran out");
     }
     match collisions.refusal(row) {
         Some(refused) => refused,
@@ -152,7 +164,7 @@ async fn outcome(call: &Call<'_>, collisions: &Collisions, row: &ImportRow, dry_
 async fn import_row(call: &Call<'_>, row: &ImportRow, dry_run: bool) -> Result<Outcome, Outcome> {
     let user = read(row, call.now).map_err(Outcome::refused)?;
     for _ in 0..TRIES {
-        match call.app.users.importable(user.id, &user.email).await.map_err(deferred)? {
+        match call.app.users.importable(user.id, &user.email).await? {
             Importable::Exists => return Ok(Outcome::Unchanged),
             Importable::Erased => return Ok(Outcome::Erased),
             Importable::EmailTaken => return Ok(Outcome::refused("email: another user has the address")),
@@ -163,18 +175,14 @@ async fn import_row(call: &Call<'_>, row: &ImportRow, dry_run: bool) -> Result<O
         if let Some(hash) = &row.hash {
             told_apart = call.app.passwords.import(hash, legacy).await.map_err(|error| match error {
                 ImportError::Unusable(reason) => Outcome::refused(format!("hash: it {reason}")),
-                ImportError::Failed(error) => deferred(error),
+                ImportError::Failed(error) => Outcome::deferred(error.to_string()),
             })?;
         }
-        if dry_run || call.app.users.import(&user, row.hash.as_ref()).await.map_err(deferred)? {
+        if dry_run || call.app.users.import(&user, row.hash.as_ref()).await? {
             return Ok(Outcome::Taken { told_apart });
         }
     }
-    Err(deferred("the user changes faster than it can be read"))
-}
-
-fn deferred(reason: impl ToString) -> Outcome {
-    Outcome::Deferred { reason: reason.to_string() }
+    Err(Outcome::deferred("the user changes faster than it can be read"))
 }
 
 /// Reads the fields of a row, or says which one is wrong and why, without its value.

@@ -44,6 +44,7 @@ def dynamodb(operation, body):
     headers = {
         "Content-Type": "application/x-amz-json-1.0",
         "X-Amz-Target": f"DynamoDB_20120810.{operation}",
+        "X-Amz-Date": "20270101T000000Z",
         "Authorization": "AWS4-HMAC-SHA256 Credential=local/20270101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
     }
     request = urllib.request.Request(aws, json.dumps(body).encode(), headers)
