@@ -39,7 +39,8 @@ impl Plan {
         }
         for (file, edit) in edits {
             let text = read(file)?;
-            let edited = edit(route, &text).ok_or_else(|| format!("{file} has changed its form: add the route by hand"))?;
+            let edited =
+                edit(route, &text).ok_or_else(|| format!("{file} has changed its form: add the route by hand"))?;
             files.push((file.to_owned(), edited));
         }
         Ok(Self { files })
@@ -65,7 +66,11 @@ fn arm(route: &Route, text: &str) -> Option<String> {
     let call = format!("{file}::handle(app, &request)");
     let call = if text.contains("Box::pin(") { format!("Box::pin({call})") } else { call };
     let text = module(text, "mod ", file)?;
-    before(&text, "        _ => Err(ApiError::RouteNotFound)", &format!("        \"{method} {path}\" => {call}.await,\n"))
+    before(
+        &text,
+        "        _ => Err(ApiError::RouteNotFound)",
+        &format!("        \"{method} {path}\" => {call}.await,\n"),
+    )
 }
 
 /// Adds the event, after the function's others.

@@ -26,9 +26,13 @@ impl Route {
             return Err(format!("{method}: use one of {}", METHODS.join(", ")));
         }
         if !FUNCTIONS.contains(&function) {
-            return Err(format!("{function}: use one of {}; routes of others are written by hand", FUNCTIONS.join(", ")));
+            return Err(format!(
+                "{function}: use one of {}; routes of others are written by hand",
+                FUNCTIONS.join(", ")
+            ));
         }
-        let wrong = || format!("{path}: use /api/auth/ and names of lower-case letters and hyphens, such as {{id}} or my-name");
+        let wrong =
+            || format!("{path}: use /api/auth/ and names of lower-case letters and hyphens, such as {{id}} or my-name");
         let rest = path.strip_prefix("/api/auth/").ok_or_else(wrong)?;
         let mut parameters = Vec::new();
         let mut words = vec![method.to_lowercase()];
@@ -68,7 +72,8 @@ impl Route {
 
     /// Fills a template.
     pub fn fill(&self, template: &str) -> String {
-        let example = self.parameters.iter().fold(self.path.clone(), |path, name| path.replace(&format!("{{{name}}}"), "x"));
+        let example =
+            self.parameters.iter().fold(self.path.clone(), |path, name| path.replace(&format!("{{{name}}}"), "x"));
         // The longer names first: `@METHOD` is not the beginning of another one.
         template
             .replace("@LOWER_METHOD", &self.method.to_lowercase())
