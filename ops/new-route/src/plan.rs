@@ -107,7 +107,7 @@ fn module(text: &str, keyword: &str, name: &str) -> Option<String> {
     let mut lines: Vec<_> = text.lines().collect();
     let first = lines.iter().position(|found| found.starts_with(keyword))?;
     let is_later = |found: &&str| !found.starts_with(keyword) || **found > *line;
-    let place = lines.iter().skip(first).position(|found| is_later(found))?;
+    let place = lines.iter().skip(first).position(is_later)?;
     lines.insert(first + place, &line);
     Some(lines.join("\n") + "\n")
 }
