@@ -21,6 +21,7 @@ after(() => browser.close());
 /** Opens a browser of its own, whose tabs share a storage. Its pages must not fail in silence. */
 async function visitor(options = {}, url = server) {
   const context = await browser.newContext(options);
+  context.setDefaultTimeout(120_000); // for a busy machine
   const complaints = [];
   context.on("weberror", (error) => complaints.push(String(error.error())));
   context.on("console", (message) => {

@@ -44,11 +44,13 @@ fn run(words: &[String], root: &Path) -> Result<String, String> {
     let route = Route::parse(method, path, function)?;
     let read = |file: &str| fs::read_to_string(root.join(file)).map_err(|error| format!("{file}: {error}"));
     let plan = Plan::new(&route, read)?;
-    let mut told = format!("{method} {path}\n");
+    let mut told = vec![format!("{method} {path}")];
     for (file, text) in plan.files {
         fs::write(root.join(&file), text).map_err(|error| format!("{file}: {error}"))?;
-        told.push_str(&format!("  wrote {file}\n"));
+        told.push(format!("  wrote {file}"));
     }
-    told.push_str("\nIt answers 501 in `cargo local`. CONTRIBUTING.md, \"To add a route\", says what to fill in.");
-    Ok(told)
+    told.push(
+        "\nIt answers 501 in `cargo local`. CONTRIBUTING.md, \"To add a route\", says what to fill in.".to_owned(),
+    );
+    Ok(told.join("\n"))
 }

@@ -2,6 +2,9 @@
 
 use super::route::Route;
 
+/// Returns a file's text with the route added, or `None` if the file has changed its form.
+type Edit = fn(&Route, &str) -> Option<String>;
+
 /// The files to write, each with its whole text.
 #[derive(Debug)]
 pub struct Plan {
@@ -15,14 +18,14 @@ impl Plan {
     /// Why the route cannot be added, or which file has changed its form.
     pub fn new(route: &Route, read: impl Fn(&str) -> Result<String, String>) -> Result<Self, String> {
         let handler = format!("functions/{}/src/{}.rs", route.function, route.file);
-        let test = format!("tests/suite/{}.rs", route.file);
-        for file in [&handler, &test] {
+        let suite = format!("tests/suite/{}.rs", route.file);
+        for file in [&handler, &suite] {
             if read(file).is_ok() {
                 return Err(format!("{file} exists"));
             }
         }
         let library = format!("functions/{}/src/lib.rs", route.function);
-        let edits: [(&str, fn(&Route, &str) -> Option<String>); 5] = [
+        let edits: [(&str, Edit); 5] = [
             ("openapi.yaml", contract),
             (&library, arm),
             ("template.yaml", event),
@@ -31,7 +34,7 @@ impl Plan {
         ];
         let mut files = vec![
             (handler, route.fill(include_str!("../templates/handler.rs"))),
-            (test, route.fill(include_str!("../templates/test.rs"))),
+            (suite, route.fill(include_str!("../templates/test.rs"))),
         ];
         let key = format!("\"{} {}\"", route.method, route.path);
         if read(&library)?.contains(&key) {
@@ -104,7 +107,7 @@ fn module(text: &str, keyword: &str, name: &str) -> Option<String> {
     let mut lines: Vec<_> = text.lines().collect();
     let first = lines.iter().position(|found| found.starts_with(keyword))?;
     let is_later = |found: &&str| !found.starts_with(keyword) || **found > *line;
-    let place = lines.iter().skip(first).position(|found| is_later(&found))?;
+    let place = lines.iter().skip(first).position(is_later)?;
     lines.insert(first + place, &line);
     Some(lines.join("\n") + "\n")
 }

@@ -45,8 +45,9 @@ pub async fn page() -> Response {
 
 /// Answers with a file of the page.
 pub async fn file(Path(path): Path<String>) -> Response {
+    let is_style = std::path::Path::new(&path).extension().is_some_and(|extension| extension == "css");
     let found = FILES.iter().find(|(name, _)| *name == path);
-    found.map_or_else(not_found, |(_, text)| answer(if path.ends_with(".css") { STYLE } else { SCRIPT }, text))
+    found.map_or_else(not_found, |(_, text)| answer(if is_style { STYLE } else { SCRIPT }, text))
 }
 
 fn answer(content_type: &'static str, text: &'static str) -> Response {
