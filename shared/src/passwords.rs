@@ -7,7 +7,6 @@
 //! Hashes of bcrypt come from an import. While the setting `LEGACY_HASHES` names their cost, each verification also pays
 //! for one of them.
 
-mod import;
 mod legacy;
 mod stored;
 
@@ -22,7 +21,6 @@ use tokio::sync::Semaphore;
 use crate::clock::Stopwatch;
 use crate::domain::Password;
 
-pub use import::ImportError;
 use legacy::BCRYPT_BYTES;
 pub use legacy::LegacyHashes;
 use stored::{Argon2idHash, BcryptHash, Verifiable};

@@ -12,7 +12,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use shared::domain::{Email, Name, User, UserId};
-use shared::passwords::{ImportError, LegacyHashes, StoredHash};
+use shared::passwords::StoredHash;
 use shared::store::{Importable, StoreError};
 
 use crate::refusal::Refusal;
@@ -22,7 +22,7 @@ use crate::{Call, TRIES};
 pub const MOST_ROWS: usize = 100;
 /// How many rows are read and written at a time.
 const AT_ONCE: usize = 8;
-/// No row is begun with less time left. It is enough for the costliest hash, a transaction and its repetitions.
+/// No row is begun with less time left. It is enough for a transaction and its repetitions.
 const RESERVE: Duration = Duration::from_secs(10);
 const LONGEST_EXTERNAL_ID: usize = 256;
 
@@ -170,14 +170,10 @@ async fn import_row(call: &Call<'_>, row: &ImportRow, dry_run: bool) -> Result<O
             Importable::EmailTaken => return Ok(Outcome::refused("email: another user has the address")),
             Importable::Yes => {}
         }
-        let legacy = call.app.config.legacy_hashes.map(LegacyHashes::of_cost);
-        let mut told_apart = false;
-        if let Some(hash) = &row.hash {
-            told_apart = call.app.passwords.import(hash, legacy).await.map_err(|error| match error {
-                ImportError::Unusable(reason) => Outcome::refused(format!("hash: it {reason}")),
-                ImportError::Failed(error) => Outcome::deferred(error.to_string()),
-            })?;
-        }
+        let legacy_cost = call.app.config.legacy_hashes;
+        let told_apart = row.hash.as_ref().map(|hash| hash.check_import(legacy_cost)).transpose();
+        let told_apart =
+            told_apart.map_err(|reason| Outcome::refused(format!("hash: it {reason}")))?.unwrap_or_default();
         if dry_run || call.app.users.import(&user, row.hash.as_ref()).await? {
             return Ok(Outcome::Taken { told_apart });
         }

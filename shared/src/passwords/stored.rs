@@ -39,6 +39,22 @@ impl StoredHash {
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
+
+    /// Checks a hash of another system, which is stored as it is. `legacy_cost` is the bcrypt cost in `LEGACY_HASHES`.
+    ///
+    /// Returns whether a login to the account takes another time than a login to no account, until it renews the hash.
+    /// Only hashes of that cost and of our own parameters take the same time.
+    ///
+    /// # Errors
+    /// [`Unusable`] says what is wrong with the hash.
+    pub fn check_import(&self, legacy_cost: Option<u32>) -> Result<bool, Unusable> {
+        Ok(match Verifiable::parse(self.expose(), legacy_cost)? {
+            Verifiable::Argon2id(hash) => {
+                hash.params.m_cost() != PARAMS.m_cost() || hash.params.t_cost() != PARAMS.t_cost()
+            }
+            Verifiable::Bcrypt(hash) => legacy_cost != Some(hash.cost),
+        })
+    }
 }
 
 /// Writes the hash for the table.

@@ -63,7 +63,8 @@ async fn lines_that_are_not_taken_are_told_by_number_and_reason_in_a_dry_run_as_
         {"id": "3", "email": "no address"},
         {"id": "4", "email": "eve@example.com", "hash": "md5"},
     ]);
-    let mut text: String = rows.as_array().unwrap().iter().map(|row| format!("{row}\n")).collect();
+    let lines: Vec<_> = rows.as_array().unwrap().iter().map(ToString::to_string).collect();
+    let mut text = lines.join("\n") + "\n";
     text.push_str("not JSON\n{\"email\": \"bob@example.com\", \"role\": \"x\"}\n");
     // Far behind the first request, so that only a look at the whole file finds it.
     text.extend((0..400).map(|n| format!("{{\"email\": \"user{n}@example.com\"}}\n")));
@@ -101,7 +102,8 @@ async fn lines_that_are_not_taken_are_told_by_number_and_reason_in_a_dry_run_as_
 async fn a_failure_of_a_service_is_waited_out() {
     // IMP-01
     let world = world().await;
-    let text: String = (0..60).map(|n| format!("{{\"email\": \"user{n}@example.com\"}}\n")).collect();
+    let lines: Vec<_> = (0..60).map(|n| json!({"email": format!("user{n}@example.com")}).to_string()).collect();
+    let text = lines.join("\n");
     world.aws().fail(Service::DynamoDb, "TransactWriteItems", Fault::down(), 4);
     let (code, printed) = run(&world, &file(".ndjson", &text), &[]).await;
     assert_eq!((code, world.users().len()), (0, 60), "{printed}");
