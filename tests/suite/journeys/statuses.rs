@@ -64,6 +64,9 @@ async fn provoke(method: &str, path: &str, status: u16) -> Answer {
         200 if path == CHANGE_EMAIL => {
             request.body = Some(json!({"newEmail": "Ada@Example.com", "password": PASSWORD}).to_string().into());
         }
+        403 if path == "/api/auth/register" => {
+            return world.send_to(&world.another_process(&[("REGISTRATION_MODE", "closed")]), request).await;
+        }
         403 => {
             let wrong = json!({
                 "password": "another password", "currentPassword": "another password",
