@@ -27,6 +27,9 @@ export interface paths {
          *     name or password differs, or if the account has been disabled.
          *
          *     By default, each network may try 100 registrations per clock hour. Further ones get 429.
+         *
+         *     If the deployment has closed its registration, every request gets 403. Users then come by an operator's
+         *     invitation, and choose a password by the link in its mail.
          */
         post: operations["register"];
         delete?: never;
@@ -1029,6 +1032,14 @@ export interface components {
             /** @constant */
             error?: "Invalid code";
         };
+        RegistrationClosedProblem: components["schemas"]["Problem"] & {
+            /** @constant */
+            title?: "Registration is closed";
+            /** @constant */
+            status?: 403;
+            /** @constant */
+            error?: "Registration is closed";
+        };
         WrongPasswordProblem: components["schemas"]["Problem"] & {
             /** @constant */
             title?: "Wrong password";
@@ -1655,6 +1666,29 @@ export interface components {
                 "application/problem+json": components["schemas"]["ForbiddenProblem"];
             };
         };
+        /** @description The deployment has closed its registration. Users come by invitation. */
+        RegistrationClosed: {
+            headers: {
+                "Cache-Control": components["headers"]["CacheControlNoStore"];
+                "Content-Security-Policy": components["headers"]["ContentSecurityPolicy"];
+                "Strict-Transport-Security": components["headers"]["StrictTransportSecurity"];
+                "X-Content-Type-Options": components["headers"]["XContentTypeOptions"];
+                "X-Request-Id": components["headers"]["XRequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Registration is closed",
+                 *       "status": 403,
+                 *       "error": "Registration is closed",
+                 *       "instance": "urn:request:Xk3mPhvHliAEJ5Q="
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["RegistrationClosedProblem"];
+            };
+        };
         /** @description The password is not the user's. The access token is good: do not refresh it and do not sign the user out, but ask for the password again. */
         WrongPassword: {
             headers: {
@@ -1974,6 +2008,7 @@ export interface operations {
         responses: {
             201: components["responses"]["SignedIn"];
             400: components["responses"]["ValidationFailed"];
+            403: components["responses"]["RegistrationClosed"];
             409: components["responses"]["UserExists"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];

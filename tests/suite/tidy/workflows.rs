@@ -35,9 +35,10 @@ fn a_workflow_only_calls_scripts_of_the_repository() {
             }
         }
     }
-    let ci = read(".ci/run");
-    for check in CHECKS.into_iter().filter(|check| !["ops/check/api", "ops/check/sbom"].contains(check)) {
-        assert!(ci.contains(check), ".ci/run: call {check}");
+    // `.ci/run` needs Rust and Python. The checks that need Node, or take long, are jobs of their own.
+    let (ci, jobs) = (read(".ci/run"), read(".github/workflows/ci.yml"));
+    for check in CHECKS.into_iter().filter(|check| *check != "ops/check/sbom") {
+        assert!(ci.contains(check) || jobs.contains(check), "call {check} in .ci/run or a job");
     }
 }
 
