@@ -126,7 +126,7 @@ test("answers that break off are asked for again", async () => {
   line.close();
 });
 
-test("signing out in one tab signs the other out, also one that slept", async () => {
+test("signing out in one tab signs the other out", async () => {
   const ada = await visitor();
   const first = await ada.open();
   await register(first, newAddress());
