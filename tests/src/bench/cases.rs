@@ -54,7 +54,7 @@ pub async fn events(system: &System, case: &str, count: usize) -> Result<Vec<Val
     if case == "mail-events" {
         deliver(system, count).await?;
     }
-    let rotation = system.aws.secrets.begin_rotation(SIGNING_KEYS).ok_or("no such secret")?;
+    let rotation = if case == "rotate-keys" { system.aws.secrets.begin_rotation(SIGNING_KEYS) } else { None };
     for nth in 0..count {
         let by_user = |request| event::http(&authorized(request, Some(&user.bearer())), now);
         events.push(match case {
@@ -95,7 +95,8 @@ pub async fn events(system: &System, case: &str, count: usize) -> Result<Vec<Val
             "sweeper" => event::schedule(now),
             "rotate-keys" => {
                 let steps = ["createSecret", "setSecret", "testSecret"];
-                event::rotation(steps[nth.min(steps.len() - 1)], &system.secret_arn(SIGNING_KEYS), &rotation)
+                let token = rotation.as_deref().ok_or("no such secret")?;
+                event::rotation(steps[nth.min(steps.len() - 1)], &system.secret_arn(SIGNING_KEYS), token)
             }
             _ => return Err(format!("there is no case {case}").into()),
         });
