@@ -4,8 +4,9 @@
 //! To add a route: a line in `COSTS` and its request in `ask`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::event::HttpRequest;
 use tests::world::{Actor, NEW_PASSWORD, PASSWORD, World, authorized, posted, request};
 
@@ -138,4 +139,80 @@ fn made(world: &World) -> String {
     }
     let text = |(operation, count): (String, i32)| if count == 1 { operation } else { format!("{count} {operation}") };
     counts.into_iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+/// What the tables hold beside one user with one session.
+struct Load {
+    name: &'static str,
+    users: usize,
+    mails: usize,
+    live: usize,
+    dead: usize,
+}
+
+const fn load(name: &'static str, users: usize, mails: usize, live: usize, dead: usize) -> Load {
+    Load { name, users, mails, live, dead }
+}
+
+/// Fills the tables of a world with one user.
+fn fill(world: &World, load: &Load) {
+    let copy = |item: &Value, key: &str, kind: &str, nth: usize| {
+        let id = format!("01a00000-0000-7000-8000-{nth:012}");
+        let mut changes = json!({key: {"S": format!("{kind}{id}")}});
+        if kind == "SESSION#" {
+            changes["sessionId"] = json!({"S": id});
+        }
+        world.tamper("Accounts", item.clone(), &changes);
+    };
+    let [profile, mail, session] = ["PROFILE", "MAIL#", "SESSION#"].map(|kind| world.rows(kind).remove(0));
+    let mut ended = session.clone();
+    ended["revokedAt"] = json!({"N": world.now().as_millisecond().to_string()});
+    (0..load.users).for_each(|nth| copy(&profile, "pk", "USER#", nth));
+    (0..load.mails).for_each(|nth| copy(&mail, "sk", "MAIL#", nth));
+    (0..load.live).for_each(|nth| copy(&session, "sk", "SESSION#", nth));
+    (load.live..load.live + load.dead).for_each(|nth| copy(&ended, "sk", "SESSION#", nth));
+}
+
+#[tokio::test]
+async fn the_cost_of_a_request_does_not_grow_with_users_mails_and_sessions() {
+    // LOG-05, and the table in docs/cost.md
+    let requests = ["login", "refresh", "me", "send-welcome-email", "password/forgot", "sessions", "end a session"];
+    let loads = [
+        load("nothing", 0, 0, 0, 0),
+        load("1,000 users", 1_000, 0, 0, 0),
+        load("1,000 mails", 0, 1_000, 0, 0),
+        load("9 live", 0, 0, 7, 0),
+        load("10 live", 0, 0, 8, 0),
+        load("10 live, 10 dead", 0, 0, 8, 10),
+        load("10 live, 90 dead", 0, 0, 8, 90),
+    ];
+    // Calls, units read and units written. The tenth session is opened by a put, an eleventh by a transaction.
+    let expected = "\
+        nothing: 8 2 6, 2 1 1, 2 2 0, 5 3 5, 7 2 8, 1 1 0, 2 1 1\n\
+        1,000 users: 8 2 6, 2 1 1, 2 2 0, 5 3 5, 7 2 8, 1 1 0, 2 1 1\n\
+        1,000 mails: 8 2 6, 2 1 1, 2 2 0, 5 3 5, 7 2 8, 1 1 0, 2 1 1\n\
+        9 live: 8 2 6, 2 1 1, 2 2 0, 5 3 5, 7 2 8, 1 1 0, 2 1 1\n\
+        10 live: 8 2 9, 2 1 1, 2 2 0, 5 3 5, 7 2 8, 1 1 0, 2 1 1\n\
+        10 live, 10 dead: 8 3 9, 2 1 1, 2 2 0, 5 3 5, 7 2 8, 1 2 0, 2 2 1\n\
+        10 live, 90 dead: 8 2 9, 2 1 1, 2 2 0, 5 3 5, 7 2 8, 1 1 0, 2 1 1\n";
+    let mut found = String::new();
+    for load in loads {
+        let world = World::new().await;
+        world.leave_mail();
+        let ada = world.registered("ada@example.com").await;
+        let session = format!("/api/auth/sessions/{}", world.only_session().session_id);
+        fill(&world, &load);
+        world.logged_in("ada@example.com").await; // this login deletes the dead sessions if they are many
+        let mut costs = Vec::new();
+        for what in requests {
+            let request = ask(&world, what, &ada, &session).await;
+            world.aws().clear_calls();
+            world.aws().count_capacity();
+            assert!(world.send(request).await.status < 300, "{what}");
+            let units = world.aws().capacity();
+            costs.push(format!("{} {} {}", world.aws().calls().len(), units.read, units.write));
+        }
+        let _ = writeln!(found, "{}: {}", load.name, costs.join(", "));
+    }
+    assert_eq!(found, expected);
 }

@@ -58,7 +58,7 @@ async fn the_eleventh_session_ends_the_oldest() {
     world.pass(SignedDuration::from_secs(60));
     others.push(world.logged_in("ada@example.com").await);
 
-    assert_eq!((world.sessions().len(), world.live_sessions().len()), (11, 10));
+    assert_eq!((world.sessions().len(), world.live_sessions().len()), (10, 10));
     assert_eq!(world.refresh(&first.refresh_token).await.verdict(), (401, "Invalid token".to_owned()));
     for other in others {
         assert_eq!(world.refresh(&other.refresh_token).await.status, 200);
@@ -95,10 +95,36 @@ async fn ended_sessions_do_not_count_towards_the_ten() {
     assert_eq!(world.live_sessions().len(), 10);
     let first = world.refresh(&first.refresh_token).await;
     assert_eq!(first.status, 200, "it is one of ten live sessions");
+}
 
-    world.pass(SignedDuration::from_hours(8 * 24)); // all have been idle for too long
-    world.logged_in("ada@example.com").await;
-    assert_eq!(world.live_sessions().len(), 11, "no session was ended for the new one");
+#[tokio::test]
+async fn a_login_deletes_the_dead_sessions_when_they_are_more_than_ten() {
+    // LOG-05
+    let world = World::new().await;
+    let ada = world.registered("ada@example.com").await;
+    for ended in 1..=10 {
+        let other = world.logged_in(&ada.email).await;
+        assert_eq!(world.logout(&other.refresh_token).await.status, 204);
+        assert_eq!(world.sessions().len(), 1 + ended, "they are left to DynamoDB's TTL");
+    }
+    let other = world.logged_in(&ada.email).await;
+    assert_eq!(world.logout(&other.refresh_token).await.status, 204);
+    world.logged_in(&ada.email).await;
+    assert_eq!((world.sessions().len(), world.live_sessions().len()), (2, 2), "the eleven are deleted");
+    assert_eq!(world.refresh(&ada.refresh_token).await.status, 200, "a live session stays");
+
+    // Sessions of before a sign-out everywhere, and sessions that were idle for too long, are dead too.
+    for _ in 0..5 {
+        world.logged_in(&ada.email).await;
+    }
+    let last = world.logged_in(&ada.email).await;
+    assert_eq!(world.logout_everywhere(&last.refresh_token).await.status, 204);
+    for _ in 0..5 {
+        world.logged_in(&ada.email).await;
+    }
+    world.pass(SignedDuration::from_hours(8 * 24));
+    world.logged_in(&ada.email).await;
+    assert_eq!(world.sessions().len(), 1);
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ fn is_repeat(call: &Call<'_>, user: &User, pending: &PendingEmail) -> bool {
 
 async fn sign_in_again(call: &Call<'_>, user: &User) -> Result<Response, ApiError> {
     let session = Session::new(user, call.request.origin(), call.now);
-    call.app.sessions.open(&session, &[], call.now).await?;
+    call.app.sessions.open(&session, &[]).await?;
     web::json(StatusCode::OK, &call.signed_in(user, &session, None)?)
 }
 

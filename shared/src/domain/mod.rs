@@ -38,7 +38,7 @@ pub use personal_words::PersonalWords;
 pub use refresh_token::{RefreshClaim, RefreshToken};
 pub use rejected::{Code, Rejected};
 pub use session::{
-    ABSOLUTE_LIFETIME, ACCESS_TOKEN_LIFETIME, Decision, IDLE_LIFETIME, MAX_LIVE_SESSIONS, Origin, Session, surplus,
+    ABSOLUTE_LIFETIME, ACCESS_TOKEN_LIFETIME, Decision, IDLE_LIFETIME, MAX_LIVE_SESSIONS, Origin, Session, superseded,
 };
 pub use ticket::{
     Binding, REPEAT_WINDOW, Ticket, TicketKind, TicketRules, VerificationTicket, Versions, masked, not_after,

@@ -12,9 +12,11 @@ pub const IDLE_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
 pub const ABSOLUTE_LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How many live sessions a user may have.
 pub const MAX_LIVE_SESSIONS: usize = 10;
-/// How many sessions one login may end, because a transaction of DynamoDB takes 100 items. If concurrent logins leave
-/// more than these, later logins end them.
-const MAX_ENDED_AT_ONCE: usize = 99;
+/// How many rows of dead sessions a login leaves in place. DynamoDB's TTL deletes them without a charge, but days late.
+const MAX_DEAD_SESSIONS: usize = 10;
+/// How many sessions one login may delete, because a transaction of DynamoDB takes 100 items. Later logins delete the
+/// rest.
+const MAX_DELETED_AT_ONCE: usize = 99;
 
 /// One sign-in on one device, and the state of its refresh tokens.
 ///
@@ -171,14 +173,20 @@ impl Session {
     }
 }
 
-/// Returns the sessions that must end so that one more makes at most [`MAX_LIVE_SESSIONS`] live ones. They are the
-/// user's oldest.
+/// Returns the sessions that a login deletes, so that one more makes at most [`MAX_LIVE_SESSIONS`] live ones. They are
+/// the user's oldest.
+///
+/// If more than [`MAX_DEAD_SESSIONS`] dead ones are still in the table, it returns these too. So a login reads a bounded
+/// number of rows, however often the user signs in and out.
 #[must_use]
-pub fn surplus(sessions: &[Session], user: &User, now: Timestamp) -> Vec<SessionId> {
-    let mut live: Vec<_> = sessions.iter().filter(|session| session.is_of(user) && session.is_live(now)).collect();
+pub fn superseded(sessions: &[Session], user: &User, now: Timestamp) -> Vec<SessionId> {
+    let (mut live, dead): (Vec<_>, Vec<_>) =
+        sessions.iter().partition(|session| session.is_of(user) && session.is_live(now));
     live.sort_by_key(|session| session.created_at);
     let too_many = (live.len() + 1).saturating_sub(MAX_LIVE_SESSIONS);
-    live.into_iter().take(too_many.min(MAX_ENDED_AT_ONCE)).map(|session| session.id).collect()
+    let dead = if dead.len() > MAX_DEAD_SESSIONS { dead } else { Vec::new() };
+    let deleted = live.into_iter().take(too_many).chain(dead);
+    deleted.take(MAX_DELETED_AT_ONCE).map(|session| session.id).collect()
 }
 
 #[cfg(test)]

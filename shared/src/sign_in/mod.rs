@@ -10,7 +10,7 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt;
 
 use crate::answers::SignedIn;
-use crate::domain::{Device, DeviceToken, Password, Session, Status, User, UserId, surplus};
+use crate::domain::{Device, DeviceToken, Password, Session, Status, User, UserId, superseded};
 use crate::error::ApiError;
 use crate::http::Caller;
 use crate::passwords::{Match, StoredHash};
@@ -154,16 +154,16 @@ fn known_device(call: &Call<'_>, login: &Login, credential: Option<&Credential>)
 }
 
 impl Identified {
-    /// Opens a session, and ends the oldest sessions if there are too many. At the same time it takes the attempt back
+    /// Opens a session, and deletes the oldest sessions if there are too many. At the same time it takes the attempt back
     /// and renews an outdated hash.
     ///
     /// # Errors
     /// 503 if the session cannot be written.
     pub async fn sign_in(&self, call: &Call<'_>) -> Result<SignedIn<'_>, ApiError> {
         let session = Session::new(&self.user, call.request.origin(), call.now);
-        let surplus = surplus(&self.sessions, &self.user, call.now);
+        let superseded = superseded(&self.sessions, &self.user, call.now);
         let (opened, (), ()) = tokio::join!(
-            call.app.sessions.open(&session, &surplus, call.now),
+            call.app.sessions.open(&session, &superseded),
             self.attempt.take_back(call),
             self.renew_hash(call),
         );

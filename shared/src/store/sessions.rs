@@ -1,9 +1,10 @@
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 use jiff::{SignedDuration, Timestamp};
 
 use super::limits::count_in_transaction;
 use super::transaction::{Transaction, put_new};
+use super::users::unwritable;
 use super::{
     Conditional, Item, StoreError, Tables, keys, milliseconds, number, outbox, read, seconds, unavailable,
     update_conditionally, update_if, write,
@@ -36,23 +37,21 @@ impl Sessions {
         Self { tables }
     }
 
-    /// Opens a session and ends the `surplus` ones, in one write. The session's id is new, so repeating the write
+    /// Opens a session and deletes the `superseded` ones, in one write. The session's id is new, so repeating the write
     /// changes nothing.
-    pub async fn open(&self, session: &Session, surplus: &[SessionId], now: Timestamp) -> Result<(), StoreError> {
-        if surplus.is_empty() {
+    pub async fn open(&self, session: &Session, superseded: &[SessionId]) -> Result<(), StoreError> {
+        if superseded.is_empty() {
             return self.put(session).await;
         }
-        let put = Put::builder().table_name(&self.tables.accounts).set_item(Some(to_item(session)?)).build();
-        let put = put.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let table = &self.tables.accounts;
+        let put = Put::builder().table_name(table).set_item(Some(to_item(session)?)).build().map_err(unwritable)?;
         let mut items = vec![TransactWriteItem::builder().put(put).build()];
-        for surplus in surplus {
-            items.push(self.revocation(session.user, *surplus, now)?);
+        for id in superseded {
+            let delete = Delete::builder().table_name(table).set_key(Some(keys::session(session.user, *id))).build();
+            items.push(TransactWriteItem::builder().delete(delete.map_err(unwritable)?).build());
         }
-        match self.tables.transact(&items).await? {
-            Transaction::Applied => Ok(()),
-            // DynamoDB's TTL deleted a surplus session. The next login restores the cap.
-            Transaction::Refused { .. } => self.put(session).await,
-        }
+        // No item has a condition, so the transaction cannot be refused.
+        self.tables.transact(&items).await.map(drop)
     }
 
     async fn put(&self, session: &Session) -> Result<(), StoreError> {
@@ -159,7 +158,7 @@ impl Sessions {
             .expression_attribute_values(":epoch", number(session.epoch))
             .expression_attribute_values(":next", number(session.epoch + 1))
             .build()
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            .map_err(unwritable)?;
         let items =
             [TransactWriteItem::builder().update(epoch).build(), self.revocation(claim.user, claim.session, now)?];
         match self.tables.transact(&items).await? {
@@ -207,7 +206,7 @@ impl Sessions {
             .expression_attribute_values(":now", milliseconds(now))
             .expression_attribute_values(":ttl", seconds(now))
             .build()
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            .map_err(unwritable)?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 }

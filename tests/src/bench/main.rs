@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use shared::clock::Clock;
 use tests::system::{Options, System};
 
-use cases::CASES;
+use cases::{CASES, Case};
 use measure::Bench;
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
@@ -43,7 +43,8 @@ struct Wanted {
     budgets: bool,
     record: bool,
     binaries: Option<String>,
-    cases: Vec<String>,
+    /// All of them if none is named.
+    cases: Vec<Case>,
 }
 
 #[tokio::main]
@@ -61,13 +62,11 @@ async fn run() -> Result<ExitCode, AnyError> {
     let wanted = Wanted::read(std::env::args().skip(1))?;
     let bench = Bench::new(system().await?, wanted.binaries)?;
     if wanted.budgets || wanted.record {
-        return budgets::run(&bench, wanted.record).await;
+        return budgets::run(&bench, &wanted.cases, wanted.record).await;
     }
     let mut rows = bench.floors().await?;
-    for case in CASES {
-        if wanted.cases.is_empty() || wanted.cases.iter().any(|name| name == case.name) {
-            rows.push(bench.measure(case).await?);
-        }
+    for case in wanted.cases {
+        rows.push(bench.measure(case).await?);
     }
     print!("{}", report::table(&rows));
     if let Some(file) = wanted.json {
@@ -104,15 +103,14 @@ impl Wanted {
                 "--binaries" => wanted.binaries = Some(words.next().ok_or("--binaries FOLDER")?),
                 "--budgets" => wanted.budgets = true,
                 "--record" => wanted.record = true,
-                name if CASES.iter().any(|case| case.name == name) => wanted.cases.push(word),
-                _ => {
-                    let names: Vec<_> = CASES.iter().map(|case| case.name).collect();
-                    return Err(format!(
-                        "{word}? There are --json, --svg, --binaries, --budgets, --record and {names:?}"
-                    )
-                    .into());
-                }
+                name => wanted.cases.push(CASES.into_iter().find(|case| case.name == name).ok_or_else(|| {
+                    let names = CASES.map(|case| case.name).join(", ");
+                    format!("{name}? There are --json, --svg, --binaries, --budgets, --record, {names}")
+                })?),
             }
+        }
+        if wanted.cases.is_empty() {
+            wanted.cases.extend(CASES);
         }
         Ok(wanted)
     }
