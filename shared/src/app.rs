@@ -1,9 +1,10 @@
 //! The clients and stores that a handler works with, made once per process.
 
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_types::SdkConfig;
+use std::sync::Arc;
 
-use crate::aws::{self, Clients};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+use crate::aws::Clients;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::{AccountKeys, Secret, SigningKeys};
@@ -35,27 +36,25 @@ pub struct App {
     pub outbox: Outbox,
     pub mail_queue: MailQueue,
     pub mailer: Mailer,
-    /// For a function that makes a client of its own, of a service that no other function uses.
-    pub aws: SdkConfig,
+    pub clients: Arc<Clients>,
 }
 
 impl App {
     /// Wires the stores and senders over one HTTP client. Nothing is connected yet.
     #[must_use]
     pub fn new(config: Config, clock: Clock, http: &SharedHttpClient) -> Self {
-        let clients = Clients::new(&config.aws, http, &clock);
+        let clients = Arc::new(Clients::new(&config.aws, http, &clock));
         let tables = Tables {
-            client: clients.dynamodb,
+            client: clients.dynamodb().clone(),
             credentials: config.credentials_table.clone(),
             accounts: config.accounts_table.clone(),
             public_keys: config.public_keys_table.clone(),
         };
         Self {
-            aws: aws::sdk_config(&config.aws, http, &clock),
             clock,
             passwords: Passwords::new(config.hash_concurrency),
-            signing_keys: Secret::new(clients.secrets_manager.clone(), config.signing_keys_secret.clone()),
-            account_keys: Secret::new(clients.secrets_manager, config.account_keys_secret.clone()),
+            signing_keys: Secret::new(clients.clone(), config.signing_keys_secret.clone()),
+            account_keys: Secret::new(clients.clone(), config.account_keys_secret.clone()),
             public_keys: PublicKeys::new(tables.clone()),
             users: Users::new(tables.clone()),
             sessions: Sessions::new(tables.clone()),
@@ -63,11 +62,12 @@ impl App {
             limits: Limits::new(tables.clone()),
             outbox: Outbox::new(tables),
             mail_queue: MailQueue::new(
-                clients.sqs,
+                clients.clone(),
                 config.mail_queue_url.clone(),
                 config.mail_dead_letter_queue_url.clone(),
             ),
-            mailer: Mailer::new(clients.ses, &config),
+            mailer: Mailer::new(clients.clone(), &config),
+            clients,
             config,
         }
     }

@@ -4,6 +4,7 @@
 //! environment has them all. One HTTP client serves all clients, so that only one TLS stack and one pool are
 //! initialised.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -29,16 +30,17 @@ use secrecy::ExposeSecret;
 use crate::clock::Clock;
 use crate::config::AwsConfig;
 
-#[derive(Clone, Debug)]
+/// The clients of a process. A client is built at its first use, and a function that never uses it does not link it.
+#[derive(Debug)]
 pub struct Clients {
-    /// An attempt has 2 s, and an operation with its retries 5 s.
-    pub dynamodb: aws_sdk_dynamodb::Client,
-    /// An operation has 2 s, because a client may be waiting. If no message was sent, the sweeper finds the mail.
-    pub sqs: aws_sdk_sqs::Client,
-    /// One attempt of 10 s, because a retry could send a mail twice.
-    pub ses: aws_sdk_ses::Client,
-    /// The same times as for DynamoDB.
-    pub secrets_manager: aws_sdk_secretsmanager::Client,
+    /// What every client needs: region, credentials, and the HTTP client with its timeouts. A function that alone uses
+    /// a service makes its client from this. Its operations have 5 s.
+    pub config: SdkConfig,
+    aws: AwsConfig,
+    dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
+    secrets_manager: OnceLock<aws_sdk_secretsmanager::Client>,
+    ses: OnceLock<aws_sdk_ses::Client>,
+    sqs: OnceLock<aws_sdk_sqs::Client>,
 }
 
 const CONNECT: Duration = Duration::from_secs(1);
@@ -46,57 +48,72 @@ const ATTEMPT: Duration = Duration::from_secs(2);
 const OPERATION: Duration = Duration::from_secs(5);
 const SES_ATTEMPT: Duration = Duration::from_secs(10);
 
-impl Clients {
-    /// Builds the clients over `http`, with timeouts by `clock`. Nothing is connected yet.
-    #[must_use]
-    pub fn new(config: &AwsConfig, http: &SharedHttpClient, clock: &Clock) -> Self {
-        let aws = sdk_config(config, http, clock);
-        macro_rules! client {
-            ($service:ident, $endpoint:expr, $retries:expr, $timeouts:expr) => {{
-                let builder = $service::config::Builder::from(&aws)
-                    .retry_config($retries)
-                    .retry_classifier(RetryTransactionConflict)
-                    .timeout_config($timeouts);
-                let mut builder = builder;
-                builder.set_endpoint_url($endpoint.clone());
-                $service::Client::from_conf(builder.build())
-            }};
-        }
-        Self {
-            dynamodb: client!(aws_sdk_dynamodb, config.dynamodb_endpoint, retries(), timeouts(ATTEMPT, OPERATION)),
-            sqs: client!(aws_sdk_sqs, config.sqs_endpoint, retries(), timeouts(CONNECT, ATTEMPT)),
-            ses: client!(aws_sdk_ses, config.ses_endpoint, RetryConfig::disabled(), timeouts(SES_ATTEMPT, SES_ATTEMPT)),
-            secrets_manager: client!(
-                aws_sdk_secretsmanager,
-                config.secrets_manager_endpoint,
-                retries(),
-                timeouts(ATTEMPT, OPERATION)
-            ),
-        }
-    }
+/// Returns the client of a service, and builds it first if need be.
+macro_rules! client {
+    ($clients:ident.$service:ident, $sdk:ident, $endpoint:ident, $retries:expr, $timeouts:expr) => {
+        $clients.$service.get_or_init(|| {
+            let mut builder = $sdk::config::Builder::from(&$clients.config)
+                .retry_config($retries)
+                .retry_classifier(RetryTransactionConflict)
+                .timeout_config($timeouts);
+            builder.set_endpoint_url($clients.aws.$endpoint.clone());
+            $sdk::Client::from_conf(builder.build())
+        })
+    };
 }
 
-/// Returns what every client needs: region, credentials, and the HTTP client with timeouts by `clock`.
-///
-/// A function that alone uses a service makes its client from this. Its operations have 5 s.
-#[must_use]
-pub fn sdk_config(config: &AwsConfig, http: &SharedHttpClient, clock: &Clock) -> SdkConfig {
-    let credentials = Credentials::new(
-        &config.access_key_id,
-        config.secret_access_key.expose_secret(),
-        config.session_token.as_ref().map(|token| token.expose_secret().to_owned()),
-        None,
-        "environment",
-    );
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(config.region.clone()))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(http.clone())
-        .sleep_impl(SharedAsyncSleep::new(clock.clone()))
-        .retry_config(retries())
-        .timeout_config(timeouts(ATTEMPT, OPERATION))
-        .build()
+impl Clients {
+    /// Returns clients over `http`, with timeouts by `clock`. Nothing is connected yet.
+    #[must_use]
+    pub fn new(aws: &AwsConfig, http: &SharedHttpClient, clock: &Clock) -> Self {
+        let credentials = Credentials::new(
+            &aws.access_key_id,
+            aws.secret_access_key.expose_secret(),
+            aws.session_token.as_ref().map(|token| token.expose_secret().to_owned()),
+            None,
+            "environment",
+        );
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(aws.region.clone()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(http.clone())
+            .sleep_impl(SharedAsyncSleep::new(clock.clone()))
+            .retry_config(retries())
+            .timeout_config(timeouts(ATTEMPT, OPERATION))
+            .build();
+        Self {
+            config,
+            aws: aws.clone(),
+            dynamodb: OnceLock::new(),
+            secrets_manager: OnceLock::new(),
+            ses: OnceLock::new(),
+            sqs: OnceLock::new(),
+        }
+    }
+
+    /// Returns the client of DynamoDB. An attempt has 2 s, and an operation with its retries 5 s.
+    pub fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
+        client!(self.dynamodb, aws_sdk_dynamodb, dynamodb_endpoint, retries(), timeouts(ATTEMPT, OPERATION))
+    }
+
+    /// Returns the client of Secrets Manager. It has the same times as that of DynamoDB.
+    pub fn secrets_manager(&self) -> &aws_sdk_secretsmanager::Client {
+        let timeouts = timeouts(ATTEMPT, OPERATION);
+        client!(self.secrets_manager, aws_sdk_secretsmanager, secrets_manager_endpoint, retries(), timeouts)
+    }
+
+    /// Returns the client of SES. It makes one attempt of 10 s, because a retry could send a mail twice.
+    pub fn ses(&self) -> &aws_sdk_ses::Client {
+        let timeouts = timeouts(SES_ATTEMPT, SES_ATTEMPT);
+        client!(self.ses, aws_sdk_ses, ses_endpoint, RetryConfig::disabled(), timeouts)
+    }
+
+    /// Returns the client of SQS. An operation has 2 s, because a client may be waiting. If no message was sent, the
+    /// sweeper finds the mail.
+    pub fn sqs(&self) -> &aws_sdk_sqs::Client {
+        client!(self.sqs, aws_sdk_sqs, sqs_endpoint, retries(), timeouts(CONNECT, ATTEMPT))
+    }
 }
 
 /// Returns how calls are repeated: soon, because a client may be waiting.

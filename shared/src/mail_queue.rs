@@ -1,11 +1,12 @@
 //! The queue between the functions that owe a mail and the function that sends it.
 
-use aws_sdk_sqs::Client;
+use std::sync::Arc;
+
 use aws_sdk_sqs::types::{SendMessageBatchRequestEntry, SendMessageBatchResultEntry};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::describe;
+use crate::aws::{Clients, describe};
 use crate::domain::MailKey;
 
 /// The version of the messages that this code writes.
@@ -14,7 +15,7 @@ const VERSION: u8 = 1;
 /// The mail queue and its dead-letter queue.
 #[derive(Clone, Debug)]
 pub struct MailQueue {
-    client: Client,
+    clients: Arc<Clients>,
     queue_url: String,
     dead_letter_queue_url: String,
 }
@@ -53,8 +54,8 @@ impl MailMessage {
 
 impl MailQueue {
     #[must_use]
-    pub const fn new(client: Client, queue_url: String, dead_letter_queue_url: String) -> Self {
-        Self { client, queue_url, dead_letter_queue_url }
+    pub const fn new(clients: Arc<Clients>, queue_url: String, dead_letter_queue_url: String) -> Self {
+        Self { clients, queue_url, dead_letter_queue_url }
     }
 
     /// Puts a mail into the queue, so that it is sent soon. If SQS refuses, the sweeper finds the mail, because the
@@ -78,7 +79,7 @@ impl MailQueue {
     /// # Errors
     /// [`QueueError`] if SQS refuses the whole call or does not answer.
     pub async fn enqueue_all(&self, mails: &[MailKey]) -> Result<Vec<MailKey>, QueueError> {
-        let mut request = self.client.send_message_batch().queue_url(&self.queue_url);
+        let mut request = self.clients.sqs().send_message_batch().queue_url(&self.queue_url);
         for (index, mail) in mails.iter().enumerate() {
             let body = message(*mail)?;
             let entry = SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(body).build();
@@ -107,13 +108,14 @@ impl MailQueue {
     pub async fn come_back(&self, receipt_handle: &str, delay: SignedDuration) -> Result<(), QueueError> {
         const LONGEST: i32 = 12 * 60 * 60; // the longest that SQS accepts
         let seconds = i32::try_from((delay.as_millis().max(0) + 999) / 1000).unwrap_or(LONGEST).min(LONGEST);
-        let request = self.client.change_message_visibility().queue_url(&self.queue_url).receipt_handle(receipt_handle);
+        let request =
+            self.clients.sqs().change_message_visibility().queue_url(&self.queue_url).receipt_handle(receipt_handle);
         let result = request.visibility_timeout(seconds).send().await;
         result.map(drop).map_err(|error| QueueError(describe("ChangeMessageVisibility", &error)))
     }
 
     async fn send(&self, queue_url: &str, body: String) -> Result<(), QueueError> {
-        let result = self.client.send_message().queue_url(queue_url).message_body(body).send().await;
+        let result = self.clients.sqs().send_message().queue_url(queue_url).message_body(body).send().await;
         result.map(drop).map_err(|error| QueueError(describe("SendMessage", &error)))
     }
 }

@@ -164,7 +164,7 @@ impl System {
 
         let http = doubles::http(&clock);
         // The poller waits for messages longer than a function may.
-        let sqs = Clients::new(&config.aws, &http, &clock).sqs.config().to_builder();
+        let sqs = Clients::new(&config.aws, &http, &clock).sqs().config().to_builder();
         let sqs = aws_sdk_sqs::Client::from_conf(sqs.timeout_config(TimeoutConfig::disabled()).build());
         let app = App::new(config, clock, &http);
         let stand_ins = HashMap::new();

@@ -244,7 +244,8 @@ async fn a_binary_secret_is_never_replaced() {
     // KEY-05
     let world = World::new().await;
     let http = Builder::new().build_http();
-    let client = Clients::new(&world.system().app.config.aws, &http, &world.system().app.clock).secrets_manager;
+    let clients = Clients::new(&world.system().app.config.aws, &http, &world.system().app.clock);
+    let client = clients.secrets_manager();
     let bytes = client.create_secret().name("bytes").secret_binary(Blob::new(*b"{}")).send().await.unwrap();
     let (secret, before) = (bytes.arn.unwrap(), bytes.version_id);
     let app = world.another_process(&[("SIGNING_KEYS_SECRET", &secret)]);

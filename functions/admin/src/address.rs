@@ -85,7 +85,7 @@ async fn take_off_list(call: &Call<'_>, email: &Email) -> Result<bool, Refusal> 
 }
 
 pub(crate) fn ses(call: &Call<'_>) -> Client {
-    let mut config = aws_sdk_sesv2::config::Builder::from(&call.app.aws);
+    let mut config = aws_sdk_sesv2::config::Builder::from(&call.app.clients.config);
     config.set_endpoint_url(call.app.config.aws.ses_endpoint.clone());
     Client::from_conf(config.build())
 }

@@ -36,7 +36,7 @@ pub(crate) async fn handle(call: &Call<'_>, wish: &DeadLetters) -> Result<DeadLe
 }
 
 pub(crate) fn sqs(call: &Call<'_>) -> Client {
-    let mut config = aws_sdk_sqs::config::Builder::from(&call.app.aws);
+    let mut config = aws_sdk_sqs::config::Builder::from(&call.app.clients.config);
     config.set_endpoint_url(call.app.config.aws.sqs_endpoint.clone());
     Client::from_conf(config.build())
 }

@@ -1,12 +1,11 @@
 use std::sync::Arc;
 
-use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{KeyError, KeySet, Keys, SecretKind};
-use crate::aws::describe;
+use crate::aws::{Clients, describe};
 use crate::cached::Cached;
 
 /// The stage of the version that functions use.
@@ -17,7 +16,7 @@ pub const PENDING: &str = "AWSPENDING";
 /// A secret in Secrets Manager, and the keys that were last read from it.
 #[derive(Debug)]
 pub struct Secret<K> {
-    client: Client,
+    clients: Arc<Clients>,
     id: String,
     cache: Cached<K>,
 }
@@ -46,8 +45,8 @@ pub struct Version {
 impl<K: Keys> Secret<K> {
     /// Returns the secret with this name or ARN. Nothing is read yet.
     #[must_use]
-    pub const fn new(client: Client, id: String) -> Self {
-        Self { client, id, cache: Cached::empty() }
+    pub const fn new(clients: Arc<Clients>, id: String) -> Self {
+        Self { clients, id, cache: Cached::empty() }
     }
 
     #[must_use]
@@ -78,7 +77,7 @@ impl<K: Keys> Secret<K> {
     /// [`SecretError::Unavailable`] if Secrets Manager does not answer, [`SecretError::Bytes`] if the version holds
     /// bytes.
     pub async fn version(&self, stage: &str, id: Option<&str>) -> Result<Option<Version>, SecretError> {
-        let request = self.client.get_secret_value().secret_id(&self.id).version_stage(stage);
+        let request = self.clients.secrets_manager().get_secret_value().secret_id(&self.id).version_stage(stage);
         match request.set_version_id(id.map(str::to_owned)).send().await {
             Ok(output) => {
                 let text = output.secret_string.ok_or(SecretError::Bytes)?.into();
@@ -98,7 +97,7 @@ impl<K: Keys> Secret<K> {
     /// # Errors
     /// [`SecretError::Unavailable`] if Secrets Manager does not answer.
     pub async fn rotated_at(&self) -> Result<Option<Timestamp>, SecretError> {
-        let output = self.client.describe_secret().secret_id(&self.id).send().await;
+        let output = self.clients.secrets_manager().describe_secret().secret_id(&self.id).send().await;
         let output = output.map_err(|error| unavailable("DescribeSecret", &error))?;
         Ok(output.last_rotated_date.and_then(|at| Timestamp::from_second(at.secs()).ok()))
     }
@@ -106,14 +105,15 @@ impl<K: Keys> Secret<K> {
     /// Stores `set` as the pending version `id`. Repeating it with the same set changes nothing.
     pub async fn put_pending(&self, id: &str, set: &KeySet) -> Result<(), SecretError> {
         let text = set.to_json()?;
-        let request = self.client.put_secret_value().secret_id(&self.id).client_request_token(id);
+        let request = self.clients.secrets_manager().put_secret_value().secret_id(&self.id).client_request_token(id);
         let request = request.secret_string(text.expose_secret()).version_stages(PENDING);
         request.send().await.map(drop).map_err(|error| unavailable("PutSecretValue", &error))
     }
 
     /// Takes the stage `AWSPENDING` from the version `id`, so that the next rotation makes a new version.
     pub async fn give_up_pending(&self, id: &str) -> Result<(), SecretError> {
-        let request = self.client.update_secret_version_stage().secret_id(&self.id).version_stage(PENDING);
+        let request =
+            self.clients.secrets_manager().update_secret_version_stage().secret_id(&self.id).version_stage(PENDING);
         let result = request.remove_from_version_id(id).send().await;
         result.map(drop).map_err(|error| unavailable("UpdateSecretVersionStage", &error))
     }
@@ -123,7 +123,8 @@ impl<K: Keys> Secret<K> {
     /// # Errors
     /// [`SecretError::Unavailable`] if Secrets Manager does not answer, or if `from` is no longer current.
     pub async fn make_current(&self, id: &str, from: &str) -> Result<(), SecretError> {
-        let request = self.client.update_secret_version_stage().secret_id(&self.id).version_stage(CURRENT);
+        let request =
+            self.clients.secrets_manager().update_secret_version_stage().secret_id(&self.id).version_stage(CURRENT);
         let request = request.move_to_version_id(id).remove_from_version_id(from);
         request.send().await.map(drop).map_err(|error| unavailable("UpdateSecretVersionStage", &error))
     }

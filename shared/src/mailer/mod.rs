@@ -5,12 +5,14 @@
 mod answer;
 mod letter;
 
-use aws_sdk_ses::Client;
+use std::sync::Arc;
+
 use aws_sdk_ses::types::{Body, Content, Destination, Message, MessageTag};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::aws::Clients;
 use crate::config::Config;
 use crate::domain::{MacKey, Mail, MailCode, MailKind, Name, Refusal, Ticket, TicketKind, User, browser, reset_link};
 use answer::classify;
@@ -19,7 +21,7 @@ use letter::{Facts, ProofFacts, write};
 /// The sender of mails.
 #[derive(Clone, Debug)]
 pub struct Mailer {
-    client: Client,
+    clients: Arc<Clients>,
     sender: String,
     configuration_set: String,
     service_name: String,
@@ -57,9 +59,9 @@ pub struct WriteError(String);
 impl Mailer {
     /// Returns a mailer with the sender and texts of `config`.
     #[must_use]
-    pub fn new(client: Client, config: &Config) -> Self {
+    pub fn new(clients: Arc<Clients>, config: &Config) -> Self {
         Self {
-            client,
+            clients,
             sender: config.mail_sender.header(),
             configuration_set: config.mail_configuration_set.clone(),
             service_name: config.service_name.clone(),
@@ -99,7 +101,8 @@ impl Mailer {
             (None, None) => return Err(WriteError("it has no recipient".to_owned())),
         };
         let request = self
-            .client
+            .clients
+            .ses()
             .send_email()
             .source(&self.sender)
             .configuration_set_name(&self.configuration_set)

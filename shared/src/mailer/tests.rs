@@ -1,6 +1,7 @@
-use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-
 use super::*;
+use crate::aws::https;
+use crate::clock::Clock;
+use crate::config::AwsConfig;
 use crate::domain::{Email, Origin, SessionId, TicketId};
 
 fn now() -> Timestamp {
@@ -8,9 +9,18 @@ fn now() -> Timestamp {
 }
 
 fn mailer() -> Mailer {
-    let config = aws_sdk_ses::Config::builder().behavior_version(BehaviorVersion::latest()).build();
+    let aws = AwsConfig {
+        region: "us-east-1".to_owned(),
+        access_key_id: "none".to_owned(),
+        secret_access_key: "none".into(),
+        session_token: None,
+        dynamodb_endpoint: None,
+        sqs_endpoint: None,
+        ses_endpoint: None,
+        secrets_manager_endpoint: None,
+    };
     Mailer {
-        client: Client::from_conf(config),
+        clients: Arc::new(Clients::new(&aws, &https(), &Clock::System)),
         sender: "no-reply@example.com".to_owned(),
         configuration_set: "mail".to_owned(),
         service_name: "Engines".to_owned(),

@@ -12,7 +12,7 @@ async fn main() -> Result<(), Error> {
     let config = Config::from_env()?;
     let clients = Clients::new(&config.aws, &aws::https(), &Clock::System);
     let read = async || {
-        let read = clients.dynamodb.get_item().table_name(&config.public_keys_table).consistent_read(true);
+        let read = clients.dynamodb().get_item().table_name(&config.public_keys_table).consistent_read(true);
         let key = |text: &str| AttributeValue::S(text.to_owned());
         read.key("pk", key("KEYS")).key("sk", key("NOTHING")).send().await
     };

@@ -268,7 +268,8 @@ async fn a_withdrawal_during_any_step_of_a_rotation_holds() {
 async fn relabel(world: &World, version: &str) {
     let app = &world.system().app;
     let http = aws_smithy_http_client::Builder::new().build_http();
-    let client = shared::aws::Clients::new(&app.config.aws, &http, &app.clock).secrets_manager;
+    let clients = shared::aws::Clients::new(&app.config.aws, &http, &app.clock);
+    let client = clients.secrets_manager();
     let described = client.describe_secret().secret_id(SIGNING_KEYS).send().await.unwrap();
     let stages = described.version_ids_to_stages.unwrap();
     let holder = stages.iter().find(|(_, stages)| stages.iter().any(|stage| stage == "AWSPENDING"));

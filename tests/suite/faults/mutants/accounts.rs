@@ -103,7 +103,7 @@ mailer!(knows_no_end_of_a_ticket, send_any_code);
 
 /// Returns a client of the store for writes that the right functions do not make.
 fn store(app: &App) -> Client {
-    Clients::new(&app.config.aws, &tests::doubles::http(&app.clock), &app.clock).dynamodb
+    Clients::new(&app.config.aws, &tests::doubles::http(&app.clock), &app.clock).dynamodb().clone()
 }
 
 fn text(text: impl Into<String>) -> AttributeValue {
