@@ -6,7 +6,8 @@
 //!
 //! To add a metric: add a field called `metric.<Name>` with a number. The line has it as `<Name>`, with the declaration
 //! that makes `CloudWatch` keep a metric (`CloudWatch` Embedded Metric Format). The end of the name tells the unit:
-//! `Seconds`, `Milliseconds`, or else a count.
+//! `Seconds`, `Milliseconds`, or else a count. A metric that a span records goes into the next line of that span, which
+//! saves a line of its own. If the span records it several times before, the line has a list.
 
 use std::fmt::{Debug, Write as _};
 use std::io::{self, Write as _};
@@ -87,8 +88,9 @@ where
         event.record(&mut line);
         // If a name occurs twice, the event comes before its spans, and an inner span before an outer one.
         for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(fields) = span.extensions().get::<Fields>() {
+            if let Some(fields) = span.extensions_mut().get_mut::<Fields>() {
                 fields.0.iter().for_each(|(name, value)| line.set_if_absent(name, value.clone()));
+                fields.0.retain(|(name, _)| !name.starts_with(METRIC)); // each value is counted once
             }
         }
         line.declare_metrics(self.function.metrics_namespace.as_deref().unwrap_or("Latchkey"), now);
@@ -126,14 +128,20 @@ impl Fields {
     }
 
     fn set(&mut self, field: &Field, value: Value) {
-        self.set_if_absent(field.name(), value);
+        let name = field.name();
+        let recorded = self.0.iter_mut().find(|(present, _)| *present == name && name.starts_with(METRIC));
+        match recorded {
+            Some((_, Value::Array(values))) => values.push(value),
+            Some((_, first)) => *first = json!([first, value]),
+            None => self.set_if_absent(name, value),
+        }
     }
 
     /// Renames the metrics, and adds the member that declares them to `CloudWatch`.
     fn declare_metrics(&mut self, namespace: &str, now: Timestamp) {
         let mut metrics = Vec::new();
         for (name, value) in &mut self.0 {
-            if let Some(metric) = name.strip_prefix(METRIC).filter(|_| value.is_number()) {
+            if let Some(metric) = name.strip_prefix(METRIC).filter(|_| value.is_number() || value.is_array()) {
                 metrics.push(json!({"Name": metric, "Unit": unit(metric)}));
                 *name = metric;
             }

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, RECOMMENDED_SALT_LEN, Version};
 use tokio::sync::Semaphore;
+use tracing::Span;
 
 use crate::clock::Stopwatch;
 use crate::domain::Password;
@@ -155,7 +156,7 @@ impl Passwords {
                 (stopwatch.milliseconds(), result)
             }
         };
-        tracing::info!(event = "password_hashed", metric.HashMilliseconds = milliseconds);
+        Span::current().record("metric.HashMilliseconds", milliseconds);
         result
     }
 }

@@ -43,7 +43,8 @@ where
     let request_id = event.as_ref().and_then(|event| event.request_context.request_id.clone());
     let request_id = request_id.unwrap_or(context.request_id);
     // An `error` span stays enabled at every log level, so all lines carry its fields.
-    let span = tracing::error_span!("request", request_id, user = Empty, network = Empty);
+    let span =
+        tracing::error_span!("request", request_id, user = Empty, network = Empty, metric.HashMilliseconds = Empty);
     let result = match event {
         Some(event) => {
             let time = deadline.time_left();

@@ -100,6 +100,27 @@ fn a_metric_is_one_for_cloudwatch() {
 }
 
 #[test]
+fn the_metrics_of_a_span_are_on_its_next_line_alone() {
+    // OBS-03
+    let text = logged(LevelFilter::INFO, || {
+        let span = tracing::error_span!("request", metric.HashMilliseconds = tracing::field::Empty).entered();
+        tracing::info!(event = "begun");
+        span.record("metric.HashMilliseconds", 1.5);
+        tracing::info!(event = "hashed once");
+        span.record("metric.HashMilliseconds", 2.5);
+        span.record("metric.HashMilliseconds", 3.5);
+        span.record("metric.HashMilliseconds", 4.5);
+        tracing::debug!(event = "too fine for this log");
+        tracing::info!(event = "hashed again");
+        tracing::info!(event = "done");
+    });
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let found: Vec<_> = lines.iter().map(|line| (&line["HashMilliseconds"], line["_aws"].is_null())).collect();
+    let expected = [(json!(null), true), (json!(1.5), false), (json!([2.5, 3.5, 4.5]), false), (json!(null), true)];
+    assert_eq!(found, expected.each_ref().map(|(value, is_plain)| (value, *is_plain)));
+}
+
+#[test]
 fn a_line_without_metrics_declares_none() {
     // OBS-03
     let (_, line) = line_of(|| tracing::info!(event = "happened", metric.Mails = "many"));

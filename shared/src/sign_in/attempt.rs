@@ -3,7 +3,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 
-use super::{Call, Login};
+use super::{Call, KnownBy, Login};
 use crate::domain::{Device, Limited};
 use crate::error::ApiError;
 use crate::limits::Rule;
@@ -20,7 +20,6 @@ pub(super) const BEST_EFFORT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) struct Attempt {
     /// The pseudonym of the address in the log. An address without an account has one as well.
     pseudonym: String,
-    of_account_and_network: store::Attempt,
     /// The counts that are failures until they are released.
     begun: Vec<store::Attempt>,
 }
@@ -28,36 +27,37 @@ pub(super) struct Attempt {
 impl Attempt {
     /// Returns an attempt that is not counted yet.
     pub(super) fn new(call: &Call<'_>, login: &Login) -> Self {
-        let address = login.email.canonical();
-        let rule = Rule::of(Limited::LoginsOfAccountAndNetwork, &call.app.config);
-        let digest = rule.digest(&call.account_keys, &[address.as_bytes(), call.counted_network().as_bytes()]);
-        let of_account_and_network = store::Attempt::new(&digest, rule.policy, call.now);
-        let begun = vec![of_account_and_network.clone()];
-        Self { pseudonym: call.account_keys.pseudonym(address), of_account_and_network, begun }
+        Self { pseudonym: call.account_keys.pseudonym(login.email.canonical()), begun: Vec::new() }
     }
 
-    /// Counts the attempt for its network, and for its account and network: one write each, at the same time.
+    /// Counts the attempt for its network, by one write. If the login names no device, it is counted for its account and
+    /// network as well, by one write at the same time.
+    ///
+    /// Returns the result for account and network, if it was counted there.
     ///
     /// # Errors
     /// 429 for the limit of the network; 503 if a counter cannot be written.
-    pub(super) async fn count_network(&self, call: &Call<'_>) -> Result<Counted, ApiError> {
+    pub(super) async fn count_network(&mut self, call: &Call<'_>, login: &Login) -> Result<Option<Counted>, ApiError> {
         let network = Rule::of(Limited::LoginsOfNetwork, &call.app.config);
         let counter = network.digest(&call.account_keys, &[call.counted_network().as_bytes()]);
-        let (wait, of_both) = tokio::join!(
-            call.app.limits.count(&counter, network.policy.limit(), call.now),
-            call.app.limits.begin(&self.of_account_and_network, call.now),
-        );
-        let of_both = of_both?;
+        let of_network = call.app.limits.count(&counter, network.policy.limit(), call.now);
+        let (wait, of_both) = match login.device {
+            KnownBy::Nothing => {
+                let (wait, of_both) = tokio::join!(of_network, self.count_account_and_network(call, login));
+                (wait, Some(of_both?))
+            }
+            KnownBy::Token(_) | KnownBy::Session(_) => (of_network.await, None),
+        };
         match wait? {
             Some(wait) => Err(self.one_too_many(&network, wait)),
             None => Ok(of_both),
         }
     }
 
-    /// Counts the attempt for its account, by one write.
+    /// Counts the attempt for its account and network, if that is not done yet, and then for its account: one write each.
     ///
-    /// On a known device it is counted for the device instead, and only the device's failures decide. So strangers
-    /// cannot lock the device out.
+    /// On a known device it is counted for the device alone, and only the device's failures decide. So strangers cannot
+    /// lock the device out.
     ///
     /// # Errors
     /// 429 if a limit is reached; 503 if the counter cannot be written.
@@ -66,23 +66,39 @@ impl Attempt {
         call: &Call<'_>,
         login: &Login,
         device: Option<&Device>,
-        of_account_and_network: Counted,
+        of_both: Option<Counted>,
     ) -> Result<(), ApiError> {
-        if let (Counted::Refused { retry_after }, None) = (of_account_and_network, device) {
-            let rule = Rule::of(Limited::LoginsOfAccountAndNetwork, &call.app.config);
-            return Err(self.one_too_many(&rule, retry_after));
-        }
         let (limited, part) = match device {
             Some(device) => (Limited::FailuresOfDevice, &device.id[..]),
-            None => (Limited::FailuresOfAccount, login.email.canonical().as_bytes()),
+            None => {
+                let of_both = match of_both {
+                    Some(counted) => counted,
+                    None => self.count_account_and_network(call, login).await?,
+                };
+                if let Counted::Refused { retry_after } = of_both {
+                    let rule = Rule::of(Limited::LoginsOfAccountAndNetwork, &call.app.config);
+                    return Err(self.one_too_many(&rule, retry_after));
+                }
+                (Limited::FailuresOfAccount, login.email.canonical().as_bytes())
+            }
         };
         let rule = Rule::of(limited, &call.app.config);
-        let attempt = store::Attempt::new(&rule.digest(&call.account_keys, &[part]), rule.policy, call.now);
-        self.begun.push(attempt.clone());
-        match call.app.limits.begin(&attempt, call.now).await? {
+        match self.begin(call, &rule, &[part]).await? {
             Counted::Allowed => Ok(()),
             Counted::Refused { retry_after } => Err(self.one_too_many(&rule, retry_after)),
         }
+    }
+
+    async fn count_account_and_network(&mut self, call: &Call<'_>, login: &Login) -> Result<Counted, ApiError> {
+        let rule = Rule::of(Limited::LoginsOfAccountAndNetwork, &call.app.config);
+        let network = call.counted_network();
+        self.begin(call, &rule, &[login.email.canonical().as_bytes(), network.as_bytes()]).await
+    }
+
+    async fn begin(&mut self, call: &Call<'_>, rule: &Rule, parts: &[&[u8]]) -> Result<Counted, ApiError> {
+        let attempt = store::Attempt::new(&rule.digest(&call.account_keys, parts), rule.policy, call.now);
+        self.begun.push(attempt.clone()); // before the write, whose answer may get lost
+        Ok(call.app.limits.begin(&attempt, call.now).await?)
     }
 
     fn one_too_many(&self, rule: &Rule, wait: SignedDuration) -> ApiError {

@@ -102,7 +102,8 @@ pub async fn confirm(call: &Call<'_>, caller: &Caller, password: &Password) -> R
 
 /// Counts the attempt, reads the credential of the address, and verifies the password.
 async fn find(call: &Call<'_>, login: &Login, attempt: &mut Attempt) -> Result<Found, ApiError> {
-    let (counted, credential) = tokio::join!(attempt.count_network(call), call.app.users.credential(&login.email));
+    let (counted, credential) =
+        tokio::join!(attempt.count_network(call, login), call.app.users.credential(&login.email));
     let (counted, credential) = (counted?, credential?);
     let device = known_device(call, login, credential.as_ref());
     attempt.count_account(call, login, device.as_ref(), counted).await?;

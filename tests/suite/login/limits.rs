@@ -296,9 +296,9 @@ async fn every_allowed_login_is_hashed_once_and_logged_without_an_address() {
         assert_eq!(world.login(email, password).await.status, expected);
         let log = world.log().split_off(before);
         let of = |event: &str| -> Vec<Value> { log.iter().filter(|line| line["event"] == event).cloned().collect() };
-        let (hashed, logged) = (of("password_hashed"), of(event));
-        assert_eq!((hashed.len(), logged.len()), (1, 1), "{log:?}");
-        assert!(hashed[0]["HashMilliseconds"].as_f64().is_some_and(|time| time > 0.0));
+        let (logged, hashed) = (of(event), log.iter().filter(|line| !line["HashMilliseconds"].is_null()).count());
+        assert_eq!((logged.len(), hashed), (1, 1), "{log:?}");
+        assert!(logged[0]["HashMilliseconds"].as_f64().is_some_and(|time| time > 0.0));
         if expected == 200 {
             assert_eq!(logged[0]["user"], ada.id());
         } else {
