@@ -188,6 +188,20 @@ async fn addresses_and_ids_that_collide_are_reported_and_none_is_merged() {
 }
 
 #[tokio::test]
+async fn a_user_whose_id_was_derived_from_the_address_may_name_that_id() {
+    // IMP-01, IMP-05: as the users of another stack do, whose first import had no ids
+    let world = world().await;
+    assert_eq!(import(&world, &json!([{"email": "ada@example.com"}])).await, ["taken"]);
+    let id = world.credential_item("ada@example.com")["userId"]["S"].clone();
+    let rows = json!([{"id": id, "email": "ada@example.com"}]);
+    assert_eq!(import(&world, &rows).await, ["unchanged"]);
+    assert_eq!(import(&self::world().await, &rows).await, ["taken"]);
+    let twice = json!([{"id": id, "email": "ada@example.com"}, {"id": id, "email": "eve@example.com"}]);
+    let refused = ["email: another row has the same address", "id: another row has the same id"];
+    assert_eq!(import(&self::world().await, &twice).await, refused, "the id is taken for another row's");
+}
+
+#[tokio::test]
 async fn a_dry_run_finds_what_the_real_run_finds_and_writes_nothing() {
     // IMP-05
     let world = world().await;

@@ -118,10 +118,12 @@ impl Collisions {
     }
 }
 
-/// Returns what no other row may have: the address, in the form of an id, and the id.
+/// Returns what no other row may have: the address, in the form of an id, and the id. A row may name the id that is
+/// derived from its own address, which then counts once.
 fn identities(row: &ImportRow, email: &Email) -> [Option<UserId>; 2] {
+    let of_address = UserId::of_address(email);
     let id = row.id.as_ref().map(|id| UserId::kept(id).unwrap_or_else(|| UserId::of_external_id(id)));
-    [Some(UserId::of_address(email)), id]
+    [Some(of_address), id.filter(|id| *id != of_address)]
 }
 
 pub(crate) async fn import(call: &Call<'_>, rows: &[ImportRow], dry_run: bool) -> Result<Imported, Refusal> {
