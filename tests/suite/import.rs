@@ -245,6 +245,7 @@ async fn a_field_that_cannot_be_taken_is_named_without_its_value() {
             row("createdAt", json!("2027-01-15T23:00:00")),
             "createdAt: it lies in the future; times without a zone are taken for UTC",
         ),
+        (row("createdAt", json!("-000044-03-15")), "createdAt: it lies before the year 0"),
         (row("hash", json!("secret")), "hash: it is neither bcrypt nor Argon2id"),
     ] {
         assert_eq!(import(&world, &json!([row])).await, [reason], "{row}");

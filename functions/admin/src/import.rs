@@ -25,6 +25,8 @@ const AT_ONCE: usize = 8;
 /// No row is begun with less time left. It is enough for a transaction and its repetitions.
 const RESERVE: Duration = Duration::from_secs(10);
 const LONGEST_EXTERNAL_ID: usize = 256;
+/// RFC 3339 writes no earlier year.
+const YEAR_0: Timestamp = Timestamp::constant(-62_167_219_200, 0);
 
 /// A user of another backend.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -189,6 +191,9 @@ fn read(row: &ImportRow, now: Timestamp) -> Result<User, String> {
     let name = row.name.as_deref().filter(|name| !name.trim().is_empty());
     let name = name.map(Name::parse).transpose().map_err(|rejected| format!("name: {rejected}"))?;
     let created_at = row.created_at.as_deref().map_or(Ok(now), time)?;
+    if created_at < YEAR_0 {
+        return Err("createdAt: it lies before the year 0".to_owned());
+    }
     if created_at > now {
         return Err("createdAt: it lies in the future; times without a zone are taken for UTC".to_owned());
     }
