@@ -338,3 +338,32 @@ async fn imports_at_once_take_each_user_once() {
     let count = |what: &str| all.iter().filter(|outcome| *outcome == what).count();
     assert_eq!((count("taken"), count("unchanged"), world.users().len()), (4, 8, 4), "{all:?}");
 }
+
+#[tokio::test]
+async fn a_user_whom_another_run_imports_meanwhile_is_not_taken_for_another_user() {
+    // IMP-01: the profile is read before the other run writes, and the credential after it
+    let row = json!([{"id": "1", "email": "ada@example.com"}]);
+    for spared in 0..6 {
+        let world = world().await;
+        world.aws().fail_after(spared, Service::DynamoDb, "GetItem", Fault::Reset);
+        let all = join_all((0..2).map(|_| import(&world, &row))).await.concat();
+        assert!(all.iter().all(|outcome| ["taken", "unchanged"].contains(&outcome.as_str())), "{spared}: {all:?}");
+    }
+    let world = world().await;
+    assert_eq!(import(&world, &row).await, ["taken"]);
+    let profile = world.rows("PROFILE").remove(0);
+    world.delete("Accounts", &profile);
+    assert_eq!(import(&world, &row).await, ["unchanged"]);
+}
+
+#[tokio::test]
+async fn a_user_whose_stored_rows_cannot_be_read_is_refused_and_not_sent_again() {
+    // IMP-01: another try would find the same
+    let world = world().await;
+    assert_eq!(import(&world, &ada()).await, ["taken"]);
+    let profile = world.rows("PROFILE").remove(0);
+    world.tamper("Accounts", profile, &json!({"createdAt": {"S": "yesterday"}}));
+    let answer = world.operate("import", json!({"rows": ada()})).await;
+    assert_eq!(answer["rows"][0]["outcome"], "refused", "{answer}");
+    assert!(answer["rows"][0]["reason"].as_str().unwrap().ends_with("cannot be read"), "{answer}");
+}

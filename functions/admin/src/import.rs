@@ -87,7 +87,11 @@ impl Outcome {
 
 impl From<StoreError> for Outcome {
     fn from(error: StoreError) -> Self {
-        Self::deferred(error.to_string())
+        match error {
+            StoreError::Unavailable(reason) => Self::deferred(reason),
+            // Another try would find the same.
+            StoreError::Corrupt { .. } => Self::refused(error.to_string()),
+        }
     }
 }
 
