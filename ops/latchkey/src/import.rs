@@ -190,7 +190,8 @@ impl Print for Report {
         if self.told_apart > 0 {
             terminal.print(format_args!(
                 "{} of the imported hashes take another time than LegacyHashes. Until these users have logged in once,\n\
-                 the time of a failed login tells that they have an account.",
+                 the time of a failed login tells that they have an account. Argon2id of more memory or passes than\n\
+                 Latchkey's tells it until the password is changed, because a login does not weaken a hash.",
                 self.told_apart
             ))?;
         }
