@@ -51,6 +51,10 @@ async fn the_table_of_the_replaced_backend_is_imported_as_psql_writes_it() {
     let expected =
         json!({"dryRun": false, "read": 2, "taken": 1, "unchanged": 1, "erased": 0, "refused": [], "toldApart": 0});
     assert_eq!((code, report), (0, expected));
+    for (email, shown) in [("eve@example.com", true), ("ada@example.com", false)] {
+        let printed = world.latchkey(&["user", "show", email]).await.output;
+        assert_eq!(printed.contains("  imported   as 7\n"), shown, "{printed}");
+    }
 }
 
 #[tokio::test]
