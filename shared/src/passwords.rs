@@ -196,13 +196,13 @@ impl Against {
 
     /// Returns whether a new hash should replace the stored one, if the password is right.
     ///
-    /// It must not change what the password is: bcrypt ignores what follows the first 72 bytes, and another system may
-    /// not have normalised the password.
+    /// It must not change what the password is: bcrypt ignores what follows the first 72 bytes, so 72 bytes that fit may
+    /// be the beginning of a longer password; and another system may not have normalised the password.
     fn is_outdated(&self, password: &Password) -> bool {
         let is_worse = match self.decides {
             None => false,
             Some(Scheme::Argon2id) => self.argon2id.is_outdated(),
-            Some(Scheme::Bcrypt) => password.expose().len() <= BCRYPT_BYTES,
+            Some(Scheme::Bcrypt) => password.expose().len() < BCRYPT_BYTES,
         };
         is_worse && password.is_normal()
     }

@@ -188,6 +188,20 @@ async fn addresses_and_ids_that_collide_are_reported_and_none_is_merged() {
 }
 
 #[tokio::test]
+async fn a_user_whose_id_was_derived_from_the_address_may_name_that_id() {
+    // IMP-01, IMP-05: as the users of another stack do, whose first import had no ids
+    let world = world().await;
+    assert_eq!(import(&world, &json!([{"email": "ada@example.com"}])).await, ["taken"]);
+    let id = world.credential_item("ada@example.com")["userId"]["S"].clone();
+    let rows = json!([{"id": id, "email": "ada@example.com"}]);
+    assert_eq!(import(&world, &rows).await, ["unchanged"]);
+    assert_eq!(import(&self::world().await, &rows).await, ["taken"]);
+    let twice = json!([{"id": id, "email": "ada@example.com"}, {"id": id, "email": "eve@example.com"}]);
+    let refused = ["email: another row has the same address", "id: another row has the same id"];
+    assert_eq!(import(&self::world().await, &twice).await, refused, "the id is taken for another row's");
+}
+
+#[tokio::test]
 async fn a_dry_run_finds_what_the_real_run_finds_and_writes_nothing() {
     // IMP-05
     let world = world().await;
@@ -231,6 +245,7 @@ async fn a_field_that_cannot_be_taken_is_named_without_its_value() {
             row("createdAt", json!("2027-01-15T23:00:00")),
             "createdAt: it lies in the future; times without a zone are taken for UTC",
         ),
+        (row("createdAt", json!("-000044-03-15")), "createdAt: it lies before the year 0"),
         (row("hash", json!("secret")), "hash: it is neither bcrypt nor Argon2id"),
     ] {
         assert_eq!(import(&world, &json!([row])).await, [reason], "{row}");
@@ -322,4 +337,33 @@ async fn imports_at_once_take_each_user_once() {
     let all = join_all((0..3).map(|_| import(&world, &rows))).await.concat();
     let count = |what: &str| all.iter().filter(|outcome| *outcome == what).count();
     assert_eq!((count("taken"), count("unchanged"), world.users().len()), (4, 8, 4), "{all:?}");
+}
+
+#[tokio::test]
+async fn a_user_whom_another_run_imports_meanwhile_is_not_taken_for_another_user() {
+    // IMP-01: the profile is read before the other run writes, and the credential after it
+    let row = json!([{"id": "1", "email": "ada@example.com"}]);
+    for spared in 0..6 {
+        let world = world().await;
+        world.aws().fail_after(spared, Service::DynamoDb, "GetItem", Fault::Reset);
+        let all = join_all((0..2).map(|_| import(&world, &row))).await.concat();
+        assert!(all.iter().all(|outcome| ["taken", "unchanged"].contains(&outcome.as_str())), "{spared}: {all:?}");
+    }
+    let world = world().await;
+    assert_eq!(import(&world, &row).await, ["taken"]);
+    let profile = world.rows("PROFILE").remove(0);
+    world.delete("Accounts", &profile);
+    assert_eq!(import(&world, &row).await, ["unchanged"]);
+}
+
+#[tokio::test]
+async fn a_user_whose_stored_rows_cannot_be_read_is_refused_and_not_sent_again() {
+    // IMP-01: another try would find the same
+    let world = world().await;
+    assert_eq!(import(&world, &ada()).await, ["taken"]);
+    let profile = world.rows("PROFILE").remove(0);
+    world.tamper("Accounts", profile, &json!({"createdAt": {"S": "yesterday"}}));
+    let answer = world.operate("import", json!({"rows": ada()})).await;
+    assert_eq!(answer["rows"][0]["outcome"], "refused", "{answer}");
+    assert!(answer["rows"][0]["reason"].as_str().unwrap().ends_with("cannot be read"), "{answer}");
 }

@@ -62,6 +62,8 @@ pub struct Listed {
 pub struct Shown {
     #[serde(flatten)]
     pub user: UserSummary,
+    /// The id in the system that the user was imported from, if it could not be kept.
+    pub external_id: Option<String>,
     pub has_password: bool,
     pub verified_at: Option<String>,
     pub erasing_since: Option<String>,

@@ -69,8 +69,10 @@ struct Work {
 impl Work {
     /// Returns whether the queue may have more messages than this call could see.
     async fn go_through(&mut self, call: &Call<'_>, wish: &DeadLetters, sent_until: i64) -> Result<bool, String> {
-        while self.done.len() + self.left.len() < MOST && call.deadline.time_left() > RESERVE {
+        let mut received = 0;
+        while received < MOST && call.deadline.time_left() > RESERVE {
             let messages = self.receive().await?;
+            received += messages.len();
             if messages.is_empty() {
                 return Ok(false);
             }

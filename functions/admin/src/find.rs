@@ -56,6 +56,7 @@ pub(crate) async fn show(call: &Call<'_>, wanted: &UserRef) -> Result<Shown, Ref
     let live = account.sessions.iter().filter(|session| session.is_of(&user) && session.is_live(call.now));
     Ok(Shown {
         user: UserSummary::from(&user),
+        external_id: user.external_id.clone(),
         has_password: credential.is_some_and(|credential| credential.hash.is_some()),
         verified_at: user.verified_at.map(rfc3339),
         erasing_since: user.erasing_since.map(rfc3339),

@@ -25,6 +25,8 @@ const AT_ONCE: usize = 8;
 /// No row is begun with less time left. It is enough for a transaction and its repetitions.
 const RESERVE: Duration = Duration::from_secs(10);
 const LONGEST_EXTERNAL_ID: usize = 256;
+/// RFC 3339 writes no earlier year.
+const YEAR_0: Timestamp = Timestamp::constant(-62_167_219_200, 0);
 
 /// A user of another backend.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -85,7 +87,11 @@ impl Outcome {
 
 impl From<StoreError> for Outcome {
     fn from(error: StoreError) -> Self {
-        Self::deferred(error.to_string())
+        match error {
+            StoreError::Unavailable(reason) => Self::deferred(reason),
+            // Another try would find the same.
+            StoreError::Corrupt { .. } => Self::refused(error.to_string()),
+        }
     }
 }
 
@@ -118,10 +124,12 @@ impl Collisions {
     }
 }
 
-/// Returns what no other row may have: the address, in the form of an id, and the id.
+/// Returns what no other row may have: the address, in the form of an id, and the id. A row may name the id that is
+/// derived from its own address, which then counts once.
 fn identities(row: &ImportRow, email: &Email) -> [Option<UserId>; 2] {
+    let of_address = UserId::of_address(email);
     let id = row.id.as_ref().map(|id| UserId::kept(id).unwrap_or_else(|| UserId::of_external_id(id)));
-    [Some(UserId::of_address(email)), id]
+    [Some(of_address), id.filter(|id| *id != of_address)]
 }
 
 pub(crate) async fn import(call: &Call<'_>, rows: &[ImportRow], dry_run: bool) -> Result<Imported, Refusal> {
@@ -187,6 +195,9 @@ fn read(row: &ImportRow, now: Timestamp) -> Result<User, String> {
     let name = row.name.as_deref().filter(|name| !name.trim().is_empty());
     let name = name.map(Name::parse).transpose().map_err(|rejected| format!("name: {rejected}"))?;
     let created_at = row.created_at.as_deref().map_or(Ok(now), time)?;
+    if created_at < YEAR_0 {
+        return Err("createdAt: it lies before the year 0".to_owned());
+    }
     if created_at > now {
         return Err("createdAt: it lies in the future; times without a zone are taken for UTC".to_owned());
     }

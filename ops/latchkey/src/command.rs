@@ -99,9 +99,14 @@ impl Run<'_> {
             let goes_on = answer.more && action != QueueAction::List && !answer.messages.is_empty();
             wish.sent_until = Some(answer.sent_until);
             all.extend(answer.messages.iter().cloned());
-            if !goes_on {
-                return self.show(&print::DeadLettersDone { messages: all, ..answer });
+            if goes_on {
+                continue;
             }
+            let are_all_found = !wish.messages.is_empty() && all.len() >= wish.messages.len();
+            let is_done = action == QueueAction::List || !answer.more || are_all_found;
+            self.show(&print::DeadLettersDone { messages: all, ..answer })?;
+            let left = || Failure::Unavailable("the queue has more messages than a call reaches".to_owned());
+            return if is_done { Ok(()) } else { Err(left()) };
         }
     }
 

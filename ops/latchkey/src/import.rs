@@ -54,9 +54,10 @@ impl Run<'_> {
         let (collisions, read) = look_through(&file)?;
         let bar = progress(read);
         let mut report = Report { dry_run, read, ..Report::default() };
-        let mut rows = Vec::new();
+        let (mut rows, mut lines) = (Vec::new(), 0);
         for line in users_file::open(&file)? {
             let Line { number, row } = line?;
+            lines += 1;
             match row.map(|row| (collisions.refusal(&row), row)) {
                 Err(reason) => report.add(number, Outcome::Refused { reason }),
                 Ok((Some(refused), _)) => report.add(number, refused),
@@ -71,6 +72,12 @@ impl Run<'_> {
         bar.finish_and_clear();
         report.refused.sort_by_key(|refused| refused.line);
         self.show(&report)?;
+        if lines != read {
+            return Err(Failure::Refused(format!(
+                "{} changed during the import: give the same command again",
+                file.display()
+            )));
+        }
         match report.refused.len() {
             0 => Ok(()),
             1 => Err(Failure::Refused("1 line is refused".to_owned())),
@@ -183,7 +190,8 @@ impl Print for Report {
         if self.told_apart > 0 {
             terminal.print(format_args!(
                 "{} of the imported hashes take another time than LegacyHashes. Until these users have logged in once,\n\
-                 the time of a failed login tells that they have an account.",
+                 the time of a failed login tells that they have an account. Argon2id of more memory or passes than\n\
+                 Latchkey's tells it until the password is changed, because a login does not weaken a hash.",
                 self.told_apart
             ))?;
         }

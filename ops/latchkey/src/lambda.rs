@@ -1,8 +1,10 @@
 //! The way to the functions: Lambda's `Invoke`, of AWS or of `cargo local`.
 
+use std::error::Error;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::config::{Credentials, Region};
@@ -78,6 +80,9 @@ fn refused(error: admin::refusal::ErrorBody) -> Failure {
 type InvokeError = aws_sdk_lambda::error::SdkError<aws_sdk_lambda::operation::invoke::InvokeError>;
 
 fn failure(name: &str, error: &InvokeError) -> Failure {
+    if let Some(text) = without_credentials(error) {
+        return Failure::Refused(format!("{name} cannot be invoked: {text}"));
+    }
     let Some(service) = error.as_service_error() else {
         return Failure::Unavailable(format!("{name} cannot be reached: {}", DisplayErrorContext(error)));
     };
@@ -89,4 +94,36 @@ fn failure(name: &str, error: &InvokeError) -> Failure {
     let text = format!("{name} cannot be invoked: {code}: {}", service.message().unwrap_or_default());
     let passes = service.is_too_many_requests_exception() || service.is_service_exception();
     if passes { Failure::Unavailable(text) } else { Failure::Refused(text) }
+}
+
+/// Returns why there are no credentials, if the error is about that. The same command would fail again.
+fn without_credentials(error: &InvokeError) -> Option<String> {
+    let mut causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |error| (*error).source());
+    match causes.find_map(|error| error.downcast_ref())? {
+        error @ (CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)) => {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            Some(format!("there are no credentials of AWS{cause}"))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+
+    use super::*;
+
+    #[test]
+    fn missing_credentials_are_no_outage() {
+        // ADM-02: the same command would fail again
+        let of = |error| failure("x-admin", &InvokeError::dispatch_failure(error));
+        let missing = of(ConnectorError::other(CredentialsError::not_loaded("none in the environment").into(), None));
+        assert!(matches!(&missing, Failure::Refused(text) if text.ends_with("none in the environment")), "{missing}");
+        let late = CredentialsError::provider_timed_out(Duration::from_secs(5));
+        let late = of(ConnectorError::other(late.into(), None));
+        assert!(matches!(late, Failure::Unavailable(_)), "{late}");
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        assert!(matches!(of(ConnectorError::io(refused.into())), Failure::Unavailable(_)));
+    }
 }

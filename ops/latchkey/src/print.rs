@@ -38,6 +38,9 @@ impl Print for Page {
 impl Print for Shown {
     fn print(&self, terminal: &mut Terminal) -> io::Result<()> {
         user(&self.user, terminal)?;
+        if let Some(id) = &self.external_id {
+            terminal.print(format_args!("  imported   as {id}"))?;
+        }
         terminal.print(format_args!("  password   {}", if self.has_password { "set" } else { "none" }))?;
         if let Some(since) = &self.erasing_since {
             terminal.print(format_args!("  erasing    since {since}"))?;

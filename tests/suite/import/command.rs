@@ -11,9 +11,9 @@ use super::{ADA, BCRYPT, world};
 
 const STATED: [&str; 4] = ["--actor", "grace", "--reason", "the move"];
 
-fn file(suffix: &str, text: &str) -> NamedTempFile {
+fn file(suffix: &str, text: impl AsRef<[u8]>) -> NamedTempFile {
     let mut file = Builder::new().suffix(suffix).tempfile().unwrap();
-    file.write_all(text.as_bytes()).unwrap();
+    file.write_all(text.as_ref()).unwrap();
     file
 }
 
@@ -51,6 +51,10 @@ async fn the_table_of_the_replaced_backend_is_imported_as_psql_writes_it() {
     let expected =
         json!({"dryRun": false, "read": 2, "taken": 1, "unchanged": 1, "erased": 0, "refused": [], "toldApart": 0});
     assert_eq!((code, report), (0, expected));
+    for (email, shown) in [("eve@example.com", true), ("ada@example.com", false)] {
+        let printed = world.latchkey(&["user", "show", email]).await.output;
+        assert_eq!(printed.contains("  imported   as 7\n"), shown, "{printed}");
+    }
 }
 
 #[tokio::test]
@@ -96,6 +100,73 @@ async fn lines_that_are_not_taken_are_told_by_number_and_reason_in_a_dry_run_as_
     ] {
         assert!(again.contains(told), "{told}: {again}");
     }
+}
+
+#[tokio::test]
+async fn a_line_that_cannot_be_read_is_told_with_its_field_and_the_others_are_imported() {
+    // IMP-02, IMP-05
+    let world = world().await;
+    let long = format!("{{\"email\":\"long@example.com\",\"name\":\"{}\"}}\n", "x".repeat(7_000_000));
+    let lines: [&[u8]; 9] = [
+        b"\xef\xbb\xbf{\"email\":\"ada@example.com\"}\r\n",
+        b" \t\r\n",
+        b"{\"email\":\"jurgen@example.com\",\"name\":\"J\xfcrgen\"}\r\n",
+        b"{\"email\":\"grace@example.com\",\"createdAt\":17}\n",
+        b"{\"email\":\"grace@example.com\",\"emailVerified\":\"yes\"}\n",
+        b"[\"7\",\"eve@example.com\"]\n",
+        b"{\"id\":\"7\"}\n",
+        long.as_bytes(),
+        b"{\"email\":\"bob@example.com\"}",
+    ];
+    let (code, printed) = run(&world, &file(".ndjson", lines.concat()), &[]).await;
+    assert!(code == 1 && printed.contains("2  imported") && printed.contains("6  refused"), "{printed}");
+    for told in [
+        "line 3: invalid unicode code point",
+        "line 4: createdAt: invalid type",
+        "line 5: emailVerified: unknown variant `yes`",
+        "line 6: it is no JSON object",
+        "line 7: missing field `email`",
+        "line 8: it is longer than 16384 bytes",
+    ] {
+        assert!(printed.contains(told), "{told}: {printed}");
+    }
+
+    let csv = b"\xef\xbb\xbfemail,name\r\nann@example.com,Ann\r\nben@example.com\r\n,Cid\r\nd@example.com,J\xfcrgen\r\neve@example.com,\r\n";
+    let (code, printed) = run(&world, &file(".csv", csv), &[]).await;
+    assert!(code == 1 && printed.contains("2  imported") && printed.contains("3  refused"), "{printed}");
+    for told in [
+        "line 3: it has 1 fields, and the first line has 2",
+        "line 4: email: invalid type: null",
+        "line 5: name: it is not UTF-8",
+    ] {
+        assert!(printed.contains(told), "{told}: {printed}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_without_a_header_is_refused_as_a_whole_and_no_hash_of_it_is_shown() {
+    // IMP-05, ADM-01
+    let world = world().await;
+    let user = format!("{ADA},ada@example.com,{BCRYPT},Ada,2024-02-03 04:05:06,2024-02-03 04:05:06\n");
+    for csv in [user.clone(), user.repeat(3), "email,email\na@example.com,b@example.com\n".to_owned()] {
+        let (code, printed) = run(&world, &file(".csv", &csv), &[]).await;
+        assert!(code == 1 && printed.contains("the first line must name the fields"), "{printed}");
+        assert!(!printed.contains(BCRYPT), "{printed}");
+    }
+    assert_eq!(world.users().len(), 0);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_cannot_be_read_twice_is_refused() {
+    // IMP-05: the second reading of a pipe would find nothing, and nothing would be imported
+    let world = world().await;
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(b"{\"email\": \"ada@example.com\"}\n").unwrap();
+    drop(writer);
+    let path = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader));
+    let printed = world.latchkey(&[&["import", &path][..], &STATED].concat()).await;
+    assert!(printed.code == 1 && printed.errors.contains("a regular file is wanted"), "{printed:?}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::doubles::{Fault, Service};
-use tests::system::ACCOUNT_KEYS;
+use tests::system::{ACCOUNT_KEYS, DEAD_LETTER_QUEUE};
 use tests::world::{NEW_PASSWORD, PASSWORD, World};
 
 use super::world;
@@ -87,6 +87,24 @@ async fn dead_letters_are_listed_redriven_and_deleted() {
     assert!(run(&world, &["mail", "list", "--queue", "mail-events"], 0).await.contains("0 messages"));
     world.aws().fail(Service::Sqs, "ReceiveMessage", Fault::denied(), usize::MAX);
     change(&world, &["mail", "redrive"], 3).await;
+}
+
+#[tokio::test]
+async fn messages_that_no_call_reaches_are_told_by_the_exit_code() {
+    // ADM-02: a call sees 200 messages at most
+    let world = World::new().await;
+    for number in 0..210 {
+        world.aws().sqs.put(DEAD_LETTER_QUEUE, number.to_string());
+    }
+    let words = ["mail", "delete", "00000000-0000-0000-0000-000000000000", "--yes"];
+    let told = change(&world, &words, 3).await;
+    assert!(told.contains("0 messages") && told.contains("more messages than a call reaches"), "{told}");
+    let listed = world.latchkey(&["mail", "list", "--json"]).await.json();
+    assert_eq!(listed["messages"].as_array().map(Vec::len), Some(200));
+    let id = listed["messages"][0]["id"].as_str().expect("an id");
+    assert!(change(&world, &["mail", "delete", id, "--yes"], 0).await.contains("1 messages"));
+    assert!(change(&world, &["mail", "redrive"], 0).await.contains("209 messages"));
+    assert!(change(&world, &words, 0).await.contains("0 messages"));
 }
 
 #[tokio::test]

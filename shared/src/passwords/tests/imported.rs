@@ -30,7 +30,7 @@ async fn hashes_of_other_implementations_fit_their_passwords_and_no_other() {
         let legacy = cost_of(&stored).map(LegacyHashes::of_cost);
         let is_bcrypt = legacy.is_some();
         let is_small = stored.expose().contains("m=512,");
-        let is_renewed = ((is_bcrypt && text.len() <= 72) || is_small) && password(&text).is_normal();
+        let is_renewed = ((is_bcrypt && text.len() < 72) || is_small) && password(&text).is_normal();
         let expected = if is_renewed { Match::Outdated } else { Match::Yes };
         assert_eq!(verify_legacy(&text, Some(&stored), legacy).await, expected, "{by}: {text}");
         assert_eq!(verify_legacy(&format!("!{text}"), Some(&stored), legacy).await, Match::No, "{by}: {text}");
@@ -46,7 +46,8 @@ async fn what_bcrypt_ignores_is_accepted_and_never_becomes_a_hash_of_ours() {
     let longest = |(_, text, stored): &(&str, String, StoredHash)| text.len() == 72 && cost_of(stored).is_some();
     let (_, text, stored) = hashes().find(longest).unwrap();
     let legacy = Some(LegacyHashes::of_cost(4));
-    assert_eq!(verify_legacy(&text, Some(&stored), legacy).await, Match::Outdated);
+    // The hash may as well be of a longer password.
+    assert_eq!(verify_legacy(&text, Some(&stored), legacy).await, Match::Yes);
     assert_eq!(verify_legacy(&format!("{text}!"), Some(&stored), legacy).await, Match::Yes);
     assert_eq!(verify_legacy(&text[..71], Some(&stored), legacy).await, Match::No);
 }

@@ -30,6 +30,8 @@ impl Users {
             (Some(user), _) if user.erasing_since.is_some() => Importable::Erased,
             (Some(_), _) => Importable::Exists,
             (None, _) if is_erased => Importable::Erased,
+            // Another run imported the user between the two reads.
+            (None, Some(credential)) if credential.user == id => Importable::Exists,
             (None, Some(_)) => Importable::EmailTaken,
             (None, None) => Importable::Yes,
         })
