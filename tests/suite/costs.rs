@@ -66,10 +66,13 @@ async fn ask<'a>(world: &World, what: &str, ada: &Actor, session: &'a str) -> Ht
         "register under a key" | "register again under it" => posted("/api/auth/register", &bob).under_key("a"),
         "register a taken address" => posted("/api/auth/register", &ada_and(PASSWORD)),
         "login" => posted(LOGIN, &ada_and(PASSWORD)),
-        "login on a known device" => posted(LOGIN, &with_device(&ada_and(PASSWORD), &ada.device_token)),
+        "login on a known device" => {
+            let token = world.login("ada@example.com", PASSWORD).await.text("deviceToken");
+            posted(LOGIN, &json!({"email": "ada@example.com", "password": PASSWORD, "deviceToken": token}))
+        }
         "login with another's device token" => {
-            let eve = world.registered("eve@example.com").await;
-            posted(LOGIN, &with_device(&ada_and(PASSWORD), &eve.device_token))
+            let token = world.register("eve@example.com").await.text("deviceToken");
+            posted(LOGIN, &json!({"email": "ada@example.com", "password": PASSWORD, "deviceToken": token}))
         }
         "login with a wrong password" => posted(LOGIN, &ada_and("another password")),
         "login to no account" => posted(LOGIN, &json!({"email": "nobody@example.com", "password": PASSWORD})),

@@ -21,6 +21,7 @@ const MATRIX: [(&str, &[(&str, &str)]); 14] = [
             ("dynamodb:Query", "Accounts"),
             ("dynamodb:PutItem", "Accounts"),
             ("dynamodb:UpdateItem", "Accounts"), // counts, too
+            ("dynamodb:DeleteItem", "Accounts"), // as login
             ("sqs:SendMessage", "MailQueue"),
             ("secretsmanager:GetSecretValue", "SigningKeys"),
             ("secretsmanager:GetSecretValue", "AccountKeys"),
@@ -34,7 +35,8 @@ const MATRIX: [(&str, &[(&str, &str)]); 14] = [
             ("dynamodb:GetItem", "Accounts"),       // at the start
             ("dynamodb:Query", "Accounts"),
             ("dynamodb:PutItem", "Accounts"),
-            ("dynamodb:UpdateItem", "Accounts"), // counts attempts, and ends the oldest of too many sessions
+            ("dynamodb:UpdateItem", "Accounts"), // counts attempts
+            ("dynamodb:DeleteItem", "Accounts"), // the oldest of too many sessions, and dead ones
             ("secretsmanager:GetSecretValue", "SigningKeys"),
             ("secretsmanager:GetSecretValue", "AccountKeys"),
         ],
