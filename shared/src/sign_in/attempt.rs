@@ -68,19 +68,18 @@ impl Attempt {
         device: Option<&Device>,
         of_both: Option<Counted>,
     ) -> Result<(), ApiError> {
-        let (limited, part) = match device {
-            Some(device) => (Limited::FailuresOfDevice, &device.id[..]),
-            None => {
-                let of_both = match of_both {
-                    Some(counted) => counted,
-                    None => self.count_account_and_network(call, login).await?,
-                };
-                if let Counted::Refused { retry_after } = of_both {
-                    let rule = Rule::of(Limited::LoginsOfAccountAndNetwork, &call.app.config);
-                    return Err(self.one_too_many(&rule, retry_after));
-                }
-                (Limited::FailuresOfAccount, login.email.canonical().as_bytes())
+        let (limited, part) = if let Some(device) = device {
+            (Limited::FailuresOfDevice, &device.id[..])
+        } else {
+            let of_both = match of_both {
+                Some(counted) => counted,
+                None => self.count_account_and_network(call, login).await?,
+            };
+            if let Counted::Refused { retry_after } = of_both {
+                let rule = Rule::of(Limited::LoginsOfAccountAndNetwork, &call.app.config);
+                return Err(self.one_too_many(&rule, retry_after));
             }
+            (Limited::FailuresOfAccount, login.email.canonical().as_bytes())
         };
         let rule = Rule::of(limited, &call.app.config);
         match self.begin(call, &rule, &[part]).await? {

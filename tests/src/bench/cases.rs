@@ -21,9 +21,10 @@ const fn case(name: &'static str, function: &'static str) -> Case {
     Case { name, function }
 }
 
-pub const CASES: [Case; 15] = [
+pub const CASES: [Case; 16] = [
     case("register", "register"),
     case("login", "login"),
+    case("login-known", "login"), // on a known device
     case("refresh", "refresh"),
     case("logout", "logout"),
     case("me", "account"),
@@ -44,6 +45,7 @@ struct User {
     email: String,
     access_token: String,
     refresh_token: String,
+    device_token: String,
 }
 
 /// Returns `count` events of a case. Every event is a new one for the system: it succeeds, and repeats none before.
@@ -59,8 +61,15 @@ pub async fn events(system: &System, case: &str, count: usize) -> Result<Vec<Val
         let by_user = |request| event::http(&authorized(request, Some(&user.bearer())), now);
         events.push(match case {
             "register" => event::http(&registration(&address()), now),
+            // A user for each login, because one more costs more once there are ten sessions.
             "login" => {
+                let user = register(system).await?;
                 event::http(&posted("/api/auth/login", &json!({"email": user.email, "password": PASSWORD})), now)
+            }
+            "login-known" => {
+                let user = register(system).await?;
+                let login = json!({"email": user.email, "password": PASSWORD, "deviceToken": user.device_token});
+                event::http(&posted("/api/auth/login", &login), now)
             }
             "refresh" => {
                 let token = register(system).await?.refresh_token;
@@ -134,7 +143,12 @@ async fn register(system: &System) -> Result<User, AnyError> {
     let answer = system.call(&registration(&email)).await?.ok_or("there is no route")?;
     let body = body(&answer)?;
     let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-    Ok(User { email, access_token: text("accessToken"), refresh_token: text("refreshToken") })
+    Ok(User {
+        email,
+        access_token: text("accessToken"),
+        refresh_token: text("refreshToken"),
+        device_token: text("deviceToken"),
+    })
 }
 
 fn body(answer: &Answer) -> Result<Value, AnyError> {

@@ -7,6 +7,7 @@
 //! $ cargo bench-functions --json target/bench.json --svg docs/bench.svg
 //! $ cargo bench-functions login refresh           # these alone
 //! $ cargo bench-functions --binaries other/lambda me   # binaries of another build
+//! $ cargo bench-functions --tls                   # over TLS in place of plain HTTP; wants openssl
 //! $ cargo bench-functions --budgets               # sizes and instructions against tests/budgets.json; wants valgrind
 //! $ cargo bench-functions --record                # writes tests/budgets.json anew
 //! ```
@@ -21,10 +22,12 @@
 
 mod budgets;
 mod cases;
+mod cost;
 mod measure;
 mod process;
 mod report;
 mod runtime_api;
+mod tls;
 
 use std::process::ExitCode;
 
@@ -42,6 +45,7 @@ struct Wanted {
     svg: Option<String>,
     budgets: bool,
     record: bool,
+    tls: bool,
     binaries: Option<String>,
     /// All of them if none is named.
     cases: Vec<Case>,
@@ -60,15 +64,19 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<ExitCode, AnyError> {
     let wanted = Wanted::read(std::env::args().skip(1))?;
-    let bench = Bench::new(system().await?, wanted.binaries)?;
+    let mut bench = Bench::new(system().await?, wanted.binaries)?;
+    if wanted.tls {
+        tls::put_before(&mut bench.system, &bench.files).await?;
+    }
     if wanted.budgets || wanted.record {
         return budgets::run(&bench, &wanted.cases, wanted.record).await;
     }
     let mut rows = bench.floors().await?;
     for case in wanted.cases {
-        rows.push(bench.measure(case).await?);
+        let row = bench.measure(case, &rows[1]).await?;
+        rows.push(row);
     }
-    print!("{}", report::table(&rows));
+    println!("{}\n{}\n{}", report::table(&rows), cost::table(&rows), cost::memory_table(&rows));
     if let Some(file) = wanted.json {
         std::fs::write(file, serde_json::to_string_pretty(&rows)? + "\n")?;
     }
@@ -103,9 +111,10 @@ impl Wanted {
                 "--binaries" => wanted.binaries = Some(words.next().ok_or("--binaries FOLDER")?),
                 "--budgets" => wanted.budgets = true,
                 "--record" => wanted.record = true,
+                "--tls" => wanted.tls = true,
                 name => wanted.cases.push(CASES.into_iter().find(|case| case.name == name).ok_or_else(|| {
                     let names = CASES.map(|case| case.name).join(", ");
-                    format!("{name}? There are --json, --svg, --binaries, --budgets, --record, {names}")
+                    format!("{name}? There are --json, --svg, --binaries, --budgets, --record, --tls, {names}")
                 })?),
             }
         }

@@ -5,27 +5,32 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use argon2::{Algorithm, Argon2, Block, Params, Version};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tests::doubles::{Service, Units};
 use tests::system::System;
 
 use crate::AnyError;
 use crate::cases::{self, Case};
+use crate::cost;
 use crate::process::Process;
 
 /// How many processes a case has, and how many events each gets after its first.
 const PROCESSES: usize = 3;
 const WARM: usize = 20;
-/// How many hashes the floor of a login is the median of.
-const HASHES: usize = 15;
+/// How much longer each call takes for the event that shows how many calls wait for another.
+const LATENCY: Duration = Duration::from_millis(10);
 
 /// The figures of a case. Times are milliseconds, medians over processes and events.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Row {
     pub name: String,
+    /// Empty for a floor.
+    pub function: String,
+    /// Whether the event is a request of API Gateway's.
+    pub is_request: bool,
     pub init_cpu: f64,
     pub init_wall: f64,
     pub first_cpu: f64,
@@ -36,11 +41,18 @@ pub struct Row {
     pub memory: f64,
     /// Calls of AWS for an event.
     pub calls: f64,
+    /// Calls of SQS among them.
+    pub queue_calls: f64,
+    /// How much longer an event takes if each call takes [`LATENCY`] longer.
+    pub waited: f64,
+    /// How many calls come one after the other, and not beside a hash.
+    pub rounds: f64,
     /// Capacity units of DynamoDB for an event.
     pub read_units: f64,
     pub write_units: f64,
     /// Bytes of log for an event.
     pub log: f64,
+    pub log_lines: f64,
     /// MB of the binary, and of the archive that Lambda gets.
     pub size: f64,
     pub zipped: f64,
@@ -49,7 +61,7 @@ pub struct Row {
 pub struct Bench {
     pub system: System,
     binaries: PathBuf,
-    files: PathBuf,
+    pub files: PathBuf,
 }
 
 impl Bench {
@@ -85,24 +97,35 @@ impl Bench {
 
     /// Returns the figures of what each function does at least: the runtime alone, one call of the SDK, one hash.
     pub async fn floors(&self) -> Result<Vec<Row>, AnyError> {
-        let hello = vec![json!({}); WARM + 1];
+        let hello = vec![json!({}); WARM + 2];
         Ok(vec![
             self.row("floor: hello", "floor-hello", &hello).await?,
             self.row("floor: one call", "floor-one-call", &hello).await?,
-            Self::hash()?,
+            self.row("floor: hash", "floor-hash", &hello).await?,
         ])
     }
 
-    pub async fn measure(&self, case: Case) -> Result<Row, AnyError> {
-        let events = cases::events(&self.system, case.name, (WARM + 1) * PROCESSES).await?;
-        self.row(case.name, case.function, &events).await
+    /// Returns the figures of a case. `one` is the row of the function that makes one call.
+    pub async fn measure(&self, case: Case, one: &Row) -> Result<Row, AnyError> {
+        let events = cases::events(&self.system, case.name, (WARM + 2) * PROCESSES).await?;
+        let row = self.row(case.name, case.function, &events).await?;
+        let is_request = events.first().is_some_and(cost::is_request);
+        Ok(Row {
+            function: case.function.to_owned(),
+            is_request,
+            rounds: (row.waited / one.waited).round().abs(),
+            ..row
+        })
     }
 
     async fn row(&self, name: &str, function: &str, events: &[Value]) -> Result<Row, AnyError> {
         let (mut init, mut first, mut warm) = (Times::default(), Times::default(), Times::default());
-        let (mut memory, mut log) = (0, 0);
-        let mut counted = 0;
-        for events in events.chunks(WARM + 1) {
+        let (mut memory, mut log) = (0, String::new());
+        let (mut counted, mut calls, mut queue_calls) = (0, 0, 0);
+        let mut units = Units::default();
+        let mut slow = Vec::new();
+        for events in events.chunks(WARM + 2) {
+            let (last, events) = events.split_last().ok_or("no events")?;
             let begun = Instant::now();
             let mut process = self.start(function, &[]).await?;
             process.api.wants_event().await?;
@@ -120,15 +143,26 @@ impl Bench {
                 cases::check(&answer).map_err(|error| format!("{name}: {error}"))?;
             }
             memory = memory.max(process.peak_memory()?);
-            log = process.logged()? - logged;
+            log = process.logged()?.split_off(logged.len());
             counted = events.len();
+            queue_calls = self.system.aws.calls().iter().filter(|call| call.service == Service::Sqs).count();
+            calls = self.system.aws.calls().len();
+            units = self.system.aws.capacity();
+            self.system.aws.set_latency(LATENCY);
+            let begun = Instant::now();
+            let answer = process.api.invoke(last.clone()).await?;
+            slow.push(begun.elapsed().as_secs_f64() * 1000.0);
+            self.system.aws.set_latency(Duration::ZERO);
+            process.api.wants_event().await?;
+            cases::check(&answer).map_err(|error| format!("{name}: {error}"))?;
             process.end().await?;
         }
         let each = |sum: f64| sum / count(counted);
-        let units = self.system.aws.capacity();
         let (size, zipped) = sizes(&self.binary(function)?)?;
         Ok(Row {
             name: name.to_owned(),
+            function: String::new(),
+            is_request: false,
             init_cpu: median(&mut init.cpu),
             init_wall: median(&mut init.wall),
             first_cpu: median(&mut first.cpu),
@@ -136,29 +170,17 @@ impl Bench {
             warm_cpu: median(&mut warm.cpu),
             warm_wall: median(&mut warm.wall),
             memory: megabytes(memory * 1024),
-            calls: each(count(self.system.aws.calls().len())),
+            calls: each(count(calls)),
+            queue_calls: each(count(queue_calls)),
+            waited: median(&mut slow) - median(&mut warm.wall),
+            rounds: 0.0,
             read_units: each(units.read),
             write_units: each(units.write),
-            log: each(bytes(log)),
+            log: each(count(log.len())),
+            log_lines: each(count(log.lines().count())),
             size: megabytes(size),
             zipped: megabytes(zipped),
         })
-    }
-
-    /// Returns the time of a bare hash in memory that is reused, with the parameters of [`shared::passwords`].
-    fn hash() -> Result<Row, AnyError> {
-        let params = Params::DEFAULT;
-        let mut blocks = vec![Block::default(); params.block_count()];
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let (mut output, mut times) = ([0; 32], Times::default());
-        for _ in 0..HASHES {
-            let (begun, cpu) = (Instant::now(), own_cpu()?);
-            let hashed = argon2.hash_password_into_with_memory(b"a password", &[7; 16], &mut output, &mut blocks);
-            hashed.map_err(|error| error.to_string())?;
-            times.add(begun.elapsed(), own_cpu()?.saturating_sub(cpu));
-        }
-        let (cpu, wall) = (median(&mut times.cpu), median(&mut times.wall));
-        Ok(Row { name: "floor: hash".to_owned(), warm_cpu: cpu, warm_wall: wall, ..Row::default() })
     }
 }
 
@@ -178,12 +200,6 @@ impl Times {
 fn median(times: &mut [f64]) -> f64 {
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 2).copied().unwrap_or_default()
-}
-
-/// Returns the time on a processor of this thread.
-fn own_cpu() -> Result<Duration, AnyError> {
-    let schedule = fs::read_to_string("/proc/thread-self/schedstat")?;
-    Ok(Duration::from_nanos(schedule.split_whitespace().next().ok_or("no time in schedstat")?.parse()?))
 }
 
 /// Returns the bytes of a binary, and of the archive that SAM uploads.

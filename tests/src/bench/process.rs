@@ -61,9 +61,9 @@ impl Process {
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 
-    /// Returns how many bytes it has logged.
-    pub fn logged(&self) -> Result<u64, AnyError> {
-        Ok(fs::metadata(&self.log)?.len())
+    /// Returns what it has logged.
+    pub fn logged(&self) -> Result<String, AnyError> {
+        Ok(fs::read_to_string(&self.log)?)
     }
 
     /// Lets the process end.

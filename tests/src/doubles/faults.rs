@@ -1,6 +1,7 @@
 //! Faults on demand, and the log of the calls that arrived.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -68,6 +69,8 @@ pub enum Fault {
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     log: Mutex<Log>,
+    /// How long every answer takes more.
+    latency: Mutex<Duration>,
     deaths: watch::Sender<()>,
 }
 
@@ -128,6 +131,14 @@ impl Call {
 }
 
 impl Faults {
+    pub(super) fn set_latency(&self, latency: Duration) {
+        *self.latency.lock().unwrap_or_else(PoisonError::into_inner) = latency;
+    }
+
+    pub(super) fn latency(&self) -> Duration {
+        *self.latency.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Lets `spared` calls of `operation` through and the next `times` meet `fault`.
     pub(super) fn plan(&self, service: Service, operation: &str, spared: usize, fault: Fault, times: usize) {
         let call = Call { service, operation: operation.to_owned() };

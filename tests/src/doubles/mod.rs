@@ -19,6 +19,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use shared::clock::Clock;
 use tokio::net::TcpListener;
@@ -134,6 +135,11 @@ impl Aws {
     /// Resolves when [`Fault::DiesBefore`] or [`Fault::DiesAfter`] is met from now on.
     pub fn death(&self) -> impl Future<Output = ()> + use<> {
         self.faults.death()
+    }
+
+    /// Makes every answer from now on take this much longer.
+    pub fn set_latency(&self, latency: Duration) {
+        self.faults.set_latency(latency);
     }
 
     /// Forgets the faults that no call has met yet.

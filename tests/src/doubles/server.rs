@@ -95,6 +95,10 @@ impl Server {
         let Some(call) = wire::recognise(&head, &body) else {
             return Ok(wire::no_such_service());
         };
+        let latency = self.faults.latency();
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
         match self.faults.meet(&call, rights::needed(&call, &body), rights::partitions(&call, &body)) {
             None => Ok(self.serve(&call, head, body).await),
             Some(Fault::Error { status, code, message }) => {
