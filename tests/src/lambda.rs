@@ -22,8 +22,10 @@ pub const PATH: &str = "/2015-03-31/functions/";
 const STACK: &str = "local";
 /// The functions that operators call, each with its timeout in seconds.
 const FUNCTIONS: [(&str, i64); 2] = [("admin", 60), ("rotate-keys", 30)];
-/// The alias of every function.
+/// The alias of every function, as a parameter of its own.
 const ALIAS: &str = "Qualifier=live";
+/// The same behind the function's name. The AWS CLI writes the colon in percents.
+const ALIAS_OF_NAME: [&str; 2] = [":live", "%3Alive"];
 
 /// Invokes the function that `path` names, and answers as Lambda does.
 pub async fn invoke(
@@ -37,8 +39,11 @@ pub async fn invoke(
         return refusal(StatusCode::FORBIDDEN, "MissingAuthenticationTokenException", "Missing Authentication Token");
     }
     let name = path.trim_start_matches(PATH).trim_end_matches("/invocations");
-    let function = FUNCTIONS.iter().find(|(function, _)| format!("{STACK}-{function}") == name);
-    let Some((function, seconds)) = function.filter(|_| query == Some(ALIAS)) else {
+    let with_alias = ALIAS_OF_NAME.iter().find_map(|alias| name.strip_suffix(alias));
+    let is_live = if with_alias.is_some() { query.is_none() } else { query == Some(ALIAS) };
+    let wanted = with_alias.unwrap_or(name);
+    let function = FUNCTIONS.iter().find(|(function, _)| format!("{STACK}-{function}") == wanted);
+    let Some((function, seconds)) = function.filter(|_| is_live) else {
         let message = format!("Function not found: arn:aws:lambda:us-east-1:000000000000:function:{name}");
         return refusal(StatusCode::NOT_FOUND, "ResourceNotFoundException", &message);
     };

@@ -85,7 +85,7 @@ impl Run<'_> {
             MailCommand::List { queue } => (queue, QueueAction::List, Vec::new(), None),
             MailCommand::Redrive { queue, messages, stated } => (queue, QueueAction::Redrive, messages, Some(stated)),
             MailCommand::Delete { queue, messages, stated } => {
-                self.confirm(&format!("Delete {} messages", messages.len()))?;
+                self.confirm(&format!("Delete {}", counted(messages.len(), "message")))?;
                 (queue, QueueAction::Delete, messages, Some(stated))
             }
         };
@@ -114,7 +114,7 @@ impl Run<'_> {
         let requests = match command {
             KeysCommand::List => vec![json!({"withdraw": []})],
             KeysCommand::Withdraw { ids } => {
-                self.confirm(&format!("Withdraw {} keys", ids.len()))?;
+                self.confirm(&format!("Withdraw {}", counted(ids.len(), "key")))?;
                 vec![json!({"withdraw": ids})]
             }
             KeysCommand::Rotate { secrets } => {
@@ -201,6 +201,11 @@ pub(crate) fn lines(stated: Stated) -> Result<(Line, Line), Failure> {
 
 fn usage(argument: &str, error: impl std::fmt::Display) -> Failure {
     Failure::Usage(format!("{argument}: {error}"))
+}
+
+/// Counts things, such as `1 message` and `2 messages`.
+pub(crate) fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 const fn queue_name(argument: &QueueArgument) -> QueueName {

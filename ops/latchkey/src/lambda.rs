@@ -1,6 +1,7 @@
 //! The way to the functions: Lambda's `Invoke`, of AWS or of `cargo local`.
 
 use std::error::Error;
+use std::iter;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -8,7 +9,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::config::{Credentials, Region};
-use aws_sdk_lambda::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::Value;
 
@@ -84,7 +85,8 @@ fn failure(name: &str, error: &InvokeError) -> Failure {
         return Failure::Refused(format!("{name} cannot be invoked: {text}"));
     }
     let Some(service) = error.as_service_error() else {
-        return Failure::Unavailable(format!("{name} cannot be reached: {}", DisplayErrorContext(error)));
+        let said = causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        return Failure::Unavailable(format!("{name} cannot be reached: {said}"));
     };
     if service.is_resource_not_found_exception() {
         let text = format!("there is no function {name} with the alias {ALIAS}; check --stack and the region");
@@ -96,10 +98,14 @@ fn failure(name: &str, error: &InvokeError) -> Failure {
     if passes { Failure::Unavailable(text) } else { Failure::Refused(text) }
 }
 
+/// Returns the error, and what is behind it.
+fn causes(error: &InvokeError) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    iter::successors(Some(error as &(dyn Error + 'static)), |error| (*error).source())
+}
+
 /// Returns why there are no credentials, if the error is about that. The same command would fail again.
 fn without_credentials(error: &InvokeError) -> Option<String> {
-    let mut causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |error| (*error).source());
-    match causes.find_map(|error| error.downcast_ref())? {
+    match causes(error).find_map(|error| error.downcast_ref())? {
         error @ (CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)) => {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
             Some(format!("there are no credentials of AWS{cause}"))
@@ -124,6 +130,7 @@ mod tests {
         let late = of(ConnectorError::other(late.into(), None));
         assert!(matches!(late, Failure::Unavailable(_)), "{late}");
         let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        assert!(matches!(of(ConnectorError::io(refused.into())), Failure::Unavailable(_)));
+        let down = of(ConnectorError::io(refused.into()));
+        assert!(matches!(&down, Failure::Unavailable(text) if text.ends_with(": connection refused")), "{down}");
     }
 }

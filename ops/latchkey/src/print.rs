@@ -7,6 +7,7 @@ use admin::answers::{OwedStatus, UserSummary};
 use serde::Deserialize;
 
 use crate::Terminal;
+use crate::command::counted;
 
 pub(crate) trait Print {
     fn print(&self, terminal: &mut Terminal) -> io::Result<()>;
@@ -67,7 +68,7 @@ impl Print for DeadLettersDone {
             let reason = letter.reason.as_deref().unwrap_or("no reason");
             terminal.print(format_args!("{}  {sent}  {mail}  {reason}", letter.id))?;
         }
-        terminal.note(format_args!("{} messages", self.messages.len()))?;
+        terminal.note(counted(self.messages.len(), "message"))?;
         if self.more { terminal.note("The queue has more.") } else { Ok(()) }
     }
 }

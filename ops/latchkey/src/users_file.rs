@@ -118,7 +118,9 @@ fn json_lines(file: File, path: &Path) -> Lines {
 }
 
 fn json_fields(text: &[u8]) -> Result<Value, String> {
-    let mut value: Value = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+    // It is one line of many, and the error calls it the first.
+    let mut value: Value = serde_json::from_slice(text)
+        .map_err(|error| format!("it is not JSON: {}", error.to_string().replace(" at line 1 column", " at column")))?;
     if !value.is_object() {
         return Err("it is no JSON object".to_owned());
     }

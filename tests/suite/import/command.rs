@@ -94,6 +94,7 @@ async fn lines_that_are_not_taken_are_told_by_number_and_reason_in_a_dry_run_as_
         "line 2: email: another row has the same address",
         "line 3: email: Invalid email",
         "line 4: hash: it is neither bcrypt nor Argon2id",
+        "line 5: it is not JSON: expected ident at column 2",
         "line 6: unknown field `role`",
         "line 407: email: another row has the same address",
         "latchkey: 6 lines are refused",
@@ -121,7 +122,7 @@ async fn a_line_that_cannot_be_read_is_told_with_its_field_and_the_others_are_im
     let (code, printed) = run(&world, &file(".ndjson", lines.concat()), &[]).await;
     assert!(code == 1 && printed.contains("2  imported") && printed.contains("6  refused"), "{printed}");
     for told in [
-        "line 3: invalid unicode code point",
+        "line 3: it is not JSON: invalid unicode code point",
         "line 4: createdAt: invalid type",
         "line 5: emailVerified: unknown variant `yes`",
         "line 6: it is no JSON object",

@@ -149,6 +149,23 @@ fn operators_functions_are_invoked_by_signed_requests_and_not_by_pages_of_other_
 }
 
 #[test]
+fn a_function_is_named_with_its_alias_as_the_aws_cli_does() {
+    // ADM-01
+    let local = Local::start();
+    let invoked = |function: &str| {
+        let path = format!("/2015-03-31/functions/{function}/invocations");
+        local.send("POST", &path, &["Authorization: AWS4-HMAC-SHA256 ..."], r#"{"operation": "list"}"#)
+    };
+    for function in ["local-admin:live", "local-admin%3Alive"] {
+        let answer = invoked(function);
+        assert_eq!((answer.status, answer.json()["users"].is_array()), (200, true), "{function}: {}", answer.body);
+    }
+    for function in ["local-admin", "local-admin:old", "local-admin%3Aold", "local-mailer:live"] {
+        assert_eq!(invoked(function).status, 404, "{function}");
+    }
+}
+
+#[test]
 fn the_page_to_try_it_needs_nothing_but_this_server() {
     // CLI-01
     let local = Local::start();

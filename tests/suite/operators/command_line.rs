@@ -77,12 +77,12 @@ async fn dead_letters_are_listed_redriven_and_deleted() {
     world.registered_with_queued_mail("ada@example.com").await;
     world.deliver_mail().await;
     assert!(run(&world, &["mail", "list"], 0).await.contains("MessageRejected"));
-    assert!(change(&world, &["mail", "redrive"], 0).await.contains("1 messages"));
+    assert!(change(&world, &["mail", "redrive"], 0).await.ends_with("1 message\n"));
     world.deliver_mail().await;
     let listed = world.latchkey(&["mail", "list", "--json"]).await.json();
     let id = listed["messages"][0]["id"].as_str().expect("it is back").to_owned();
-    change(&world, &["mail", "delete", &id], 2).await;
-    assert!(change(&world, &["mail", "delete", &id, "--yes"], 0).await.contains("1 messages"));
+    assert!(change(&world, &["mail", "delete", &id], 2).await.contains("Delete 1 message?"));
+    assert!(change(&world, &["mail", "delete", &id, "--yes"], 0).await.ends_with("1 message\n"));
     assert_eq!(world.dead_letters(), [Value::Null; 0]);
     assert!(run(&world, &["mail", "list", "--queue", "mail-events"], 0).await.contains("0 messages"));
     world.aws().fail(Service::Sqs, "ReceiveMessage", Fault::denied(), usize::MAX);
@@ -102,7 +102,7 @@ async fn messages_that_no_call_reaches_are_told_by_the_exit_code() {
     let listed = world.latchkey(&["mail", "list", "--json"]).await.json();
     assert_eq!(listed["messages"].as_array().map(Vec::len), Some(200));
     let id = listed["messages"][0]["id"].as_str().expect("an id");
-    assert!(change(&world, &["mail", "delete", id, "--yes"], 0).await.contains("1 messages"));
+    assert!(change(&world, &["mail", "delete", id, "--yes"], 0).await.contains("1 message\n"));
     assert!(change(&world, &["mail", "redrive"], 0).await.contains("209 messages"));
     assert!(change(&world, &words, 0).await.contains("0 messages"));
 }
