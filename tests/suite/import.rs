@@ -135,6 +135,18 @@ async fn a_user_who_deleted_the_account_stays_gone() {
 }
 
 #[tokio::test]
+async fn an_erasure_that_ends_during_an_import_is_not_undone() {
+    // IMP-01: the import has read that there is no mark, and its write conflicts with that of the erasure
+    let world = world().await;
+    let conflict = Fault::cancelled(&["None", "None", "TransactionConflict"]);
+    world.aws().fail(Service::DynamoDb, "TransactWriteItems", conflict, 1);
+    let mark = json!({"pk": {"S": format!("IMPORTED#{ADA}")}, "sk": {"S": "ERASED"}});
+    let erase = || world.tamper("Accounts", mark, &json!({}));
+    assert_eq!(world.meanwhile("TransactWriteItems", erase, import(&world, &ada())).await, ["erased"]);
+    assert_eq!(world.users().len(), 0);
+}
+
+#[tokio::test]
 async fn an_erasure_whose_end_fails_or_dies_leaves_the_profile_or_the_mark() {
     // IMP-01: at no time is there neither
     for fault in [Fault::down(), Fault::AppliedButLost] {

@@ -1,5 +1,6 @@
 //! Known devices: a device that has logged in before is not kept out by failures of others.
 
+use futures_util::future::join_all;
 use jiff::SignedDuration;
 use serde_json::json;
 use tests::system::Answer;
@@ -73,6 +74,23 @@ async fn a_forged_or_foreign_device_token_is_ignored() {
     assert_eq!(unknown.verdict(), (401, "Invalid credentials".to_owned()));
     let answer = world.post(LOGIN, &json!({"email": "ada@example.com", "password": PASSWORD, "deviceToken": 1})).await;
     assert_eq!(answer.json()["details"][0]["path"], json!(["deviceToken"]));
+}
+
+#[tokio::test]
+async fn a_device_token_that_is_not_good_spares_no_limit() {
+    // LIM-01, LIM-02: only the credential tells whether a token is good, so account and network are counted after it
+    let world = World::new().await;
+    world.registered("ada@example.com").await;
+    world.registered("bob@example.com").await;
+    let bobs = world.login("bob@example.com", PASSWORD).await.text("deviceToken");
+    for (token, network) in [("x", "192.0.2.1"), (&bobs, "192.0.2.2")] {
+        let before = world.hashes();
+        let guesses = (0..50).map(|_| with_token(&world, network, ("ada@example.com", WRONG), token));
+        let refused = join_all(guesses).await.into_iter().filter(|answer| answer.status == 429).count();
+        assert!(world.hashes() - before <= 10 && refused >= 40, "{} hashes", world.hashes() - before);
+    }
+    let limits: Vec<_> = world.log_lines("authn_login_fail_max").iter().map(|line| line["limit"].clone()).collect();
+    assert!(limits.contains(&json!("account and network")), "{limits:?}");
 }
 
 #[tokio::test]

@@ -222,7 +222,7 @@ fn all_functions_log_to_one_group_and_every_group_has_a_retention() {
         assert_eq!(group["Properties"]["RetentionInDays"], "LogRetentionDays", "{id}: set its retention");
     }
     let logging = &TEMPLATE["Globals"]["Function"]["LoggingConfig"];
-    assert_eq!(*logging, json!({"LogGroup": "FunctionLogs", "LogFormat": "JSON"}));
+    assert_eq!(*logging, json!({"LogGroup": "FunctionLogs", "LogFormat": "JSON", "SystemLogLevel": "WARN"}));
     for (id, function) in resources("AWS::Serverless::Function") {
         assert_eq!(function["Properties"]["LoggingConfig"], Value::Null, "{id}: leave the log group to Globals");
     }
