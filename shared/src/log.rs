@@ -7,7 +7,7 @@
 //! To add a metric: add a field called `metric.<Name>` with a number. The line has it as `<Name>`, with the declaration
 //! that makes `CloudWatch` keep a metric (`CloudWatch` Embedded Metric Format). The end of the name tells the unit:
 //! `Seconds`, `Milliseconds`, or else a count. A metric that a span records goes into the next line of that span, which
-//! saves a line of its own. If the span records it several times before, the line has a list.
+//! saves a line of its own. If none follows, the line has the event `metrics`. If the span records it several times before, the line has a list.
 
 use std::fmt::{Debug, Write as _};
 use std::io::{self, Write as _};
@@ -22,7 +22,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
-use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::registry::{LookupSpan, Registry, Scope};
 
 use crate::clock::Clock;
 use crate::config::{Function, LogLevel};
@@ -82,12 +82,40 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let level = *event.metadata().level();
+        self.write(event.metadata(), level, context.event_scope(event), |line| event.record(line));
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        let Some(span) = context.span(&id) else { return };
+        let has_metric = |fields: &Fields| fields.0.iter().any(|(name, _)| name.starts_with(METRIC));
+        if span.extensions().get().is_some_and(has_metric) {
+            let record = |line: &mut Fields| line.set_if_absent("event", json!("metrics"));
+            self.write(span.metadata(), Level::INFO, Some(span.scope()), record);
+        }
+    }
+}
+
+impl<W> Lines<W>
+where
+    W: for<'w> MakeWriter<'w> + 'static,
+{
+    /// Writes a line with what `record` adds and the fields of the spans. If a name occurs twice, what is recorded comes
+    /// before the spans, and an inner span before an outer one.
+    fn write<'a, S>(
+        &self,
+        metadata: &Metadata<'_>,
+        level: Level,
+        spans: Option<Scope<'a, S>>,
+        record: impl FnOnce(&mut Fields),
+    ) where
+        S: LookupSpan<'a>,
+    {
         // The machine's clock, because CloudWatch sorts by it. The request's id tells which request a line belongs to.
         let now = Clock::System.now();
-        let mut line = self.head(*event.metadata().level(), now);
-        event.record(&mut line);
-        // If a name occurs twice, the event comes before its spans, and an inner span before an outer one.
-        for span in context.event_scope(event).into_iter().flatten() {
+        let mut line = self.head(level, now);
+        record(&mut line);
+        for span in spans.into_iter().flatten() {
             if let Some(fields) = span.extensions_mut().get_mut::<Fields>() {
                 fields.0.iter().for_each(|(name, value)| line.set_if_absent(name, value.clone()));
                 fields.0.retain(|(name, _)| !name.starts_with(METRIC)); // each value is counted once
@@ -97,12 +125,10 @@ where
         if let Ok(mut text) = serde_json::to_vec(&line) {
             text.push(b'\n');
             // If the log cannot be written, there is no place left to report it.
-            let _ = self.writer.make_writer_for(event.metadata()).write_all(&text);
+            let _ = self.writer.make_writer_for(metadata).write_all(&text);
         }
     }
-}
 
-impl<W> Lines<W> {
     fn head(&self, level: Level, now: Timestamp) -> Fields {
         let mut line = Fields::default();
         line.set_if_absent("time", json!(format!("{now:.3}")));

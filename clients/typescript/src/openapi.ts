@@ -441,8 +441,8 @@ export interface paths {
          *     All other sessions end, and so does the session that asked. Use the tokens and the `deviceToken` of the response
          *     from now on. Open resets, a change of address that is under way and earlier device tokens become invalid.
          *
-         *     A wrong current password gets 403. It counts like a failed login from a known device: by network, by account and
-         *     network, and for this session. After 10 failures in a day the session has to wait between tries, by default. A refused new password
+         *     A wrong current password gets 403. It counts like a failed login from a known device: by network and for this
+         *     session. After 10 failures in a day the session has to wait between tries, by default. A refused new password
          *     gets 400 and changes nothing.
          *
          *     After a lost response, send the same request with the same access token again. It gets 200, with one more

@@ -113,10 +113,18 @@ fn the_metrics_of_a_span_are_on_its_next_line_alone() {
         tracing::debug!(event = "too fine for this log");
         tracing::info!(event = "hashed again");
         tracing::info!(event = "done");
+        span.record("metric.HashMilliseconds", 5.5);
     });
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let found: Vec<_> = lines.iter().map(|line| (&line["HashMilliseconds"], line["_aws"].is_null())).collect();
-    let expected = [(json!(null), true), (json!(1.5), false), (json!([2.5, 3.5, 4.5]), false), (json!(null), true)];
+    let expected = [
+        (json!(null), true),
+        (json!(1.5), false),
+        (json!([2.5, 3.5, 4.5]), false),
+        (json!(null), true),
+        (json!(5.5), false),
+    ];
+    assert_eq!(lines[4]["event"], "metrics", "no line followed");
     assert_eq!(found, expected.each_ref().map(|(value, is_plain)| (value, *is_plain)));
 }
 

@@ -41,7 +41,8 @@ struct Found {
 /// Finds the user of an address and a password.
 ///
 /// Every attempt that the limits allow costs the same counts, one read of the credential, one verification and one query.
-/// So neither the answer nor its time tells whether an address has an account.
+/// So neither the answer nor its time tells whether an address has an account. Only on a known device it costs one count
+/// less.
 ///
 /// # Errors
 /// 401 for an unknown address, a wrong password and a disabled user alike. 429 for too many attempts, before the

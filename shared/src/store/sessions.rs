@@ -50,8 +50,10 @@ impl Sessions {
             let delete = Delete::builder().table_name(table).set_key(Some(keys::session(session.user, *id))).build();
             items.push(TransactWriteItem::builder().delete(delete.map_err(unwritable)?).build());
         }
-        // No item has a condition, so the transaction cannot be refused.
-        self.tables.transact(&items).await.map(drop)
+        match self.tables.transact(&items).await? {
+            Transaction::Applied => Ok(()),
+            Transaction::Refused { .. } => Err(unwritable("a write without a condition was refused")),
+        }
     }
 
     async fn put(&self, session: &Session) -> Result<(), StoreError> {
@@ -119,7 +121,8 @@ impl Sessions {
 
     /// Ends a session whose token two clients hold, and owes its user the mail about it, in one transaction.
     ///
-    /// If the mail exists already, or its limit is reached, only the session ends.
+    /// If the mail exists already, or its limit is reached, only the session ends. If the session is gone, because a login
+    /// deleted it meanwhile, the mail is still owed.
     pub async fn end_for_reuse(
         &self,
         session: &Session,
@@ -129,13 +132,11 @@ impl Sessions {
     ) -> Result<(), StoreError> {
         let (table, window) = (&self.tables.accounts, limit.window(now));
         let counter = keys::limit_of_user(session.user, mail.kind.rules().limited, window.number);
-        let items = [
-            self.revocation(session.user, session.id, now)?,
-            put_new(table, outbox::to_item(mail)?)?,
-            count_in_transaction(table, counter, limit, window)?,
-        ];
+        let owed = [put_new(table, outbox::to_item(mail)?)?, count_in_transaction(table, counter, limit, window)?];
+        let items = [&[self.revocation(session.user, session.id, now)?], &owed[..]].concat();
         match self.tables.transact(&items).await? {
             Transaction::Applied => Ok(()),
+            Transaction::Refused { position: 0, .. } => self.tables.transact(&owed).await.map(drop),
             Transaction::Refused { .. } => self.end(session.user, session.id, now).await,
         }
     }

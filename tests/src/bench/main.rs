@@ -9,7 +9,7 @@
 //! $ cargo bench-functions --binaries other/lambda me   # binaries of another build
 //! $ cargo bench-functions --tls                   # over TLS in place of plain HTTP; wants openssl
 //! $ cargo bench-functions --budgets               # sizes and instructions against tests/budgets.json; wants valgrind
-//! $ cargo bench-functions --record                # writes tests/budgets.json anew
+//! $ cargo bench-functions --record                # writes the budgets of these cases anew
 //! ```
 //!
 //! Each binary runs in a process of its own, behind a double of Lambda's runtime API, and gets real events. Its tables,

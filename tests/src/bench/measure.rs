@@ -113,7 +113,7 @@ impl Bench {
         Ok(Row {
             function: case.function.to_owned(),
             is_request,
-            rounds: (row.waited / one.waited).round().abs(),
+            rounds: (row.waited / one.waited + 0.5).max(0.0).floor(),
             ..row
         })
     }

@@ -80,6 +80,26 @@ async fn the_session_that_changed_the_password_may_repeat_the_request_and_no_oth
 }
 
 #[tokio::test]
+async fn the_request_can_be_repeated_although_logins_delete_dead_sessions() {
+    // ACC-13, LOG-05: the repeat needs the row of the session that the change ended
+    let world = World::new().await;
+    world.leave_mail();
+    let ada = world.registered("ada@example.com").await;
+    for _ in 0..11 {
+        let other = world.logged_in("ada@example.com").await;
+        world.logout(&other.refresh_token).await;
+    }
+    let others = [(); 3].map(|()| world.logged_in("ada@example.com"));
+    join_all(others).await;
+    assert_eq!(world.change_password(&ada, NEW_PASSWORD).await.status, 200);
+    for _ in 0..3 {
+        assert_eq!(world.change_password(&ada, NEW_PASSWORD).await.status, 200);
+        assert_eq!(world.login("ada@example.com", NEW_PASSWORD).await.status, 200);
+    }
+    assert!(world.sessions().len() < 15, "the sessions that were logged out are gone");
+}
+
+#[tokio::test]
 async fn a_rehash_by_a_login_in_between_is_no_wrong_password() {
     // ACC-05: only the password's version is part of the condition
     let world = World::new().await;

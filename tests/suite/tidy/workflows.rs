@@ -9,8 +9,9 @@ use tests::template;
 use super::{read, root};
 
 /// The scripts of the checks.
-const CHECKS: [&str; 7] = [
+const CHECKS: [&str; 8] = [
     "ops/check/api",
+    "ops/check/budgets",
     "ops/check/client",
     "ops/check/dependencies",
     "ops/check/openapi",
