@@ -30,6 +30,10 @@ struct UserData<'a> {
     name: Option<&'a str>,
     created_at: String,
     updated_at: String,
+    /// When another system's user became this one.
+    imported_at: Option<String>,
+    /// The user's id in that system, if it was no UUID.
+    external_id: Option<&'a str>,
     email_status: &'static str,
 }
 
@@ -83,6 +87,8 @@ impl<'a> From<&'a User> for UserData<'a> {
             name: user.name.as_ref().map(Name::as_str),
             created_at: rfc3339(user.created_at),
             updated_at: rfc3339(user.updated_at),
+            imported_at: user.imported_at.map(rfc3339),
+            external_id: user.external_id.as_deref(),
             email_status: user.email_status().as_str(),
         }
     }

@@ -61,6 +61,18 @@ async fn an_imported_user_logs_in_with_the_old_password_and_keeps_id_name_and_ti
 }
 
 #[tokio::test]
+async fn an_imported_user_finds_the_old_id_in_the_export() {
+    // ACC-09, IMP-01
+    let world = world().await;
+    let row = json!({"id": "42", "email": "ada@example.com", "hash": BCRYPT});
+    assert_eq!(import(&world, &json!([row])).await, ["taken"]);
+    let ada = world.logged_in("ada@example.com").await;
+    let export = world.ask(&ada, "account/export", &json!({"password": PASSWORD})).await;
+    let user = export.field("user");
+    assert_eq!((&user["externalId"], &user["importedAt"]), (&json!("42"), &json!("2027-01-15T12:00:00.000Z")));
+}
+
+#[tokio::test]
 async fn ids_are_kept_or_derived_and_the_second_run_changes_nothing() {
     // IMP-01
     let world = world().await;

@@ -34,14 +34,14 @@ pub fn table(rows: &[Row]) -> String {
 pub fn picture(rows: &[Row]) -> String {
     const LINE: f64 = 26.0;
     const LEFT: f64 = 130.0;
-    const WIDTH: f64 = 560.0;
+    const WIDTH: f64 = 460.0;
     let longest = rows.iter().map(|row| row.init_cpu + row.first_cpu + row.warm_cpu).fold(1.0, f64::max);
     let height = LINE.mul_add(f64::from(u16::try_from(rows.len()).unwrap_or(u16::MAX)), 50.0);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {height}\" role=\"img\" \
          font-family=\"system-ui, sans-serif\" font-size=\"13\">\n<title>CPU time of each function</title>\n\
          <style>text {{ fill: #24292f }} @media (prefers-color-scheme: dark) {{ text {{ fill: #e6edf3 }} }}</style>\n",
-        LEFT + WIDTH + 60.0
+        LEFT + WIDTH + 160.0
     );
     let parts = [("#57606a", "init"), ("#0969da", "first event"), ("#1a7f37", "later event")];
     let mut x = LEFT;
@@ -63,8 +63,9 @@ pub fn picture(rows: &[Row]) -> String {
             );
             x += width;
         }
-        let sum = row.init_cpu + row.first_cpu + row.warm_cpu;
-        let _ = writeln!(svg, "<text x=\"{:.1}\" y=\"{}\">{sum:.1} ms</text>", x + 6.0, y + 14.0);
+        let (cold, warm) = (row.init_cpu + row.first_cpu, row.warm_cpu);
+        let (x, y_of_text) = (x + 6.0, y + 14.0);
+        let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y_of_text}\">{cold:.1} ms, then {warm:.2}</text>");
         y += LINE;
     }
     svg + "</svg>\n"
