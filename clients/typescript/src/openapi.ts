@@ -815,6 +815,10 @@ export interface components {
             name: components["schemas"]["Name"];
             createdAt: components["schemas"]["Timestamp"];
             updatedAt: components["schemas"]["Timestamp"];
+            /** @description When the user was taken over from another system, or null. */
+            importedAt: components["schemas"]["Timestamp"] | null;
+            /** @description The user's id in that system if it was not a UUID, or null. */
+            externalId: string | null;
             emailStatus: components["schemas"]["EmailStatus"];
         };
         ExportedSession: {
