@@ -76,8 +76,7 @@ where
     let invoked = async |event: LambdaEvent<Value>| {
         // An `error` span stays enabled at every log level, so all lines carry `request_id`.
         let span = tracing::error_span!("invocation", request_id = event.context.request_id);
-        // Boxed, because the runtime moves the future several times, and the future of a handler is large.
-        Box::pin(handle(&app, event)).instrument(span).await
+        handle(&app, event).instrument(span).await
     };
     // The runtime is run without its own tracing layer, which would copy a header of the client into each line.
     match lambda_runtime::Runtime::new(service_fn(invoked)).run().await {
