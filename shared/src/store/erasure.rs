@@ -9,10 +9,10 @@ use uuid::Uuid;
 use super::keys::Key;
 use super::limits::count_of_digest;
 use super::transaction::{Transaction, put_new};
-use super::users::{Changed, limit_reached, unwritable, update_item};
+use super::users::{Changed, limit_reached, update_item};
 use super::{
-    Conditional, StoreError, Users, keys, milliseconds, number, outbox, read, text, unavailable, update_conditionally,
-    update_existing,
+    Conditional, StoreError, Users, keys, milliseconds, number, outbox, read, text, unavailable, unwritable,
+    update_conditionally, update_existing,
 };
 use crate::domain::{Limit, Mail, User, UserId};
 
@@ -192,7 +192,7 @@ impl Users {
             request.map(|request| WriteRequest::builder().delete_request(request).build())
         };
         let requests: Result<Vec<_>, _> = page.into_iter().map(delete).collect();
-        let requests = requests.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let requests = requests.map_err(unwritable)?;
         let request = self.tables.client.batch_write_item().request_items(&self.tables.accounts, requests);
         request.send().await.map(drop).map_err(|error| unavailable("BatchWriteItem", &error))
     }

@@ -3,7 +3,7 @@ use jiff::fmt::serde::timestamp::millisecond::required as millisecond;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Item, StoreError, keys, milliseconds, read, write};
+use super::{Item, StoreError, keys, milliseconds, read, unwritable, write};
 use crate::domain::UserId;
 
 /// How long a registration is remembered under its key.
@@ -45,7 +45,7 @@ impl Idempotency {
             .expression_attribute_values(":now", milliseconds(now))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            .map_err(unwritable)?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::keys::Key;
-use super::{StoreError, Tables, keys, number, seconds, text, unavailable};
+use super::{StoreError, Tables, keys, number, seconds, text, unavailable, unwritable};
 use crate::domain::{Limit, Window};
 
 /// The wait of a client whose counter DynamoDB throttles.
@@ -106,6 +106,6 @@ pub(super) fn count_in_transaction(
         .expression_attribute_values(":most", number(limit.most))
         .expression_attribute_values(":ttl", seconds(window.ends_at))
         .build()
-        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        .map_err(unwritable)?;
     Ok(TransactWriteItem::builder().update(update).build())
 }

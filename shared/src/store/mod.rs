@@ -77,6 +77,11 @@ fn unavailable<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkE
     StoreError::Unavailable(describe(operation, error))
 }
 
+/// Returns the error of a write that could not be put together.
+fn unwritable(error: impl Display) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
 /// Sends an update of an item that must exist. Returns whether it does.
 async fn update_existing(request: UpdateItemFluentBuilder) -> Result<bool, StoreError> {
     update_if(request.condition_expression("attribute_exists(pk)")).await

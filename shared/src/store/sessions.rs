@@ -4,9 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::limits::count_in_transaction;
 use super::transaction::{Transaction, put_new};
-use super::users::unwritable;
 use super::{
-    Conditional, Item, StoreError, Tables, keys, milliseconds, number, outbox, read, seconds, unavailable,
+    Conditional, Item, StoreError, Tables, keys, milliseconds, number, outbox, read, seconds, unavailable, unwritable,
     update_conditionally, update_if, write,
 };
 use crate::domain::{Decision, IDLE_LIFETIME, Limit, Mail, RefreshClaim, Session, SessionId, UserId};

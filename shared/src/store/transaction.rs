@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{CancellationReason, Put, TransactWriteItem};
 
 use uuid::Uuid;
 
-use super::{Item, StoreError, Tables, unavailable};
+use super::{Item, StoreError, Tables, unavailable, unwritable};
 
 /// How often a transaction that conflicts with another one is tried.
 const ATTEMPTS: u32 = 6;
@@ -63,7 +63,7 @@ impl Tables {
 /// Returns the write of an item that must not exist yet.
 pub fn put_new(table: &str, item: Item) -> Result<TransactWriteItem, StoreError> {
     let put = Put::builder().table_name(table).set_item(Some(item)).condition_expression("attribute_not_exists(pk)");
-    let put = put.build().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let put = put.build().map_err(unwritable)?;
     Ok(TransactWriteItem::builder().put(put).build())
 }
 

@@ -14,7 +14,7 @@ use crate::domain::{Email, EmailStatus, Mail, Session, User, UserId};
 use crate::passwords::StoredHash;
 
 pub use changes::{Changed, Owed};
-pub(super) use changes::{limit_reached, unwritable, update_item};
+pub(super) use changes::{limit_reached, update_item};
 pub use email::{EmailChanged, NewEmailWrite};
 pub use import::Importable;
 pub use operator::{CredentialPage, SetEmailWrite};

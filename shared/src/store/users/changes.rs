@@ -12,7 +12,9 @@ use serde::Serialize;
 
 use super::super::limits::count_in_transaction;
 use super::super::transaction::{Transaction, put_new};
-use super::super::{Conditional, StoreError, keys, milliseconds, number, outbox, text, update_conditionally};
+use super::super::{
+    Conditional, StoreError, keys, milliseconds, number, outbox, text, unwritable, update_conditionally,
+};
 use super::{Users, from_item};
 use crate::domain::{Limit, Limited, Mail, Name, User, VerificationTicket};
 
@@ -214,8 +216,4 @@ pub(in super::super) fn limit_reached(limit: Limit, now: Timestamp) -> Changed {
 
 pub(in super::super) fn update_item(update: UpdateBuilder) -> Result<TransactWriteItem, StoreError> {
     Ok(TransactWriteItem::builder().update(update.build().map_err(unwritable)?).build())
-}
-
-pub(in super::super) fn unwritable(error: impl std::fmt::Display) -> StoreError {
-    StoreError::Unavailable(error.to_string())
 }

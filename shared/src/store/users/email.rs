@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use super::super::limits::count_of_digest;
 use super::super::transaction::{Transaction, put_new};
 use super::super::{
-    Conditional, StoreError, keys, milliseconds, number, outbox, seconds, sessions, text, update_conditionally, write,
+    Conditional, StoreError, keys, milliseconds, number, outbox, seconds, sessions, text, unwritable,
+    update_conditionally, write,
 };
-use super::changes::{Changed, limit_reached, unwritable, update_item};
+use super::changes::{Changed, limit_reached, update_item};
 use super::{Credential, Users, from_item};
 use crate::domain::{Email, Limit, Limited, Mail, REPEAT_WINDOW, Session, User};
 use crate::store::PendingEmail;

@@ -1,8 +1,7 @@
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem};
 
 use super::super::transaction::{Transaction, put_new};
-use super::super::{StoreError, keys, unavailable, write};
-use super::changes::unwritable;
+use super::super::{StoreError, keys, unavailable, unwritable, write};
 use super::{Credential, Users};
 use crate::domain::{Email, User, UserId};
 use crate::passwords::StoredHash;

@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::{Delete, ReturnValuesOnConditionCheckFailure, Trans
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::transaction::{Transaction, put_new};
-use super::super::{StoreError, keys, milliseconds, number, outbox, read, text, unavailable, write};
-use super::changes::{IS_UNCHANGED, Owed, attribute, unwritable, update_item};
+use super::super::{StoreError, keys, milliseconds, number, outbox, read, text, unavailable, unwritable, write};
+use super::changes::{IS_UNCHANGED, Owed, attribute, update_item};
 use super::{CreateError, Credential, EmailChanged, Users, from_item};
 use crate::domain::{Email, Mail, Status, User, UserId, Versions};
 use crate::store::Reset;
