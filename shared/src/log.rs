@@ -7,7 +7,8 @@
 //! To add a metric: add a field called `metric.<Name>` with a number. The line has it as `<Name>`, with the declaration
 //! that makes `CloudWatch` keep a metric (`CloudWatch` Embedded Metric Format). The end of the name tells the unit:
 //! `Seconds`, `Milliseconds`, or else a count. A metric that a span records goes into the next line of that span, which
-//! saves a line of its own. If none follows, the line has the event `metrics`. If the span records it several times before, the line has a list.
+//! saves a line of its own. If the span records it several times before, the line has a list. If no line follows, the
+//! metric gets one with the event `metrics`.
 
 use std::fmt::{Debug, Write as _};
 use std::io::{self, Write as _};

@@ -20,6 +20,7 @@ pub(super) const BEST_EFFORT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) struct Attempt {
     /// The pseudonym of the address in the log. An address without an account has one as well.
     pseudonym: String,
+    network: String,
     /// The counts that are failures until they are released.
     begun: Vec<store::Attempt>,
 }
@@ -27,7 +28,8 @@ pub(super) struct Attempt {
 impl Attempt {
     /// Returns an attempt that is not counted yet.
     pub(super) fn new(call: &Call<'_>, login: &Login) -> Self {
-        Self { pseudonym: call.account_keys.pseudonym(login.email.canonical()), begun: Vec::new() }
+        let pseudonym = call.account_keys.pseudonym(login.email.canonical());
+        Self { pseudonym, network: call.counted_network(), begun: Vec::new() }
     }
 
     /// Counts the attempt for its network, by one write. If the login names no device, it is counted for its account and
@@ -39,7 +41,7 @@ impl Attempt {
     /// 429 for the limit of the network; 503 if a counter cannot be written.
     pub(super) async fn count_network(&mut self, call: &Call<'_>, login: &Login) -> Result<Option<Counted>, ApiError> {
         let network = Rule::of(Limited::LoginsOfNetwork, &call.app.config);
-        let counter = network.digest(&call.account_keys, &[call.counted_network().as_bytes()]);
+        let counter = network.digest(&call.account_keys, &[self.network.as_bytes()]);
         let of_network = call.app.limits.count(&counter, network.policy.limit(), call.now);
         let (wait, of_both) = match login.device {
             KnownBy::Nothing => {
@@ -82,7 +84,7 @@ impl Attempt {
             (Limited::FailuresOfAccount, login.email.canonical().as_bytes())
         };
         let rule = Rule::of(limited, &call.app.config);
-        match self.begin(call, &rule, &[part]).await? {
+        match self.begin(call, &rule, &rule.digest(&call.account_keys, &[part])).await? {
             Counted::Allowed => Ok(()),
             Counted::Refused { retry_after } => Err(self.one_too_many(&rule, retry_after)),
         }
@@ -90,12 +92,13 @@ impl Attempt {
 
     async fn count_account_and_network(&mut self, call: &Call<'_>, login: &Login) -> Result<Counted, ApiError> {
         let rule = Rule::of(Limited::LoginsOfAccountAndNetwork, &call.app.config);
-        let network = call.counted_network();
-        self.begin(call, &rule, &[login.email.canonical().as_bytes(), network.as_bytes()]).await
+        let parts = [login.email.canonical().as_bytes(), self.network.as_bytes()];
+        let digest = rule.digest(&call.account_keys, &parts);
+        self.begin(call, &rule, &digest).await
     }
 
-    async fn begin(&mut self, call: &Call<'_>, rule: &Rule, parts: &[&[u8]]) -> Result<Counted, ApiError> {
-        let attempt = store::Attempt::new(&rule.digest(&call.account_keys, parts), rule.policy, call.now);
+    async fn begin(&mut self, call: &Call<'_>, rule: &Rule, digest: &str) -> Result<Counted, ApiError> {
+        let attempt = store::Attempt::new(digest, rule.policy, call.now);
         self.begun.push(attempt.clone()); // before the write, whose answer may get lost
         Ok(call.app.limits.begin(&attempt, call.now).await?)
     }
