@@ -134,13 +134,10 @@ impl Bench {
             self.system.aws.count_capacity();
             let logged = process.logged()?;
             for (nth, event) in events.iter().enumerate() {
-                let (begun, cpu) = (Instant::now(), process.cpu()?);
-                let answer = process.api.invoke(event.clone()).await?;
-                let wall = begun.elapsed();
-                process.api.wants_event().await?;
+                let cpu = process.cpu()?;
+                let wall = answer(&mut process, name, event).await?;
                 let times = if nth == 0 { &mut first } else { &mut warm };
                 times.add(wall, process.cpu()?.saturating_sub(cpu));
-                cases::check(&answer).map_err(|error| format!("{name}: {error}"))?;
             }
             memory = memory.max(process.peak_memory()?);
             log = process.logged()?.split_off(logged.len());
@@ -149,20 +146,14 @@ impl Bench {
             calls = self.system.aws.calls().len();
             units = self.system.aws.capacity();
             self.system.aws.set_latency(LATENCY);
-            let begun = Instant::now();
-            let answer = process.api.invoke(last.clone()).await?;
-            slow.push(begun.elapsed().as_secs_f64() * 1000.0);
+            slow.push(milliseconds(answer(&mut process, name, last).await?));
             self.system.aws.set_latency(Duration::ZERO);
-            process.api.wants_event().await?;
-            cases::check(&answer).map_err(|error| format!("{name}: {error}"))?;
             process.end().await?;
         }
         let each = |sum: f64| sum / count(counted);
         let (size, zipped) = sizes(&self.binary(function)?)?;
         Ok(Row {
             name: name.to_owned(),
-            function: String::new(),
-            is_request: false,
             init_cpu: median(&mut init.cpu),
             init_wall: median(&mut init.wall),
             first_cpu: median(&mut first.cpu),
@@ -173,15 +164,29 @@ impl Bench {
             calls: each(count(calls)),
             queue_calls: each(count(queue_calls)),
             waited: median(&mut slow) - median(&mut warm.wall),
-            rounds: 0.0,
             read_units: each(units.read),
             write_units: each(units.write),
             log: each(count(log.len())),
             log_lines: each(count(log.lines().count())),
             size: megabytes(size),
             zipped: megabytes(zipped),
+            ..Row::default()
         })
     }
+}
+
+/// Has a process answer an event, and waits until it wants the next one. Returns how long the answer took.
+async fn answer(process: &mut Process, name: &str, event: &Value) -> Result<Duration, AnyError> {
+    let begun = Instant::now();
+    let answer = process.api.invoke(event.clone()).await?;
+    let wall = begun.elapsed();
+    process.api.wants_event().await?;
+    cases::check(&answer).map_err(|error| format!("{name}: {error}"))?;
+    Ok(wall)
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
 }
 
 #[derive(Default)]
@@ -192,8 +197,8 @@ struct Times {
 
 impl Times {
     fn add(&mut self, wall: Duration, cpu: Duration) {
-        self.wall.push(wall.as_secs_f64() * 1000.0);
-        self.cpu.push(cpu.as_secs_f64() * 1000.0);
+        self.wall.push(milliseconds(wall));
+        self.cpu.push(milliseconds(cpu));
     }
 }
 
