@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
 use shared::app::App;
+use shared::aws;
 use shared::clock::Clock;
 use shared::config::Config;
 use shared::http::{self, Request, Response};
@@ -25,7 +26,7 @@ pub static APP: LazyLock<App> = LazyLock::new(|| {
         _ => None,
     };
     let clock = Clock::fixed(Timestamp::from_second(NOW).unwrap());
-    App::new(Config::read(lookup).unwrap(), clock, &aws_smithy_http_client::Builder::new().build_http())
+    App::new(Config::read(lookup).unwrap(), clock, &aws::https([]))
 });
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread().enable_time().build().unwrap());

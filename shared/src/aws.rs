@@ -4,6 +4,8 @@
 //! environment has them all. One HTTP client serves all clients, so that only one TLS stack and one pool are
 //! initialised.
 
+mod https;
+
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -13,7 +15,6 @@ use aws_sdk_dynamodb::config::SharedAsyncSleep;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
@@ -30,6 +31,8 @@ use secrecy::ExposeSecret;
 use crate::clock::Clock;
 use crate::config::AwsConfig;
 
+pub use https::{https, system_certificates};
+
 /// The clients of a process. A client is built at its first use, and a function that never uses it does not link it.
 #[derive(Debug)]
 pub struct Clients {
@@ -43,10 +46,11 @@ pub struct Clients {
     sqs: OnceLock<aws_sdk_sqs::Client>,
 }
 
-const CONNECT: Duration = Duration::from_secs(1);
 const ATTEMPT: Duration = Duration::from_secs(2);
 const OPERATION: Duration = Duration::from_secs(5);
 const SES_ATTEMPT: Duration = Duration::from_secs(10);
+const SQS_ATTEMPT: Duration = Duration::from_secs(1);
+const SQS_OPERATION: Duration = Duration::from_secs(2);
 
 /// Returns the client of a service, and builds it first if need be.
 macro_rules! client {
@@ -112,7 +116,7 @@ impl Clients {
     /// Returns the client of SQS. An operation has 2 s, because a client may be waiting. If no message was sent, the
     /// sweeper finds the mail.
     pub fn sqs(&self) -> &aws_sdk_sqs::Client {
-        client!(self.sqs, aws_sdk_sqs, sqs_endpoint, retries(), timeouts(CONNECT, ATTEMPT))
+        client!(self.sqs, aws_sdk_sqs, sqs_endpoint, retries(), timeouts(SQS_ATTEMPT, SQS_OPERATION))
     }
 }
 
@@ -122,11 +126,7 @@ fn retries() -> RetryConfig {
 }
 
 fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(attempt)
-        .operation_timeout(operation)
-        .build()
+    TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(operation).build()
 }
 
 /// Retries a write of one item that conflicts with a transaction. It had no effect, and the conflict is over a moment
@@ -148,13 +148,6 @@ impl ClassifyRetry for RetryTransactionConflict {
     fn name(&self) -> &'static str {
         "retry a write that conflicts with a transaction"
     }
-}
-
-/// Returns the HTTP client of production. Its TLS is by aws-lc, and it trusts the certificates of `SSL_CERT_FILE` or of
-/// the system.
-#[must_use]
-pub fn https() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https()
 }
 
 /// Describes a failed call for the log: the service's error code, or the stage that failed.

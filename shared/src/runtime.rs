@@ -68,7 +68,7 @@ where
         }
     };
     log::init(config.log_level, function);
-    let app = App::new(config, Clock::System, &aws::https());
+    let app = App::new(config, Clock::System, &aws::https(aws::system_certificates()));
     // Lambda gives ten seconds to initialise. If they are not enough, it starts over.
     if tokio::time::timeout(Duration::from_secs(5), warm_up(&app, warm_ups)).await.is_err() {
         tracing::warn!(event = "warm_up_cut_short");

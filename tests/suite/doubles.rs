@@ -18,9 +18,9 @@ use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Region};
 use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageFluentBuilder;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
-use aws_smithy_http_client::Builder;
 use aws_types::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
+use shared::aws;
 use shared::clock::Clock;
 use tests::doubles::{Aws, QueueSettings};
 
@@ -109,7 +109,7 @@ fn config(endpoint: &str) -> SdkConfig {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(Builder::new().build_http())
+        .http_client(aws::https([]))
         .endpoint_url(endpoint)
         .retry_config(RetryConfig::disabled())
         .timeout_config(TimeoutConfig::disabled())

@@ -13,6 +13,7 @@ mod journeys;
 mod accounts;
 mod authorizer;
 mod health;
+mod https;
 mod import;
 mod jwks;
 mod login;

@@ -12,12 +12,11 @@ mod year;
 use std::collections::HashSet;
 
 use aws_sdk_secretsmanager::primitives::Blob;
-use aws_smithy_http_client::Builder;
 use jiff::SignedDuration;
 use lambda_runtime::Error;
 use serde_json::{Value, json};
 use shared::app::App;
-use shared::aws::Clients;
+use shared::aws::{self, Clients};
 use tests::system::{SECRETS, SIGNING_KEYS};
 use tests::world::{Actor, PASSWORD, World, posted, request};
 use tests::{event, functions};
@@ -243,7 +242,7 @@ async fn a_rotation_of_another_secret_is_refused() {
 async fn a_binary_secret_is_never_replaced() {
     // KEY-05
     let world = World::new().await;
-    let http = Builder::new().build_http();
+    let http = aws::https([]);
     let clients = Clients::new(&world.system().app.config.aws, &http, &world.system().app.clock);
     let client = clients.secrets_manager();
     let bytes = client.create_secret().name("bytes").secret_binary(Blob::new(*b"{}")).send().await.unwrap();

@@ -6,7 +6,6 @@ mod properties;
 
 use std::collections::BTreeSet;
 
-use aws_smithy_http_client::Builder;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::doubles::{Fault, Service};
@@ -101,7 +100,7 @@ async fn the_issuer_and_the_audience_are_settings() {
         "ISSUER" => Some("https://id.example.com/other".to_owned()),
         _ => world.system().environment.get(variable).cloned(),
     });
-    let other = shared::app::App::new(other.unwrap(), world.system().app.clock.clone(), &Builder::new().build_http());
+    let other = shared::app::App::new(other.unwrap(), world.system().app.clock.clone(), &shared::aws::https([]));
     let mut request = tests::world::request("GET", "/api/auth/me");
     request.headers.insert("authorization", ada.bearer().parse().unwrap());
     let event = tests::event::http(&request, world.now());

@@ -12,6 +12,7 @@ use aws_sdk_lambda::config::{Credentials, Region};
 use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::Value;
+use shared::aws;
 
 use crate::Failure;
 use crate::arguments::StackArguments;
@@ -32,7 +33,8 @@ pub(crate) struct Functions {
 
 impl Functions {
     pub(crate) async fn of(wanted: &StackArguments) -> Result<Self, Failure> {
-        let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(shared::aws::https());
+        let http = aws::https(aws::system_certificates());
+        let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
         let (loader, stack) = match (&wanted.local, &wanted.stack) {
             (Some(url), _) => {
                 let loader = loader.endpoint_url(url).region(Region::from_static("us-east-1"));

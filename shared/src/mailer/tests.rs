@@ -20,7 +20,7 @@ fn mailer() -> Mailer {
         secrets_manager_endpoint: None,
     };
     Mailer {
-        clients: Arc::new(Clients::new(&aws, &https(), &Clock::System)),
+        clients: Arc::new(Clients::new(&aws, &https([]), &Clock::System)),
         sender: "no-reply@example.com".to_owned(),
         configuration_set: "mail".to_owned(),
         service_name: "Engines".to_owned(),

@@ -10,7 +10,7 @@ use shared::config::Config;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = Config::from_env()?;
-    let clients = Clients::new(&config.aws, &aws::https(), &Clock::System);
+    let clients = Clients::new(&config.aws, &aws::https(aws::system_certificates()), &Clock::System);
     let read = async || {
         let read = clients.dynamodb().get_item().table_name(&config.public_keys_table).consistent_read(true);
         let key = |text: &str| AttributeValue::S(text.to_owned());

@@ -7,7 +7,7 @@
 //! $ cargo bench-functions --json target/bench.json --svg docs/bench.svg
 //! $ cargo bench-functions login refresh           # these alone
 //! $ cargo bench-functions --binaries other/lambda me   # binaries of another build
-//! $ cargo bench-functions --tls                   # over TLS in place of plain HTTP; wants openssl
+//! $ cargo bench-functions --tls                   # over TLS in place of plain HTTP
 //! $ cargo bench-functions --budgets               # sizes and instructions against tests/budgets.json; wants valgrind
 //! $ cargo bench-functions --record                # writes the budgets of these cases anew
 //! ```

@@ -3,37 +3,25 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
+use rcgen::CertifiedKey;
 use tests::system::System;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::AnyError;
 
-/// Lets functions reach the emulators of `system` by TLS. `openssl` makes the certificate, which they get beside those of the
-/// system.
+/// Lets functions reach the emulators of `system` by TLS. They trust the new certificate beside those of the system.
 pub async fn put_before(system: &mut System, files: &Path) -> Result<(), AnyError> {
-    let [certificate, key, roots] = ["tls.pem", "tls.key", "roots.pem"].map(|name| files.join(name));
-    let words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
-                 -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE";
-    let mut openssl = Command::new("openssl");
-    openssl.args(words.split_whitespace()).arg("-keyout").arg(&key).arg("-out").arg(&certificate);
-    let made = openssl.output().map_err(|error| format!("openssl: {error}"))?;
-    if !made.status.success() {
-        return Err(format!("openssl: {}", String::from_utf8_lossy(&made.stderr)).into());
-    }
+    let CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    let roots = files.join("roots.pem");
     let system_roots = system.environment.get("SSL_CERT_FILE").ok_or("no SSL_CERT_FILE")?;
-    fs::write(&roots, fs::read_to_string(system_roots)? + &fs::read_to_string(&certificate)?)?;
-
-    let chain = CertificateDer::pem_file_iter(&certificate)?.collect::<Result<_, _>>()?;
+    fs::write(&roots, fs::read_to_string(system_roots)? + &cert.pem())?;
     let config = ServerConfig::builder().with_no_client_auth();
-    let config = config.with_single_cert(chain, PrivateKeyDer::from_pem_file(&key)?)?;
+    let config = config.with_single_cert(vec![cert.der().clone()], signing_key.into())?;
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let port = listener.local_addr()?.port();

@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use shared::aws;
 use shared::clock::Clock;
 
 /// The header of a request whose sender hangs by itself, and of the answer that tells it to.
@@ -22,7 +23,7 @@ const QUIET: Duration = Duration::from_millis(5);
 /// Returns a new process's way to the doubles: no connection of an earlier one is used.
 #[must_use]
 pub fn http(clock: &Clock) -> SharedHttpClient {
-    let inner = aws_smithy_http_client::Builder::new().build_http();
+    let inner = aws::https([]);
     SharedHttpClient::new(Client { inner, clock: clock.clone() })
 }
 

@@ -1,9 +1,9 @@
 //! Functions outside of this world's own process, and the authorizer, which no route reaches.
 
-use aws_smithy_http_client::Builder;
 use lambda_runtime::Error;
 use serde_json::Value;
 use shared::app::App;
+use shared::aws;
 use shared::config::Config;
 
 use super::{World, answered, request};
@@ -19,7 +19,7 @@ impl World {
             own.or_else(|| self.system.environment.get(variable).cloned())
         };
         let config = Config::read(lookup).expect("the settings are good");
-        App::new(config, self.system.app.clock.clone(), &Builder::new().build_http())
+        App::new(config, self.system.app.clock.clone(), &aws::https([]))
     }
 
     /// Sends a request to a function in another process, and checks the answer against the contract.

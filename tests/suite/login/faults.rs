@@ -10,6 +10,7 @@ use http::header::RETRY_AFTER;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::app::App;
+use shared::aws;
 use tests::doubles::{Fault, Service};
 use tests::rows::text;
 use tests::world::{PASSWORD, World, answered, posted};
@@ -139,7 +140,7 @@ impl HttpConnector for Wiretap {
 /// Returns an HTTP client for the SDK that records every request in `sent`.
 fn tapped(sent: &Arc<Mutex<Vec<(String, Value)>>>) -> SharedHttpClient {
     use aws_smithy_runtime_api::client::http::HttpClient;
-    let (way, sent) = (aws_smithy_http_client::Builder::new().build_http(), Arc::clone(sent));
+    let (way, sent) = (aws::https([]), Arc::clone(sent));
     http_client_fn(move |settings, components| {
         let way = way.http_connector(settings, components);
         SharedHttpConnector::new(Wiretap { way, sent: Arc::clone(&sent) })

@@ -267,7 +267,7 @@ async fn a_withdrawal_during_any_step_of_a_rotation_holds() {
 /// Moves the label of a rotation's pending version back to this version.
 async fn relabel(world: &World, version: &str) {
     let app = &world.system().app;
-    let http = aws_smithy_http_client::Builder::new().build_http();
+    let http = shared::aws::https([]);
     let clients = shared::aws::Clients::new(&app.config.aws, &http, &app.clock);
     let client = clients.secrets_manager();
     let described = client.describe_secret().secret_id(SIGNING_KEYS).send().await.unwrap();

@@ -1,0 +1,90 @@
+//! The HTTP client of all calls: hyper's, over rustls.
+//!
+//! The SDK's own, `aws-smithy-http-client`, is built of the same two crates. But it brings HTTP/2 and proxies too, which are
+//! a twelfth of an archive, and DynamoDB speaks HTTP/1.1 alone.
+
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector as TcpConnector, capture_connection};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+
+/// How long one address of a service has to take a connection.
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// Returns the certificates that the system trusts: those of the file that `SSL_CERT_FILE` names, or else those of the
+/// system's folders. Without any, no call gets through, and the log says so.
+#[must_use]
+pub fn system_certificates() -> Vec<CertificateDer<'static>> {
+    let found = rustls_native_certs::load_native_certs();
+    if found.certs.is_empty() {
+        tracing::error!(event = "no_trusted_certificates", reason = ?found.errors);
+    }
+    found.certs
+}
+
+/// Returns a client that trusts the servers with a certificate by one of `authorities`. It also speaks plain HTTP, which
+/// emulators do.
+///
+/// It connects at the first call, and keeps a connection for the next one. Its TLS is by aws-lc.
+#[must_use]
+pub fn https(authorities: impl IntoIterator<Item = CertificateDer<'static>>) -> SharedHttpClient {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(authorities);
+    let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let mut tcp = TcpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT));
+    let connector =
+        HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
+    let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
+    let connector = SharedHttpConnector::new(Connector(client));
+    http_client_fn(move |_, _| connector.clone())
+}
+
+/// What carries the SDK's calls.
+#[derive(Debug)]
+struct Connector(Client<HttpsConnector<TcpConnector>, SdkBody>);
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let mut request = match request.try_into_http1x() {
+            Ok(request) => request,
+            Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
+        };
+        let connection = capture_connection(&mut request);
+        if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
+            capture.set_connection_retriever(move || metadata(&connection));
+        }
+        let response = self.0.request(request);
+        HttpConnectorFuture::new(async {
+            // Whatever failed on the way, the SDK may send the call again. Calls are made so that a second one does no harm.
+            let response = response.await.map_err(|error| ConnectorError::io(error.into()))?;
+            let response = response.map(SdkBody::from_body_1_x);
+            HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+/// Lets the SDK end a connection whose server failed, so that the next attempt meets another server.
+fn metadata(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
+    connection.connection_metadata().as_ref()?;
+    let connection = connection.clone();
+    let end = move || {
+        if let Some(connected) = connection.connection_metadata().as_ref() {
+            connected.poison();
+        }
+    };
+    Some(ConnectionMetadata::builder().proxied(false).poison_fn(end).build())
+}
