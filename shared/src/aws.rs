@@ -11,16 +11,24 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_runtime::invocation_id::InvocationIdInterceptor;
+use aws_runtime::request_info::RequestInfoInterceptor;
+use aws_runtime::user_agent::UserAgentInterceptor;
 use aws_sdk_dynamodb::config::SharedAsyncSleep;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeSerializationInterceptorContextRef, InterceptorContext,
+};
+use aws_smithy_runtime_api::client::interceptors::{Intercept, disable_interceptor};
 use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
+use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -58,6 +66,7 @@ macro_rules! client {
         $clients.$service.get_or_init(|| {
             let mut builder = $sdk::config::Builder::from(&$clients.config)
                 .retry_config($retries)
+                .interceptor(Terse)
                 .retry_classifier(RetryTransactionConflict)
                 .timeout_config($timeouts);
             builder.set_endpoint_url($clients.aws.$endpoint.clone());
@@ -127,6 +136,28 @@ fn retries() -> RetryConfig {
 
 fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
     TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(operation).build()
+}
+
+/// Leaves out of a call what the SDK tells AWS of itself: its version, the machine, the number of the attempt.
+#[derive(Debug)]
+struct Terse;
+
+impl Intercept for Terse {
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let state = config.interceptor_state();
+        state.store_put(disable_interceptor::<UserAgentInterceptor>("nobody reads it"));
+        state.store_put(disable_interceptor::<InvocationIdInterceptor>("nobody reads it"));
+        state.store_put(disable_interceptor::<RequestInfoInterceptor>("nobody reads it"));
+        Ok(())
+    }
+
+    fn name(&self) -> &'static str {
+        "leave out what the SDK tells of itself"
+    }
 }
 
 /// Retries a write of one item that conflicts with a transaction. It had no effect, and the conflict is over a moment

@@ -1,7 +1,7 @@
 //! The HTTP client of all calls of AWS, by TLS to a server with a certificate of its own.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -10,13 +10,14 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::{CONNECTION, HeaderValue, USER_AGENT};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use shared::aws;
+use shared::aws::{self, Clients};
+use tests::world::World;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -40,7 +41,8 @@ struct Server {
     port: u16,
     authority: CertificateDer<'static>,
     connections: Arc<AtomicUsize>,
-    requests: Arc<AtomicUsize>,
+    /// The headers of each.
+    requests: Arc<Mutex<Vec<HeaderMap>>>,
 }
 
 impl Server {
@@ -71,15 +73,19 @@ impl Server {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("us-east-1"))
             .credentials_provider(Credentials::new("AKIDEXAMPLE", "secret", None, None, "tests"))
-            .endpoint_url(format!("https://localhost:{}", self.port))
+            .endpoint_url(self.endpoint())
             .retry_config(RetryConfig::standard().with_max_backoff(Duration::ZERO))
             .http_client(aws::https([authority]))
             .build();
         Client::from_conf(config)
     }
 
+    fn endpoint(&self) -> String {
+        format!("https://localhost:{}", self.port)
+    }
+
     fn counts(&self) -> (usize, usize) {
-        (self.connections.load(Ordering::SeqCst), self.requests.load(Ordering::SeqCst))
+        (self.connections.load(Ordering::SeqCst), self.requests.lock().unwrap().len())
     }
 }
 
@@ -95,10 +101,17 @@ fn certified(name: &str) -> (CertificateDer<'static>, TlsAcceptor) {
     (authority.der().clone(), TlsAcceptor::from(Arc::new(config)))
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, answers: &'static [Answer], requests: &AtomicUsize) {
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    answers: &'static [Answer],
+    requests: &Mutex<Vec<HeaderMap>>,
+) {
     let service = service_fn(async |request: Request<Incoming>| {
-        request.into_body().collect().await.unwrap();
-        let answer = answers.get(requests.fetch_add(1, Ordering::SeqCst)).unwrap_or(&Answer::Good);
+        let (head, body) = request.into_parts();
+        body.collect().await.unwrap();
+        let mut requests = requests.lock().unwrap();
+        let answer = answers.get(requests.len()).unwrap_or(&Answer::Good);
+        requests.push(head.headers);
         let mut response = Response::new(Full::new(Bytes::from_static(b"{}")));
         match answer {
             Answer::Good => {}
@@ -152,4 +165,17 @@ async fn a_connection_that_the_server_ended_is_replaced() {
     let client = server.client(server.authority.clone());
     assert!(call(&client).await && call(&client).await);
     assert_eq!(server.counts(), (2, 2));
+}
+
+#[tokio::test]
+async fn a_call_tells_nothing_of_the_sdk() {
+    let (world, server) = (World::new().await, Server::start("localhost", &[]).await);
+    let mut config = world.system().app.config.aws.clone();
+    config.dynamodb_endpoint = Some(server.endpoint());
+    let clients = Clients::new(&config, &aws::https([server.authority.clone()]), &world.system().app.clock);
+    assert!(call(clients.dynamodb()).await);
+    let requests = server.requests.lock().unwrap();
+    for header in [USER_AGENT.as_str(), "x-amz-user-agent", "amz-sdk-invocation-id", "amz-sdk-request"] {
+        assert!(!requests[0].contains_key(header), "{header}");
+    }
 }
