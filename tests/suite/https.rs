@@ -1,6 +1,5 @@
 //! The HTTP client of all calls of AWS, by TLS to a server with a certificate of its own.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,6 +19,8 @@ use shared::aws::{self, Clients};
 use tests::world::World;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::CertificateDer;
@@ -30,7 +31,7 @@ enum Answer {
     Good,
     /// The status 500.
     Failure,
-    /// A good answer, after which the connection ends.
+    /// A good answer that says that the connection ends.
     Last,
     /// None: the connection ends.
     Lost,
@@ -40,7 +41,7 @@ enum Answer {
 struct Server {
     port: u16,
     authority: CertificateDer<'static>,
-    connections: Arc<AtomicUsize>,
+    connections: Arc<Mutex<Vec<AbortHandle>>>,
     /// The headers of each.
     requests: Arc<Mutex<Vec<HeaderMap>>>,
 }
@@ -56,15 +57,20 @@ impl Server {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, requests) = (acceptor.clone(), Arc::clone(&requests));
-                connections.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(async move {
+                let connection = tokio::spawn(async move {
                     if let Ok(stream) = acceptor.accept(stream).await {
                         serve(stream, answers, &requests).await;
                     }
                 });
+                connections.lock().unwrap().push(connection.abort_handle());
             }
         });
         server
+    }
+
+    /// Ends all connections without a word.
+    fn end_connections(&self) {
+        self.connections.lock().unwrap().iter().for_each(AbortHandle::abort);
     }
 
     /// Calls the server as `localhost`, trusting this authority.
@@ -85,7 +91,7 @@ impl Server {
     }
 
     fn counts(&self) -> (usize, usize) {
-        (self.connections.load(Ordering::SeqCst), self.requests.lock().unwrap().len())
+        (self.connections.lock().unwrap().len(), self.requests.lock().unwrap().len())
     }
 }
 
@@ -163,8 +169,22 @@ async fn a_failed_call_is_sent_again_by_another_connection() {
 async fn a_connection_that_the_server_ended_is_replaced() {
     let server = Server::start("localhost", &[Answer::Last]).await;
     let client = server.client(server.authority.clone());
-    assert!(call(&client).await && call(&client).await);
+    assert!(call(&client).await && call(&client).await, "the server had said so");
     assert_eq!(server.counts(), (2, 2));
+    server.end_connections();
+    assert!(call(&client).await, "the server had not said so");
+    assert_eq!(server.counts(), (3, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_shake_hands_is_left_after_three_seconds() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (authority, _) = certified("localhost");
+    let server = Server { port: listener.local_addr().unwrap().port(), ..Server::start("localhost", &[]).await };
+    let begun = Instant::now();
+    let called = timeout(Duration::from_secs(60), async { call(&server.client(authority)).await }).await;
+    assert_eq!(called.ok(), Some(false));
+    assert_eq!(begun.elapsed().as_secs(), 3 * 3, "three attempts");
 }
 
 #[tokio::test]

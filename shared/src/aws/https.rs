@@ -12,23 +12,27 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector as TcpConnector, capture_connection};
+use hyper_util::client::legacy::connect::{
+    CaptureConnection, Connect, HttpConnector as TcpConnector, capture_connection,
+};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
+use tower::ServiceExt;
+use tower::timeout::Timeout;
 
-/// How long one address of a service has to take a connection.
-const CONNECT: Duration = Duration::from_secs(1);
+/// How long it may take to connect: to find the address, by TCP and by TLS. The attempt that waits for it may have less.
+const CONNECT: Duration = Duration::from_secs(3);
 
-/// Returns the certificates that the system trusts: those of the file that `SSL_CERT_FILE` names, or else those of the
-/// system's folders. Without any, no call gets through, and the log says so.
+/// Returns the certificates that the system trusts: those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, or else those in the
+/// system's folders. The log of a function tells what could not be read.
 #[must_use]
 pub fn system_certificates() -> Vec<CertificateDer<'static>> {
     let found = rustls_native_certs::load_native_certs();
-    if found.certs.is_empty() {
-        tracing::error!(event = "no_trusted_certificates", reason = ?found.errors);
+    if found.certs.is_empty() || !found.errors.is_empty() {
+        tracing::warn!(event = "certificates_missing", found = found.certs.len(), reason = ?found.errors);
     }
     found.certs
 }
@@ -36,7 +40,8 @@ pub fn system_certificates() -> Vec<CertificateDer<'static>> {
 /// Returns a client that trusts the servers with a certificate by one of `authorities`. It also speaks plain HTTP, which
 /// emulators do.
 ///
-/// It connects at the first call, and keeps a connection for the next one. Its TLS is by aws-lc.
+/// It connects at the first call, and keeps a connection for the next one. Its TLS is by aws-lc. Timeouts to connect and to
+/// read that an SDK's configuration sets have no effect; those of an attempt and of an operation have.
 #[must_use]
 pub fn https(authorities: impl IntoIterator<Item = CertificateDer<'static>>) -> SharedHttpClient {
     let mut roots = RootCertStore::empty();
@@ -45,9 +50,9 @@ pub fn https(authorities: impl IntoIterator<Item = CertificateDer<'static>>) -> 
     let mut tcp = TcpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(CONNECT));
     let connector =
         HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
+    let connector = Timeout::new(connector, CONNECT).map_future(Box::pin);
     let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
     let connector = SharedHttpConnector::new(Connector(client));
     http_client_fn(move |_, _| connector.clone())
@@ -55,9 +60,12 @@ pub fn https(authorities: impl IntoIterator<Item = CertificateDer<'static>>) -> 
 
 /// What carries the SDK's calls.
 #[derive(Debug)]
-struct Connector(Client<HttpsConnector<TcpConnector>, SdkBody>);
+struct Connector<C>(Client<C, SdkBody>);
 
-impl HttpConnector for Connector {
+impl<C> HttpConnector for Connector<C>
+where
+    C: Connect + Clone + Send + Sync + std::fmt::Debug + 'static,
+{
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let mut request = match request.try_into_http1x() {
             Ok(request) => request,
@@ -69,7 +77,8 @@ impl HttpConnector for Connector {
         }
         let response = self.0.request(request);
         HttpConnectorFuture::new(async {
-            // Whatever failed on the way, the SDK may send the call again. Calls are made so that a second one does no harm.
+            // Whatever failed on the way, the SDK may send the call again, if its client makes more than one attempt. A
+            // repeated call does no harm; SES's client, where it would, makes one attempt.
             let response = response.await.map_err(|error| ConnectorError::io(error.into()))?;
             let response = response.map(SdkBody::from_body_1_x);
             HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
