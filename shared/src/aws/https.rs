@@ -12,16 +12,13 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-use hyper_rustls::HttpsConnectorBuilder;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{
-    CaptureConnection, Connect, HttpConnector as TcpConnector, capture_connection,
-};
+use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector as TcpConnector, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
-use tower::ServiceExt;
-use tower::timeout::Timeout;
+use tokio::time::timeout;
 
 /// How long it may take to connect: to find the address, by TCP and by TLS. The attempt that waits for it may have less.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -52,7 +49,6 @@ pub fn https(authorities: impl IntoIterator<Item = CertificateDer<'static>>) -> 
     tcp.set_nodelay(true);
     let connector =
         HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
-    let connector = Timeout::new(connector, CONNECT).map_future(Box::pin);
     let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
     let connector = SharedHttpConnector::new(Connector(client));
     http_client_fn(move |_, _| connector.clone())
@@ -60,26 +56,30 @@ pub fn https(authorities: impl IntoIterator<Item = CertificateDer<'static>>) -> 
 
 /// What carries the SDK's calls.
 #[derive(Debug)]
-struct Connector<C>(Client<C, SdkBody>);
+struct Connector(Client<HttpsConnector<TcpConnector>, SdkBody>);
 
-impl<C> HttpConnector for Connector<C>
-where
-    C: Connect + Clone + Send + Sync + std::fmt::Debug + 'static,
-{
+impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let mut request = match request.try_into_http1x() {
             Ok(request) => request,
             Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
         };
         let connection = capture_connection(&mut request);
+        let mut connected = connection.clone();
         if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
             capture.set_connection_retriever(move || metadata(&connection));
         }
         let response = self.0.request(request);
-        HttpConnectorFuture::new(async {
+        HttpConnectorFuture::new(async move {
             // Whatever failed on the way, the SDK may send the call again, if its client makes more than one attempt. A
             // repeated call does no harm; SES's client, where it would, makes one attempt.
-            let response = response.await.map_err(|error| ConnectorError::io(error.into()))?;
+            let response = tokio::select! {
+                biased;
+                response = response => response.map_err(|error| ConnectorError::io(error.into()))?,
+                Err(late) = timeout(CONNECT, connected.wait_for_connection_metadata()) => {
+                    return Err(ConnectorError::timeout(late.into()));
+                }
+            };
             let response = response.map(SdkBody::from_body_1_x);
             HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
         })
