@@ -11,6 +11,13 @@ tools() {
     printf '%s\n' "$wanted" > "$folder/packages"
 }
 
+# Builds the functions for release, by the cargo-lambda that deployments use. Its package of PyPI brings zig, which it finds by PATH.
+lambda_build() {
+    tools lambda "$(grep '^cargo-lambda==' ops/release/programs.txt)"
+    RUSTUP=false PATH="$PWD/target/tools/lambda/bin:$PATH" \
+        target/tools/lambda/bin/cargo-lambda lambda build --release --locked "$@"
+}
+
 # Makes the folder target/tools/$1 with the packages of npm that follow.
 npm_tools() {
     local folder="target/tools/$1" wanted="${*:2}"
