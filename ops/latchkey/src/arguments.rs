@@ -202,7 +202,7 @@ pub(crate) enum KeysCommand {
     },
     /// Withdraws keys that are in wrong hands.
     Withdraw {
-        /// The ids of the keys, as `list` shows them.
+        /// The ids of the keys, as `list` shows them, after `--`: an id may begin with a hyphen.
         #[arg(required = true)]
         ids: Vec<String>,
     },

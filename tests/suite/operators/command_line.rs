@@ -118,8 +118,9 @@ async fn keys_are_listed_rotated_and_withdrawn() {
     let rotated = world.latchkey(&["keys", "rotate", "--json"]).await;
     assert_eq!((rotated.code, access(&rotated.json())), (0, 2));
     let leaked = listed["keys"][0]["id"].as_str().expect("an id");
-    run(&world, &["keys", "withdraw", leaked], 2).await;
-    run(&world, &["keys", "withdraw", leaked, "--yes"], 0).await;
+    run(&world, &["keys", "withdraw", "--", leaked], 2).await;
+    run(&world, &["keys", "withdraw", "--yes", "--", leaked], 0).await;
+    run(&world, &["keys", "withdraw", "--yes", "--", "-an-id-of-no-key"], 0).await;
     assert!(!run(&world, &["keys", "list"], 0).await.contains(leaked));
     world.aws().fail(Service::Secrets, "GetSecretValue", Fault::denied(), usize::MAX);
     assert!(run(&world, &["keys", "list"], 1).await.contains("local-rotate-keys failed"));
